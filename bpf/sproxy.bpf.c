@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * sproxy.bpf.c - the sk_msg program of a chain: every descriptor passes here.
+ *
+ * On each send of a function or gateway worker it asks, in this order:
+ *   who sends?        the identity stored with the socket, not what was written
+ *   where to?         edge -> function -> instance, or the request's home worker
+ *   does it own it?   one compare-and-swap per descriptor: holder and generation at once
+ * and only then redirects the whole batch to the receiver's AF_UNIX socket.
+ *
+ * A benign failure (no instance) redirects home, flagged undeliverable: SK_DROP would
+ * poison the sender's socket for good. That is kept for violations, where it is the
+ * quarantine: after SK_DROP every send on the socket fails with EACCES until the
+ * controller has taken the instance out.
+ *
+ * Needs: Linux 5.15 or later. Concurrency: runs on every CPU at once; owner words are
+ * changed by compare-and-swap, in-flight counts by atomic add, everything else of a
+ * buffer belongs to whoever holds it.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "wire.h"
+
+const volatile __u32 buffer_count; /* set before load: lets the verifier see the bound */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* TCP ends of functions and workers; runs us */
+	__uint(max_entries, SP_INST_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} senders SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* AF_UNIX ends, redirect targets; no program */
+	__uint(max_entries, SP_INST_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} receivers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sp_identity);
+} identities SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* buffer_count, set before load */
+	__type(key, __u32);
+	__type(value, struct sp_owner);
+} owners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SP_INST_MAX);
+	__type(key, __u32);
+	__type(value, struct sp_instance);
+} instances SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SP_FN_MAX);
+	__type(key, __u32);
+	__type(value, struct sp_function_slots);
+} functions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SP_FN_MAX *SP_EDGE_MAX);
+	__type(key, __u32);
+	__type(value, struct sp_route);
+} routes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SP_COUNT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} events SEC(".maps");
+
+/* One send on its way through the program. */
+struct batch {
+	__u64 now;
+	__u32 slot;      /* sender */
+	__u32 fn;        /* sender's function */
+	__u32 to;        /* receiver */
+	__u32 to_fn;     /* receiver's function; of an undeliverable batch, the one meant */
+	__u32 count;     /* descriptors in it */
+	__u32 edge;
+	__u32 home;
+	__u32 flag;      /* SP_DESC_UNDELIVERABLE or 0 */
+};
+
+static __always_inline void count(__u32 which, __u64 n)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &which);
+
+	if (value)
+		*value += n;
+}
+
+static __noinline int refuse(struct batch *b, enum sp_violation reason, __u32 size,
+			     struct sp_desc *desc)
+{
+	struct sp_event *event;
+
+	count(SP_COUNT_VIOLATION + reason, 1);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (event) {
+		event->at_ns = bpf_ktime_get_ns();
+		event->slot = b->slot;
+		event->fn = b->fn;
+		event->reason = reason;
+		event->size = size;
+		event->desc = *desc;
+		bpf_ringbuf_submit(event, 0);
+	}
+	return SK_DROP;
+}
+
+/* The instance of `fn` on this CPU unless it is behind; then the less loaded of two. */
+static __always_inline __u32 pick_instance(__u32 fn)
+{
+	struct sp_function_slots *f = bpf_map_lookup_elem(&functions, &fn);
+	struct sp_instance *here = NULL, *a, *b;
+	__u32 n, local, i, slot_a, slot_b;
+
+	if (!f)
+		return SP_SLOT_NONE;
+	n = f->count;
+	if (n == 0)
+		return SP_SLOT_NONE;
+	local = f->on_cpu[bpf_get_smp_processor_id() % SP_CPU_MAX];
+	if (local) {
+		here = bpf_map_lookup_elem(&instances, &local);
+		if (n == 1 || (here && here->in_flight < f->behind))
+			return local;
+	}
+	i = bpf_get_prandom_u32() % n;
+	if (i >= SP_FN_INST_MAX)
+		return SP_SLOT_NONE;
+	slot_a = f->slot[i];
+	i = i + 1 < n ? i + 1 : 0;
+	if (i >= SP_FN_INST_MAX)
+		return SP_SLOT_NONE;
+	slot_b = f->slot[i];
+	a = bpf_map_lookup_elem(&instances, &slot_a);
+	b = bpf_map_lookup_elem(&instances, &slot_b);
+	if (!a || !b)
+		return SP_SLOT_NONE;
+	if (b->in_flight < a->in_flight) {
+		a = b;
+		slot_a = slot_b;
+	}
+	if (local && here && here->in_flight <= a->in_flight)
+		return local;
+	return slot_a;
+}
+
+/* Where the edge leads: sets b->to and b->to_fn. Returns a violation or -1. */
+static __always_inline int route(struct batch *b)
+{
+	struct sp_route *r;
+	__u32 key;
+
+	b->to = b->home;
+	b->to_fn = SP_GATEWAY_FN;
+	if (b->edge < SP_EDGE_MAX) {
+		key = b->fn * SP_EDGE_MAX + b->edge;
+		r = bpf_map_lookup_elem(&routes, &key);
+		if (!r || r->kind == SP_ROUTE_NONE)
+			return SP_VIOLATION_EDGE;
+		if (r->kind == SP_ROUTE_FUNCTION) {
+			b->to_fn = r->fn;
+			b->to = pick_instance(r->fn);
+		}
+		return -1;
+	}
+	if (b->edge == SP_EDGE_GRANT) {
+		struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
+
+		if (b->fn != SP_GATEWAY_FN || !to)
+			return SP_VIOLATION_EDGE;
+		b->to_fn = to->fn;
+		return -1;
+	}
+	if (b->edge > SP_EDGE_GRANT || b->edge < SP_EDGE_REPLY)
+		return SP_VIOLATION_EDGE;
+	return -1;
+}
+
+/* The request in `from` continues in the buffer `index`, which the sender must hold. */
+static __always_inline int move_request(struct batch *b, struct sp_owner *from, __u32 index)
+{
+	struct sp_owner *to;
+
+	if (index >= buffer_count)
+		return SP_VIOLATION_INDEX;
+	to = bpf_map_lookup_elem(&owners, &index);
+	if (!to)
+		return SP_VIOLATION_INDEX;
+	if ((__u32)to->word != b->slot || !to->leased || from->leased)
+		return SP_VIOLATION_OWNER;
+	to->start_ns = from->start_ns;
+	to->home = from->home;
+	to->hops = from->hops;
+	to->leased = 0;
+	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
+	from->leased = 1;
+	return -1;
+}
+
+static __always_inline void stamp(struct batch *b, struct sp_owner *o)
+{
+	__u32 i = o->hops;
+	__u64 since;
+
+	if (i == 0)
+		o->start_ns = b->now;
+	since = b->now - o->start_ns;
+	if (i >= SP_HOPS_MAX)
+		i = SP_HOPS_MAX - 1;
+	o->hop[i].at_ns = since > 0xffffffffULL ? 0xffffffffU : since;
+	o->hop[i].fn = b->to_fn;
+	o->hop[i].slot = b->to;
+	o->hops = i + 1;
+}
+
+/* Checks one descriptor and makes the receiver its owner. A violation, or -1. On -1 the
+ * number of requests (not leases) it carries was added to *requests. */
+static __always_inline int hand_over(struct batch *b, struct sp_desc *d, __u32 *requests)
+{
+	__u32 index = d->buf;
+	struct sp_owner *o;
+	__u64 held;
+	int bad;
+
+	if (d->edge != b->edge || d->home != b->home)
+		return SP_VIOLATION_MIXED;
+	if (index >= buffer_count)
+		return SP_VIOLATION_INDEX;
+	o = bpf_map_lookup_elem(&owners, &index);
+	if (!o)
+		return SP_VIOLATION_INDEX;
+	held = SP_OWNER_WORD(d->gen, b->slot);
+	if (o->word != held)
+		return o->word >> 32 != d->gen ? SP_VIOLATION_STALE : SP_VIOLATION_OWNER;
+	if (o->home != b->home && b->edge != SP_EDGE_GRANT)
+		return SP_VIOLATION_HOME;
+	if (b->edge == SP_EDGE_RELEASE && d->flags & SP_DESC_MOVED) {
+		bad = move_request(b, o, d->len);
+		if (bad >= 0)
+			return bad;
+	} else if (d->len > o->cap) {
+		return SP_VIOLATION_LENGTH;
+	}
+	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
+	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
+		return SP_VIOLATION_OWNER;
+	*requests += !o->leased;
+	stamp(b, o);
+	/* The sender may race with itself (threads, a forked copy): only one swap wins. */
+	if (__sync_val_compare_and_swap(&o->word, held, SP_OWNER_WORD(d->gen, b->to)) != held)
+		return SP_VIOLATION_OWNER;
+	d->flags |= b->flag;
+	return -1;
+}
+
+/* Takes back what hand_over() gave away: the batch is refused as a whole. */
+static __always_inline void take_back(struct batch *b, struct sp_desc *d)
+{
+	__u32 index = d->buf;
+	struct sp_owner *o;
+
+	if (index >= buffer_count)
+		return;
+	o = bpf_map_lookup_elem(&owners, &index);
+	if (o)
+		__sync_val_compare_and_swap(&o->word, SP_OWNER_WORD(d->gen, b->to),
+					    SP_OWNER_WORD(d->gen, b->slot));
+}
+
+static __always_inline void account(struct batch *b, __u32 requests)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
+
+	if (!from || !to)
+		return;
+	if (from->fn != SP_GATEWAY_FN)
+		__sync_fetch_and_add(&from->in_flight, -requests);
+	if (to->fn != SP_GATEWAY_FN)
+		__sync_fetch_and_add(&to->in_flight, requests);
+	from->out += b->count;
+	__sync_fetch_and_add(&to->in, b->count);
+	count(SP_COUNT_DESCRIPTORS, b->count);
+	count(SP_COUNT_BATCHES, 1);
+	if (from->cpu != to->cpu)
+		count(SP_COUNT_REMOTE, b->count);
+}
+
+/* A refill names no buffer; the flag in the instance bounds how many can be under way. */
+static __always_inline int refill(struct sk_msg_md *msg, struct batch *b, struct sp_desc *d)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
+	struct sp_desc copy = *d;
+
+	if (b->count != 1 || !from || from->fn == SP_GATEWAY_FN || !to ||
+	    to->fn != SP_GATEWAY_FN || __sync_val_compare_and_swap(&from->refill, 0, 1) != 0)
+		return refuse(b, SP_VIOLATION_REFILL, msg->size, &copy);
+	d->gen = b->slot; /* who asks: set here, so that nobody asks for another */
+	return bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS);
+}
+
+SEC("sk_msg")
+int sproxy(struct sk_msg_md *msg)
+{
+	struct sp_desc none = {}, bad;
+	struct batch b = {};
+	struct sp_identity *who;
+	struct sp_desc *d, *end;
+	__u32 i, moved = 0, requests = 0;
+	int reason = -1;
+
+	who = msg->sk ? bpf_sk_storage_get(&identities, msg->sk, NULL, 0) : NULL;
+	if (!who)
+		return refuse(&b, SP_VIOLATION_IDENTITY, msg->size, &none);
+	b.slot = who->slot;
+	b.fn = who->fn;
+	b.count = msg->size / sizeof(*d);
+	if (b.count == 0 || b.count > SP_BATCH_MAX || msg->size % sizeof(*d))
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+	if ((__u8 *)msg->data_end - (__u8 *)msg->data < msg->size &&
+	    bpf_msg_pull_data(msg, 0, msg->size, 0))
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+	d = msg->data;
+	end = msg->data_end;
+	if (d + 1 > end)
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+	b.edge = d->edge;
+	b.home = d->home;
+	reason = route(&b);
+	if (reason >= 0) {
+		bad = *d;
+		return refuse(&b, reason, msg->size, &bad);
+	}
+	if (b.edge == SP_EDGE_REFILL)
+		return refill(msg, &b, d);
+
+	if (b.to == SP_SLOT_NONE ||
+	    bpf_msg_redirect_map(msg, &receivers, b.to, BPF_F_INGRESS) != SK_PASS) {
+		/* o->home == home is checked below, so this reaches the worker that waits. */
+		b.flag = SP_DESC_UNDELIVERABLE;
+		b.to = b.home;
+		if (bpf_msg_redirect_map(msg, &receivers, b.to, BPF_F_INGRESS) != SK_PASS) {
+			bad = *d;
+			return refuse(&b, SP_VIOLATION_EDGE, msg->size, &bad);
+		}
+	}
+	b.now = bpf_ktime_get_ns();
+
+	for (i = 0; i < SP_BATCH_MAX; i++) {
+		if (i >= b.count || d + i + 1 > end)
+			break;
+		reason = hand_over(&b, d + i, &requests);
+		if (reason >= 0)
+			break;
+		moved++;
+	}
+	if (reason < 0) {
+		account(&b, requests);
+		if (b.flag)
+			count(SP_COUNT_UNDELIVERABLE, b.count);
+		return SK_PASS;
+	}
+	bad = none;
+	for (i = 0; i < SP_BATCH_MAX; i++) {
+		if (d + i + 1 > end)
+			break;
+		if (i >= moved) {
+			bad = d[i];
+			break;
+		}
+		take_back(&b, d + i);
+	}
+	return refuse(&b, reason, msg->size, &bad);
+}
+
+char LICENSE[] SEC("license") = "GPL";

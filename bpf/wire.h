@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.h - what the kernel program and the processes of a chain agree on.
+ *
+ * For: every struct that crosses the boundary between bpf/sproxy.bpf.c and user
+ * space: the descriptor (the only thing on the wire) and the four tables that say
+ * who owns each buffer, which instances there are, and where an edge leads.
+ * How: fixed sizes, native byte order (one machine), no pointers, sizes asserted here
+ * and their bytes pinned by tests/unit/bpf/test_wire.c.
+ * Thread-safety: each field names its writers. Functions see descriptors only; the
+ * tables are mapped by the controller and the gateway and written by the kernel.
+ */
+#ifndef SPROCKET_BPF_WIRE_H
+#define SPROCKET_BPF_WIRE_H
+
+#include <linux/types.h>
+
+/* Limits of one chain. `sprocket doctor` prints them. */
+#define SP_BATCH_MAX 64     /* descriptors in one send */
+#define SP_INST_MAX 256     /* instance slots, gateway workers included; a slot fits a byte */
+#define SP_FN_MAX 64        /* functions, the gateway (function 0) included */
+#define SP_EDGE_MAX 64      /* edges one function may name */
+#define SP_FN_INST_MAX 60   /* instances of one function */
+#define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
+#define SP_HOPS_MAX 29      /* hops stamped per request; later ones overwrite the last */
+#define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
+#define SP_SLOT_NONE 0      /* no instance has slot 0 */
+#define SP_HOLDER_FREE 0xffffffffU /* nobody: the buffer is in the gateway's free list */
+
+/*
+ * Where a descriptor goes. Below SP_EDGE_MAX: an edge of the sending function, looked up
+ * in the route table. From SP_EDGE_REPLY on: the fixed meanings below.
+ */
+enum sp_edge {
+	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home gateway worker */
+	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to its home gateway worker */
+	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
+	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance */
+};
+
+/* Flags of a descriptor. */
+enum sp_flag {
+	SP_DESC_QOS_MASK = 0x03,      /* QoS class, 0 is the highest */
+	SP_DESC_ELEPHANT = 0x04,      /* part of an elephant flow */
+	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance */
+	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why */
+	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
+	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused */
+	SP_DESC_DROPPED = 0x80,       /* release: the function dropped the request, no answer */
+};
+
+/* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
+ * the same edge and the same home. */
+struct sp_desc {
+	__u32 buf;   /* buffer index in the chain's pool */
+	__u32 gen;   /* the buffer's generation when the sender received it */
+	__u32 len;   /* payload bytes */
+	__u8 edge;   /* enum sp_edge, or an edge of the sender */
+	__u8 flags;  /* enum sp_flag */
+	__u16 home;  /* slot of the gateway worker that answers for the request; of a grant,
+		      * slot of the instance that receives it */
+};
+
+/* One stamp of a request's path. Written by the kernel. */
+struct sp_hop {
+	__u32 at_ns; /* hand-over time since sp_owner.start_ns, saturating at 4.29 s */
+	__u16 fn;    /* function that received the buffer */
+	__u16 slot;  /* instance that received it */
+};
+
+/*
+ * Who owns a buffer: one entry per buffer, outside every function's reach.
+ * The gateway writes an entry while it holds the buffer; the kernel while it moves.
+ */
+struct sp_owner {
+	__u64 word;     /* generation << 32 | holder; changed by compare-and-swap only */
+	__u64 start_ns; /* CLOCK_MONOTONIC of the first hand-over */
+	__u32 cap;      /* payload bytes the buffer can hold; set once, at start */
+	__u16 home;     /* gateway slot that answers for it */
+	__u8 leased;    /* 1: held as a lease, no request in it */
+	__u8 hops;      /* stamps in hop[] */
+	struct sp_hop hop[SP_HOPS_MAX];
+};
+
+/* State of an instance slot. Written by the controller; counters by the kernel. */
+struct sp_instance {
+	__u32 in_flight; /* requests handed to it and not yet handed on */
+	__u32 refill;    /* 1 while its request for lease buffers is unanswered */
+	__u64 in;        /* descriptors handed to it since it was attached */
+	__u64 out;       /* descriptors it handed on */
+	__u32 fn;
+	__u32 cpu;
+	__u64 reserved[4];
+};
+
+/* Instances of a function. Written by the controller: entry first, count last. */
+struct sp_function_slots {
+	__u16 count;
+	__u16 behind;              /* in flight from which on an instance counts as behind */
+	__u8 slot[SP_FN_INST_MAX];
+	__u8 on_cpu[SP_CPU_MAX];   /* slot of the instance on CPU n % SP_CPU_MAX; 0 = none */
+};
+
+/* An edge of a function. Written by the controller. */
+enum sp_route_kind {
+	SP_ROUTE_NONE = 0, /* the graph has no such edge: naming it is a violation */
+	SP_ROUTE_FUNCTION,
+	SP_ROUTE_REPLY,
+};
+struct sp_route {
+	__u16 kind; /* enum sp_route_kind */
+	__u16 fn;
+};
+
+/* Who a socket belongs to; kept in socket storage, so a sender cannot say otherwise. */
+struct sp_identity {
+	__u32 slot;
+	__u32 fn;
+};
+
+/* Why the kernel refused a send: name and the sentence shown to people. */
+#define SP_VIOLATIONS(X)                                                       \
+	X(SIZE, "size", "message is not 1 to 64 whole descriptors")            \
+	X(IDENTITY, "identity", "socket does not belong to the chain")         \
+	X(MIXED, "mixed", "descriptors of one send differ in edge or home")    \
+	X(EDGE, "edge", "the chain has no such edge")                          \
+	X(INDEX, "index", "buffer index out of range")                         \
+	X(STALE, "stale", "generation is not the buffer's current one")        \
+	X(OWNER, "owner", "buffer is not held by the sender")                  \
+	X(LENGTH, "length", "payload length is above the buffer's capacity")   \
+	X(HOME, "home", "home is not the gateway worker of the buffer")         \
+	X(REFILL, "refill", "refill asked for again before it was answered")   \
+	X(BYPASS, "bypass", "bytes reached the kept end of a function's socket")
+
+enum sp_violation {
+#define X(id, name, text) SP_VIOLATION_##id,
+	SP_VIOLATIONS(X)
+#undef X
+	SP_VIOLATION_COUNT,
+};
+
+/* Counters of a chain, summed over CPUs by the reader. */
+enum sp_kernel_counter {
+	SP_COUNT_DESCRIPTORS,   /* moved */
+	SP_COUNT_BATCHES,       /* sends that moved them */
+	SP_COUNT_UNDELIVERABLE, /* sent home because the function had no instance */
+	SP_COUNT_REMOTE,        /* handed to an instance on another CPU than the sender's */
+	SP_COUNT_VIOLATION,     /* + enum sp_violation */
+	SP_COUNT_MAX = SP_COUNT_VIOLATION + SP_VIOLATION_COUNT,
+};
+
+/* A refused send, as the controller reads it from the ring buffer. */
+struct sp_event {
+	__u64 at_ns;  /* CLOCK_MONOTONIC */
+	__u32 slot;   /* who sent it */
+	__u32 fn;
+	__u32 reason; /* enum sp_violation */
+	__u32 size;   /* bytes of the message */
+	struct sp_desc desc; /* the offending descriptor; zero for SIZE */
+};
+
+#define SP_OWNER_WORD(gen, holder) ((__u64)(gen) << 32 | (__u32)(holder))
+
+_Static_assert(sizeof(struct sp_desc) == 16, "descriptor is 16 bytes on the wire");
+_Static_assert(sizeof(struct sp_hop) == 8, "hop stamp");
+_Static_assert(sizeof(struct sp_owner) == 256, "owner entry: four cache lines");
+_Static_assert(sizeof(struct sp_instance) == 64, "instance: one cache line");
+_Static_assert(sizeof(struct sp_function_slots) == 128, "function: two cache lines");
+_Static_assert(sizeof(struct sp_route) == 4, "route");
+_Static_assert(sizeof(struct sp_event) == 40, "event");
+_Static_assert(SP_INST_MAX <= 256, "a slot fits a byte");
+_Static_assert(SP_EDGE_MAX <= SP_EDGE_REPLY, "edges do not meet the fixed ones");
+
+#endif

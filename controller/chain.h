@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain.h - a chain as its file declares it: parsed, checked, defaults filled in.
+ *
+ * For: everything in the controller that needs to know what should run. Others read the
+ * fixed tables that the controller builds from it (sproxy/wiring.h).
+ * How: chain_load() parses the YAML (libyaml, with line and column), checks every value,
+ * asks each executable what it declares (--describe), checks the graph, and reports every
+ * error at once, each as `FILE:LINE:COL: sentence`, with a suggestion where one is near.
+ * Unknown keys are errors.
+ * Thread-safety: a chain is read-only once loaded.
+ */
+#ifndef SPROCKET_CONTROLLER_CHAIN_H
+#define SPROCKET_CONTROLLER_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bpf/wire.h"
+#include "shm/layout.h"
+#include "shm/memory.h"
+#include "sproxy/rule.h"
+#include "sproxy/wiring.h"
+
+#define CHAIN_NAME_MAX 64
+#define CHAIN_PATH_MAX 4096
+
+struct chain_pair {
+	char *key;
+	char *value;
+};
+
+struct chain_pairs {
+	struct chain_pair *items;
+	size_t count;
+};
+
+struct chain_function {
+	char name[CHAIN_NAME_MAX];
+	char *exec;          /* absolute path */
+	struct chain_pairs config;
+	struct chain_pairs env;
+	uint32_t concurrency; /* requests in flight from which an instance counts as behind */
+	uint32_t instances;   /* 0: one for each gateway worker */
+	char **edges;         /* as the executable declares them */
+	size_t edge_count;
+	struct rule_table rules; /* its routes; wire_edge indexes targets[] */
+	struct sp_route targets[SP_EDGE_MAX]; /* route table row */
+	uint32_t target_count;
+};
+
+struct chain_ingress {
+	char *path;
+	char *methods[WIRING_METHOD_MAX];
+	uint32_t method_count; /* 0: any */
+	uint32_t max_body;     /* bytes */
+};
+
+struct chain {
+	char name[CHAIN_NAME_MAX];
+	char *file; /* where it was read from */
+	uint64_t timeout_ns;
+	uint32_t max_hops;
+	enum shm_hugepages hugepages;
+	struct shm_layout layout;
+	struct chain_ingress ingress[WIRING_INGRESS_MAX];
+	uint32_t ingress_count;
+	struct rule_table ingress_rules; /* wire_edge = function number */
+	/* functions[i] has function number i + 1; 0 is the gateway. */
+	struct chain_function functions[SP_FN_MAX - 1];
+	uint32_t function_count;
+};
+
+enum chain_flags {
+	CHAIN_NO_DESCRIBE = 1, /* do not run the executables (they may not exist here) */
+};
+
+/*
+ * Loads the chain file at `path`; relative `exec` paths are taken from its folder. Errors
+ * go to `errors`, one a line. Returns 0 and *ret; -EINVAL when errors were printed (their
+ * number in *ret_errors if wanted); -errno when the file cannot be read (also printed).
+ */
+int chain_load(const char *path, unsigned flags, FILE *errors, struct chain **ret,
+	       unsigned *ret_errors);
+
+/* As chain_load(), from memory; `path` names it in messages and roots relative paths. */
+int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *errors,
+		struct chain **ret, unsigned *ret_errors);
+
+/* Frees a chain; takes NULL. Returns NULL. */
+struct chain *chain_free(struct chain *chain);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sprocket.h - write a function of a Sprocket chain in C.
+ *
+ * Ownership, in one sentence: the request and everything reached through it are yours
+ * until the handler returns; never free it, never keep it.
+ *
+ *     #include <sprocket.h>
+ *     #include <ctype.h>
+ *
+ *     static sp_verdict upper(sp_request *req, void *state)
+ *     {
+ *             sp_buf body = sp_body(req);
+ *
+ *             (void)state;
+ *             if (body.len == 0)
+ *                     return sp_fail(req, SP_EINPUT, "empty body");
+ *             for (size_t i = 0; i < body.len; i++)
+ *                     body.data[i] = (char)toupper((unsigned char)body.data[i]);
+ *             return SP_NEXT;
+ *     }
+ *
+ *     SP_FUNCTION(.name = "upper", .on_request = upper)
+ *
+ * How: SP_FUNCTION registers the handler and supplies main(), so the file is a whole
+ * program. Started by a controller it serves requests; started by hand, `--describe`
+ * prints what it declares as JSON. Linked with libsprocket-test it runs in a unit test.
+ * Thread-safety: one handler at a time per process; calls that take an sp_request are for
+ * the handler's thread only.
+ * Errors: calls return 0 or a negative errno, or a value with a NULL pointer in it.
+ * The header is C11, C17 and C++17.
+ */
+#ifndef SPROCKET_H
+#define SPROCKET_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SP_ABI 1U
+
+#if defined(__GNUC__)
+#define SP_API __attribute__((visibility("default")))
+#define SP_MUST_USE __attribute__((warn_unused_result))
+#define SP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define SP_WEAK __attribute__((weak))
+#else
+#define SP_API
+#define SP_MUST_USE
+#define SP_PRINTF(fmt, args)
+#define SP_WEAK
+#endif
+
+/* ---- values ---- */
+
+typedef struct sp_request sp_request; /* one request, while the handler runs */
+typedef struct sp_worker sp_worker;   /* what the function lives in */
+
+/* Bytes to read. Not NUL-terminated. {NULL, 0} where there is nothing. */
+typedef struct sp_str {
+	const char *data;
+	size_t len;
+} sp_str;
+
+/* Bytes to read and write in place. */
+typedef struct sp_buf {
+	char *data;
+	size_t len; /* bytes that are the body */
+	size_t cap; /* bytes that may be used without sp_resize moving anything */
+} sp_buf;
+
+#ifdef __cplusplus
+#define SP_S(literal) (sp_str{"" literal, sizeof(literal) - 1})
+#else
+#define SP_S(literal) ((sp_str){"" literal, sizeof(literal) - 1})
+#endif
+/* For "%.*s". */
+#define SP_ARG(s) (int)(s).len, (s).data
+
+/* What a handler returns: one of these, or the index of an edge in .edges. */
+typedef int sp_verdict;
+enum {
+	SP_NEXT = -1,     /* on by the default edge of the chain file */
+	SP_REPLY = -2,    /* the body as it is now is the answer */
+	SP_DROP = -3,     /* no answer to give: the client gets 204 and no body */
+	SP_FAILED = -4    /* what sp_fail returned */
+};
+
+/* Errors of sp_fail: X(name, HTTP status, title). */
+#define SP_ERRORS(X)                                          \
+	X(SP_EINPUT, 400, "bad input")                        \
+	X(SP_EDENIED, 403, "denied")                          \
+	X(SP_ENOTFOUND, 404, "not found")                     \
+	X(SP_ECONFLICT, 409, "conflict")                      \
+	X(SP_ETOOBIG, 413, "too big")                         \
+	X(SP_EUNSUPPORTED, 415, "unsupported media type")     \
+	X(SP_EINTERNAL, 500, "internal error")                \
+	X(SP_EUPSTREAM, 502, "upstream failed")               \
+	X(SP_EUNAVAILABLE, 503, "unavailable")                \
+	X(SP_ETIMEOUT, 504, "timed out")                      \
+	X(SP_ELOOP, 508, "loop detected")
+
+typedef enum sp_error {
+	SP_OK = 0,
+#define X(name, status, title) name,
+	SP_ERRORS(X)
+#undef X
+	SP_ERROR_COUNT
+} sp_error;
+
+/* What is known of a request besides its body. Valid until the handler returns. */
+typedef struct sp_meta {
+	uint64_t number;      /* unique in the chain's life */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+	sp_str id;            /* X-Request-Id */
+	sp_str chain;
+	sp_str function;      /* this function's name in the chain */
+	sp_str method;
+	sp_str path;
+	sp_str query;         /* without the question mark */
+	sp_str topic;
+	sp_str content_type;  /* of the request */
+	uint8_t trace_id[16]; /* W3C trace context */
+	uint8_t parent_id[8];
+	uint8_t trace_flags;
+	uint8_t qos;          /* class, 0 is the highest */
+	uint8_t elephant;     /* 1: part of an elephant flow */
+	uint8_t hop;          /* functions that handled it before, 0 for the first */
+} sp_meta;
+
+/* ---- registration ---- */
+
+typedef struct sp_function {
+	unsigned abi;           /* SP_ABI; filled in by SP_FUNCTION */
+	const char *name;       /* required */
+	const char *version;
+	sp_verdict (*on_request)(sp_request *req, void *state); /* required */
+	/* Once, before the first request. Non-zero (a negative errno) stops the start; say
+	 * why with sp_log. */
+	int (*init)(sp_worker *worker, void **state);
+	void (*fini)(void *state);  /* once, after the last request */
+	int (*ready)(void *state);  /* 0: ready to serve. Asked once after init. */
+	const char *const *edges;   /* names, NULL at the end; indices are verdicts */
+	const char *const *config;  /* "key=default", "key!" (required) or "key"; NULL at the end */
+} sp_function;
+
+/* Registers the function and supplies main(). Once per program. */
+#define SP_FUNCTION(...)                                                       \
+	SP_API extern const sp_function sp_function_registered;                \
+	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
+	SP_WEAK int main(int argc, char **argv)                                \
+	{                                                                      \
+		return sp_main(argc, argv, &sp_function_registered);           \
+	}                                                                      \
+	_Static_assert(1, "takes the semicolon")
+
+/* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
+ * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
+SP_API int sp_main(int argc, char **argv, const sp_function *function);
+
+/* ---- the request ---- */
+
+SP_API const sp_meta *sp_meta_of(sp_request *req);
+
+/* The body, in place. Take it again after sp_resize, sp_set_header or sp_set_topic. */
+SP_API sp_buf sp_body(sp_request *req);
+
+/*
+ * Makes the body `len` bytes long, keeping what was there (new bytes are undefined). In
+ * place while the capacity allows; otherwise it moves to a larger buffer, and what
+ * sp_body, sp_header or sp_meta_of gave before is no longer valid.
+ * data == NULL: over the chain's largest buffer, or the pool has none left; the request is
+ * unchanged.
+ */
+SP_API SP_MUST_USE sp_buf sp_resize(sp_request *req, size_t len);
+
+/* Replaces the body. `data` may lie in the old one. 0, or -ENOSPC as sp_resize. */
+SP_API SP_MUST_USE int sp_set_body(sp_request *req, const void *data, size_t len);
+
+/* Replaces the body by formatted text. The arguments must not point into the body.
+ * 0, or -ENOSPC. */
+SP_API SP_MUST_USE int sp_print(sp_request *req, const char *format, ...) SP_PRINTF(2, 3);
+
+/* A header field of the request, name in any case; {NULL, 0} when absent. */
+SP_API sp_str sp_header(sp_request *req, const char *name);
+
+/* The i-th header field of the request, names in lower case. Returns 0, -ENOENT at the end. */
+SP_API int sp_header_at(sp_request *req, size_t i, sp_str *name, sp_str *value);
+
+/*
+ * Adds a header field to the response (Set-Cookie may come twice; else the last one wins).
+ * 0; -EPERM for a field that belongs to the gateway (Connection, Content-Length,
+ * Transfer-Encoding, Date, Server, X-Request-Id, ...); -EINVAL for a name that is no token
+ * or a value with control characters; -ENOSPC.
+ */
+SP_API SP_MUST_USE int sp_set_header(sp_request *req, const char *name, sp_str value);
+
+/* HTTP status of the response, 200 to 599. 0 or -EINVAL. */
+SP_API int sp_set_status(sp_request *req, int status);
+
+/* Topic that routes with `when: {topic: ...}` look at. 0 or -ENOSPC. */
+SP_API SP_MUST_USE int sp_set_topic(sp_request *req, sp_str topic);
+
+/* Ends the request with an error: the client gets the error's status and a problem
+ * document (RFC 9457) with the formatted text. Return what it returns. */
+SP_API sp_verdict sp_fail(sp_request *req, sp_error error, const char *format, ...)
+	SP_PRINTF(3, 4);
+
+/* Nanoseconds until the deadline; 0 when it has passed, INT64_MAX when there is none. */
+SP_API int64_t sp_remaining_ns(sp_request *req);
+
+SP_API sp_worker *sp_worker_of(sp_request *req);
+
+/* ---- around it ---- */
+
+/* A configuration value of the chain file, or the declared default; {NULL, 0} for a key
+ * without either. NUL-terminated beyond its length; valid for the process's life. */
+SP_API sp_str sp_config(sp_worker *worker, const char *key);
+
+typedef enum sp_level { SP_DEBUG, SP_INFO, SP_WARNING, SP_ERROR } sp_level;
+
+/* One line to the log; with the request's id and trace id when `req` is not NULL. At most
+ * 100 lines a second; what was dropped is counted and said. SP_DEBUG only with
+ * SPROCKET_DEBUG set in the environment. Any thread, when `req` is NULL. */
+SP_API void sp_log(sp_request *req, sp_level level, const char *format, ...) SP_PRINTF(3, 4);
+
+/* A named count, visible to the operator: SP_COUNTER(plates_unknown); ...
+ * sp_count(&plates_unknown, 1); Any thread. At most 60 per function. */
+typedef struct sp_counter {
+	const char *name;
+	uint64_t *value;
+} sp_counter;
+#define SP_COUNTER(id) static sp_counter id = { #id, NULL }
+SP_API void sp_count(sp_counter *counter, uint64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

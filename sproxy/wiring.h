@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wiring.h - what the controller hands to a gateway or a function when it starts it.
+ *
+ * For: the controller, which builds the tables; the gateway and the SDK, which read them.
+ * They parse no text: everything is a fixed table with strings beside it.
+ * How: a child inherits one end of an AF_UNIX SEQPACKET pair, its number in the environment
+ * variable SPROCKET_WIRING. The first message carries the tables and, by SCM_RIGHTS, every
+ * fd the process needs, all wired already. On the same socket a gateway then exchanges
+ * struct wiring_msg with the controller; a function answers once with WIRING_READY.
+ * EOF means that the other side is gone.
+ * Trust: children trust the controller; the controller checks what it reads.
+ * Thread-safety: none needed; one owner per socket.
+ */
+#ifndef SPROCKET_SPROXY_WIRING_H
+#define SPROCKET_SPROXY_WIRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "shm/layout.h"
+#include "sproxy/rule.h"
+
+#define WIRING_ENV "SPROCKET_WIRING"
+#define WIRING_ABI 1U
+#define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
+#define WIRING_CONFIG_MAX 64
+#define WIRING_INGRESS_MAX 16
+#define WIRING_METHOD_MAX 8
+#define WIRING_WORKER_MAX 32
+#define WIRING_FD_MAX (3 + 3 * WIRING_WORKER_MAX)
+
+/* A NUL-terminated string in the heap of its message. */
+struct wiring_string {
+	uint32_t off; /* from the heap's start */
+	uint32_t len; /* without the NUL */
+};
+
+struct wiring_heap {
+	uint32_t used;
+	char data[WIRING_HEAP_MAX];
+};
+
+struct wiring_pair {
+	struct wiring_string key;
+	struct wiring_string value;
+};
+
+/* fds of a function, in this order: send, receive, memory, counters (struct shm_counters
+ * of shm/counters.h, a memfd of one page). */
+enum { WIRING_FN_SEND, WIRING_FN_RECEIVE, WIRING_FN_MEMORY, WIRING_FN_COUNTERS, WIRING_FN_FDS };
+
+struct wiring_function {
+	uint32_t abi;
+	uint32_t size; /* bytes of this message that are sent */
+	uint32_t slot;
+	uint32_t fn;
+	uint32_t home; /* gateway slot that grants leases */
+	uint32_t concurrency;
+	uint32_t max_hops;
+	uint32_t config_count;
+	struct wiring_string chain;
+	struct wiring_string name;
+	struct shm_layout layout;
+	struct rule_table rules; /* from_edge: 0 = SP_NEXT, 1 + i = declared edge i */
+	struct wiring_pair config[WIRING_CONFIG_MAX];
+	struct wiring_heap heap; /* last: only the used part is sent */
+};
+
+/* fds of a gateway: owners map, instances map, memory, then for each worker listener,
+ * send, receive. */
+enum { WIRING_GW_OWNERS, WIRING_GW_INSTANCES, WIRING_GW_MEMORY, WIRING_GW_WORKERS };
+
+struct wiring_ingress {
+	struct wiring_string path; /* exact, or a prefix when it ends in "/" followed by "*" */
+	struct wiring_string methods[WIRING_METHOD_MAX];
+	uint32_t method_count; /* 0: any */
+	uint32_t max_body;     /* bytes */
+};
+
+struct wiring_gateway {
+	uint32_t abi;
+	uint32_t size;
+	uint32_t worker_count;
+	uint32_t trace; /* 1: answer with Server-Timing of the kernel's stamps */
+	uint32_t slots[WIRING_WORKER_MAX];
+	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
+	uint64_t timeout_ns;              /* from the request's arrival to its answer */
+	uint32_t fn_count;                /* functions; numbers 1..fn_count */
+	uint32_t ingress_count;
+	struct wiring_string chain;
+	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
+	struct wiring_ingress ingress[WIRING_INGRESS_MAX];
+	struct shm_layout layout;
+	/* From the ingress: from_edge is 0. The gateway's own edge to function f is f, so a
+	 * rule's wire_edge is a function number, and so is the edge of a second try. */
+	struct rule_table rules;
+	struct wiring_heap heap;
+};
+
+enum wiring_type {
+	WIRING_READY = 1,    /* child -> controller: serving */
+	WIRING_FAILED,       /* child -> controller: cannot start; text says why */
+	WIRING_LOST,         /* controller -> gateway: instance `slot` of `fn` is gone */
+	WIRING_RECLAIMED,    /* gateway -> controller: `count` buffers of `slot` came back */
+	WIRING_UP,           /* controller -> gateway: function `fn` has an instance again */
+	WIRING_DRAIN,        /* controller -> gateway: accept no more, finish, say DRAINED */
+	WIRING_DRAINED,      /* gateway -> controller: nothing in flight; it exits then */
+	WIRING_STATS_ASK,    /* controller -> gateway */
+	WIRING_STATS,        /* gateway -> controller: the counters below */
+};
+
+/* What a gateway counts; X(field, what it counts). */
+#define WIRING_STATS_FIELDS(X)                                           \
+	X(requests, "requests taken into the chain")                     \
+	X(answered, "requests answered by a function")                   \
+	X(failed, "requests a function failed")                          \
+	X(refused, "requests refused before they entered the chain")     \
+	X(no_buffer, "requests refused because no buffer was free")      \
+	X(timed_out, "requests whose deadline passed")                   \
+	X(lost, "requests lost with the instance that held them")        \
+	X(held, "requests that waited for an instance")                  \
+	X(bad_buffer, "answers whose buffer was garbage")                \
+	X(abandoned, "requests whose client went away")                  \
+	X(connections, "connections open now")                           \
+	X(in_flight, "requests in the chain now")                        \
+	X(leased, "buffers leased to functions now")
+
+struct wiring_stats {
+#define X(field, text) uint64_t field;
+	WIRING_STATS_FIELDS(X)
+#undef X
+};
+
+struct wiring_msg {
+	uint32_t type; /* enum wiring_type */
+	uint32_t slot;
+	uint32_t fn;
+	uint32_t count;
+	union {
+		struct wiring_stats stats;
+		char text[256]; /* NUL-terminated */
+	};
+};
+
+/* Adds a string to a heap. Returns 0 and *ret, or -ENOSPC. */
+int wiring_put(struct wiring_heap *heap, const char *text, struct wiring_string *ret);
+/* The string itself; "" for a string that is out of the heap's bounds. */
+const char *wiring_get(const struct wiring_heap *heap, struct wiring_string s);
+
+/* Sends a message of `len` bytes with `fd_count` fds (which stay the caller's).
+ * Returns 0 or -errno (-EPIPE: the other side is gone). */
+int wiring_send(int sock, const void *msg, size_t len, const int *fds, size_t fd_count);
+
+/*
+ * Receives one message of at most `size` bytes and its fds (close-on-exec, the caller's).
+ * Returns its length, 0 at EOF, or -errno; -EBADMSG when it was cut or has more than
+ * fd_max fds. *ret_fd_count is set on success.
+ */
+ssize_t wiring_receive(int sock, void *msg, size_t size, int *fds, size_t fd_max,
+		       size_t *ret_fd_count);
+
+/* The inherited socket: its fd, -ENOENT when the process was not started by a controller,
+ * -EINVAL when the variable is garbage. Sets close-on-exec and clears the variable. */
+int wiring_inherited(void);
+
+#endif
