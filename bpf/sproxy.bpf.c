@@ -18,6 +18,7 @@
  * buffer belongs to whoever holds it.
  */
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 #include "wire.h"
@@ -311,17 +312,31 @@ static __always_inline void account(struct batch *b, __u32 requests)
 }
 
 /* A refill names no buffer; the flag in the instance bounds how many can be under way. */
-static __always_inline int refill(struct sk_msg_md *msg, struct batch *b, struct sp_desc *d)
+static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
 	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
-	struct sp_desc copy = *d;
 
-	if (b->count != 1 || !from || from->fn == SP_GATEWAY_FN || !to ||
-	    to->fn != SP_GATEWAY_FN || __sync_val_compare_and_swap(&from->refill, 0, 1) != 0)
-		return refuse(b, SP_VIOLATION_REFILL, msg->size, &copy);
+	if (b->count != 1 || !from || from->fn == SP_GATEWAY_FN)
+		return SP_VIOLATION_REFILL;
+	if (!to || to->fn != SP_GATEWAY_FN)
+		return SP_VIOLATION_HOME;
+	if (__sync_val_compare_and_swap(&from->refill, 0, 1) != 0)
+		return SP_VIOLATION_REFILL;
 	d->gen = b->slot; /* who asks: set here, so that nobody asks for another */
-	return bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS);
+	return -1;
+}
+
+/* Redirects to the receiver; without one, home: to the worker that answers for the
+ * request (hand_over() checks that it is), and a grant back to the worker it came from. */
+static __always_inline bool deliverable(struct sk_msg_md *msg, struct batch *b)
+{
+	if (b->to != SP_SLOT_NONE &&
+	    bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS)
+		return true;
+	b->flag = SP_DESC_UNDELIVERABLE;
+	b->to = b->edge == SP_EDGE_GRANT ? b->slot : b->home;
+	return bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS;
 }
 
 SEC("sk_msg")
@@ -356,19 +371,21 @@ int sproxy(struct sk_msg_md *msg)
 		bad = *d;
 		return refuse(&b, reason, msg->size, &bad);
 	}
-	if (b.edge == SP_EDGE_REFILL)
-		return refill(msg, &b, d);
-
-	if (b.to == SP_SLOT_NONE ||
-	    bpf_msg_redirect_map(msg, &receivers, b.to, BPF_F_INGRESS) != SK_PASS) {
-		/* o->home == home is checked below, so this reaches the worker that waits. */
-		b.flag = SP_DESC_UNDELIVERABLE;
-		b.to = b.home;
-		if (bpf_msg_redirect_map(msg, &receivers, b.to, BPF_F_INGRESS) != SK_PASS) {
+	if (b.edge == SP_EDGE_REFILL) {
+		reason = refill_check(&b, d);
+		if (reason >= 0) {
 			bad = *d;
-			return refuse(&b, SP_VIOLATION_EDGE, msg->size, &bad);
+			return refuse(&b, reason, msg->size, &bad);
 		}
 	}
+	if (!deliverable(msg, &b)) {
+		bad = *d;
+		return refuse(&b, SP_VIOLATION_HOME, msg->size, &bad);
+	}
+	/* Two descriptors name no buffer: the request for a lease, and its refusal. */
+	if (b.edge == SP_EDGE_REFILL ||
+	    (b.edge == SP_EDGE_GRANT && d->flags & SP_DESC_DENIED && b.count == 1))
+		return SK_PASS;
 	b.now = bpf_ktime_get_ns();
 
 	for (i = 0; i < SP_BATCH_MAX; i++) {

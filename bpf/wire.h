@@ -46,7 +46,7 @@ enum sp_flag {
 	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why */
 	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
 	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused */
-	SP_DESC_DROPPED = 0x80,       /* release: the function dropped the request, no answer */
+	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
@@ -110,6 +110,7 @@ enum sp_route_kind {
 struct sp_route {
 	__u16 kind; /* enum sp_route_kind */
 	__u16 fn;
+	__u32 reserved; /* a mapped array's entries are multiples of 8 bytes */
 };
 
 /* Who a socket belongs to; kept in socket storage, so a sender cannot say otherwise. */
@@ -166,7 +167,7 @@ _Static_assert(sizeof(struct sp_hop) == 8, "hop stamp");
 _Static_assert(sizeof(struct sp_owner) == 256, "owner entry: four cache lines");
 _Static_assert(sizeof(struct sp_instance) == 64, "instance: one cache line");
 _Static_assert(sizeof(struct sp_function_slots) == 128, "function: two cache lines");
-_Static_assert(sizeof(struct sp_route) == 4, "route");
+_Static_assert(sizeof(struct sp_route) == 8, "route");
 _Static_assert(sizeof(struct sp_event) == 40, "event");
 _Static_assert(SP_INST_MAX <= 256, "a slot fits a byte");
 _Static_assert(SP_EDGE_MAX <= SP_EDGE_REPLY, "edges do not meet the fixed ones");

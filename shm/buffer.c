@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/buffer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+/* A record is these eight bytes, the name, the value, and padding to four bytes. */
+struct record {
+	uint32_t name_len;
+	uint32_t value_len;
+};
+
+void shm_header_init(struct shm_header *header, uint32_t slot_size)
+{
+	memset(header, 0, sizeof(*header));
+	header->slot_size = slot_size;
+	header->meta_low = slot_size;
+}
+
+uint32_t shm_buffer_capacity(const struct shm_header *header, uint32_t size)
+{
+	uint32_t room = header->meta_low - SHM_HEADER_SIZE;
+
+	return room < size ? room : size;
+}
+
+/* Lowers meta_low by `len`; NULL when the payload is in the way. */
+static char *meta_take(struct shm_header *header, uint32_t payload_len, size_t len)
+{
+	uint64_t low = (uint64_t)SHM_HEADER_SIZE + payload_len + len;
+
+	if (low > header->meta_low)
+		return NULL;
+	header->meta_low -= (uint32_t)len;
+	return (char *)header + header->meta_low;
+}
+
+int shm_meta_put(struct shm_header *header, uint32_t payload_len, const void *data, size_t len,
+		 struct shm_slice *ret)
+{
+	char *to = meta_take(header, payload_len, len);
+
+	if (!to)
+		return -ENOSPC;
+	if (len > 0)
+		memcpy(to, data, len);
+	ret->off = header->meta_low;
+	ret->len = (uint32_t)len;
+	return 0;
+}
+
+uint32_t shm_record_size(uint32_t name_len, uint32_t value_len)
+{
+	return (uint32_t)((sizeof(struct record) + name_len + value_len + 3) & ~3UL);
+}
+
+int shm_record_push(struct shm_header *header, uint32_t payload_len, struct shm_slice *block,
+		    const struct shm_field *field)
+{
+	struct record r = { field->name_len, field->value_len };
+	uint32_t size;
+	char *to;
+
+	if (r.name_len == 0 || r.name_len > SHM_NAME_MAX || r.value_len > SHM_VALUE_MAX)
+		return -EINVAL;
+	if (block->len > 0 && block->off != header->meta_low)
+		return -EINVAL;
+	size = shm_record_size(r.name_len, r.value_len);
+	to = meta_take(header, payload_len, size);
+	if (!to)
+		return -ENOSPC;
+	memcpy(to, &r, sizeof(r));
+	memcpy(to + sizeof(r), field->name, r.name_len);
+	memcpy(to + sizeof(r) + r.name_len, field->value, r.value_len);
+	block->off = header->meta_low;
+	block->len += size;
+	return 0;
+}
+
+int shm_record_next(const struct shm_header *header, struct shm_slice block, uint32_t *pos,
+		    struct shm_field *ret)
+{
+	const char *at = shm_slice_data(header, block) + *pos;
+	uint32_t left = block.len - *pos;
+	struct record r;
+
+	if (*pos == block.len)
+		return 0;
+	if (*pos > block.len || left < sizeof(r))
+		return -EBADMSG;
+	/* Lengths are copied once: their writer may still be changing them. */
+	memcpy(&r, at, sizeof(r));
+	if (r.name_len == 0 || r.name_len > SHM_NAME_MAX || r.value_len > SHM_VALUE_MAX ||
+	    shm_record_size(r.name_len, r.value_len) > left)
+		return -EBADMSG;
+	ret->name = at + sizeof(r);
+	ret->name_len = r.name_len;
+	ret->value = ret->name + r.name_len;
+	ret->value_len = r.value_len;
+	*pos += shm_record_size(r.name_len, r.value_len);
+	return 1;
+}
+
+bool shm_record_find(const struct shm_header *header, struct shm_slice block, const char *name,
+		     size_t name_len, struct shm_field *ret)
+{
+	struct shm_field field;
+	uint32_t pos = 0;
+
+	while (shm_record_next(header, block, &pos, &field) == 1) {
+		if (field.name_len != name_len || strncasecmp(field.name, name, name_len) != 0)
+			continue;
+		*ret = field;
+		return true;
+	}
+	return false;
+}
+
+static bool slice_valid(const struct shm_header *h, struct shm_slice s)
+{
+	if (s.len == 0)
+		return s.off == 0 || (s.off >= h->meta_low && s.off <= h->slot_size);
+	return s.off >= h->meta_low && s.off < h->slot_size && s.len <= h->slot_size - s.off;
+}
+
+int shm_header_check(const struct shm_header *shared, uint32_t slot_size, uint32_t payload_len,
+		     struct shm_header *ret)
+{
+	struct shm_header h;
+
+	memcpy(&h, shared, sizeof(h));
+	/* The compiler must not read the shared copy again after the checks. */
+	__asm__ volatile("" : : : "memory");
+	if (h.slot_size != slot_size || h.meta_low > slot_size ||
+	    h.meta_low < (uint64_t)SHM_HEADER_SIZE + payload_len)
+		return -EBADMSG;
+	if (!slice_valid(&h, h.method) || !slice_valid(&h, h.path) || !slice_valid(&h, h.query) ||
+	    !slice_valid(&h, h.id) || !slice_valid(&h, h.topic) ||
+	    !slice_valid(&h, h.request_headers) || !slice_valid(&h, h.response_headers))
+		return -EBADMSG;
+	*ret = h;
+	return 0;
+}
+
+static void slice_shift(struct shm_slice *s, uint32_t by)
+{
+	if (s->len > 0)
+		s->off += by;
+	else
+		s->off = 0;
+}
+
+int shm_buffer_move(const struct shm_header *from, uint32_t from_payload, struct shm_header *to,
+		    uint32_t to_slot_size)
+{
+	uint32_t meta, shift, from_low;
+	struct shm_header h;
+	int r;
+
+	r = shm_header_check(from, from->slot_size, from_payload, &h);
+	if (r < 0)
+		return r;
+	meta = h.slot_size - h.meta_low;
+	if (to_slot_size < h.slot_size ||
+	    (uint64_t)SHM_HEADER_SIZE + from_payload + meta > to_slot_size)
+		return -ENOSPC;
+	from_low = h.meta_low;
+	shift = to_slot_size - h.slot_size;
+	memcpy((char *)to + SHM_HEADER_SIZE, (const char *)from + SHM_HEADER_SIZE, from_payload);
+	memcpy((char *)to + to_slot_size - meta, (const char *)from + from_low, meta);
+	h.slot_size = to_slot_size;
+	h.meta_low = to_slot_size - meta;
+	slice_shift(&h.method, shift);
+	slice_shift(&h.path, shift);
+	slice_shift(&h.query, shift);
+	slice_shift(&h.id, shift);
+	slice_shift(&h.topic, shift);
+	slice_shift(&h.request_headers, shift);
+	slice_shift(&h.response_headers, shift);
+	*to = h;
+	return 0;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sproxy/rule.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+static bool equals(const struct rule *rule, const char *data, size_t len)
+{
+	return len == rule->value_len && memcmp(data, rule->value, len) == 0;
+}
+
+static bool slice_equals(const struct rule *rule, const struct shm_header *slot,
+			 struct shm_slice s)
+{
+	return equals(rule, shm_slice_data(slot, s), s.len);
+}
+
+static bool header_equals(const struct rule *rule, const struct shm_header *header,
+			  const struct shm_header *slot)
+{
+	struct shm_field field;
+
+	return shm_record_find(slot, header->request_headers, rule->name, rule->name_len,
+			       &field) &&
+	       equals(rule, field.value, field.value_len);
+}
+
+int rule_path_match(const char *pattern, size_t pattern_len, const char *path, size_t path_len)
+{
+	if (pattern_len >= 2 && pattern[pattern_len - 1] == '*' && pattern[pattern_len - 2] == '/')
+		return path_len >= pattern_len - 1 && memcmp(path, pattern, pattern_len - 1) == 0;
+	return path_len == pattern_len && memcmp(path, pattern, path_len) == 0;
+}
+
+static bool rule_holds(const struct rule *rule, const struct shm_header *header,
+		       const struct shm_header *slot)
+{
+	switch (rule->kind) {
+	case RULE_ALWAYS:
+		return true;
+	case RULE_HEADER:
+		return header_equals(rule, header, slot);
+	case RULE_TOPIC:
+		return slice_equals(rule, slot, header->topic);
+	case RULE_STATUS:
+		return header->status == rule->status;
+	case RULE_PATH:
+		return rule_path_match(rule->value, rule->value_len,
+				       shm_slice_data(slot, header->path), header->path.len);
+	case RULE_METHOD:
+		return slice_equals(rule, slot, header->method);
+	default:
+		return false;
+	}
+}
+
+int rule_match(const struct rule_table *table, uint32_t from_edge,
+	       const struct shm_header *header, const struct shm_header *slot)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct rule *rule = &table->rules[i];
+
+		if (rule->from_edge == from_edge && rule_holds(rule, header, slot))
+			return rule->wire_edge;
+	}
+	return -ENOENT;
+}
