@@ -13,12 +13,11 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * Needs: Linux 5.15 or later. Concurrency: runs on every CPU at once; owner words are
+ * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
  * changed by compare-and-swap, in-flight counts by atomic add, everything else of a
  * buffer belongs to whoever holds it.
  */
 #include <linux/bpf.h>
-#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 #include "wire.h"
@@ -101,6 +100,10 @@ struct batch {
 	__u32 edge;
 	__u32 home;
 	__u32 flag;      /* SP_DESC_UNDELIVERABLE or 0 */
+	struct sp_desc *first, *end; /* the message */
+	__u32 moved;     /* descriptors handed over so far */
+	__u32 requests;  /* those of them that carry a request, not a lease */
+	int reason;      /* violation that ended the walk, or -1 */
 };
 
 static __always_inline void count(__u32 which, __u64 n)
@@ -169,12 +172,16 @@ static __always_inline __u32 pick_instance(__u32 fn)
 	return slot_a;
 }
 
-/* Where the edge leads: sets b->to and b->to_fn. Returns a violation or -1. */
-static __always_inline int route(struct batch *b)
+/* Where the edge leads: sets b->to and b->to_fn. Returns a violation or -1.
+ * Not static, as deliverable() below: the verifier then judges it by itself, and what
+ * follows only once, not once for each way through it. */
+__noinline int route(struct batch *b)
 {
 	struct sp_route *r;
 	__u32 key;
 
+	if (!b)
+		return SP_VIOLATION_EDGE;
 	b->to = b->home;
 	b->to_fn = SP_GATEWAY_FN;
 	if (b->edge < SP_EDGE_MAX) {
@@ -238,9 +245,8 @@ static __always_inline void stamp(struct batch *b, struct sp_owner *o)
 	o->hops = i + 1;
 }
 
-/* Checks one descriptor and makes the receiver its owner. A violation, or -1. On -1 the
- * number of requests (not leases) it carries was added to *requests. */
-static __always_inline int hand_over(struct batch *b, struct sp_desc *d, __u32 *requests)
+/* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
+static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 {
 	__u32 index = d->buf;
 	struct sp_owner *o;
@@ -269,7 +275,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d, __u32 *
 	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
 	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
 		return SP_VIOLATION_OWNER;
-	*requests += !o->leased;
+	b->requests += !o->leased;
 	stamp(b, o);
 	/* The sender may race with itself (threads, a forked copy): only one swap wins. */
 	if (__sync_val_compare_and_swap(&o->word, held, SP_OWNER_WORD(d->gen, b->to)) != held)
@@ -278,21 +284,55 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d, __u32 *
 	return -1;
 }
 
-/* Takes back what hand_over() gave away: the batch is refused as a whole. */
-static __always_inline void take_back(struct batch *b, struct sp_desc *d)
+/* Descriptor `i` of the batch, or NULL beyond its end. */
+static __always_inline struct sp_desc *nth(struct batch *b, __u32 i)
 {
-	__u32 index = d->buf;
-	struct sp_owner *o;
+	struct sp_desc *d = b->first;
 
+	if (i >= SP_BATCH_MAX)
+		return NULL;
+	d += i;
+	/* One register for check and use: the verifier ties the bound to it. */
+	__asm__ volatile("" : "+r"(d));
+	return d + 1 > b->end ? NULL : d;
+}
+
+/* One step of the walk over a batch: bpf_loop() lets the verifier see it once. */
+static long hand_over_nth(__u32 i, void *arg)
+{
+	struct batch *b = arg;
+	struct sp_desc *d = nth(b, i);
+
+	if (!d)
+		return 1;
+	b->reason = hand_over(b, d);
+	if (b->reason >= 0)
+		return 1;
+	b->moved++;
+	return 0;
+}
+
+/* Takes back what hand_over() gave away: the batch is refused as a whole. */
+static long take_back_nth(__u32 i, void *arg)
+{
+	struct batch *b = arg;
+	struct sp_desc *d = nth(b, i);
+	struct sp_owner *o;
+	__u32 index;
+
+	if (!d)
+		return 1;
+	index = d->buf;
 	if (index >= buffer_count)
-		return;
+		return 1;
 	o = bpf_map_lookup_elem(&owners, &index);
 	if (o)
 		__sync_val_compare_and_swap(&o->word, SP_OWNER_WORD(d->gen, b->to),
 					    SP_OWNER_WORD(d->gen, b->slot));
+	return 0;
 }
 
-static __always_inline void account(struct batch *b, __u32 requests)
+static __always_inline void account(struct batch *b)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
 	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
@@ -300,9 +340,9 @@ static __always_inline void account(struct batch *b, __u32 requests)
 	if (!from || !to)
 		return;
 	if (from->fn != SP_GATEWAY_FN)
-		__sync_fetch_and_add(&from->in_flight, -requests);
+		__sync_fetch_and_add(&from->in_flight, -b->requests);
 	if (to->fn != SP_GATEWAY_FN)
-		__sync_fetch_and_add(&to->in_flight, requests);
+		__sync_fetch_and_add(&to->in_flight, b->requests);
 	from->out += b->count;
 	__sync_fetch_and_add(&to->in, b->count);
 	count(SP_COUNT_DESCRIPTORS, b->count);
@@ -329,11 +369,13 @@ static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 
 /* Redirects to the receiver; without one, home: to the worker that answers for the
  * request (hand_over() checks that it is), and a grant back to the worker it came from. */
-static __always_inline bool deliverable(struct sk_msg_md *msg, struct batch *b)
+__noinline int deliverable(struct sk_msg_md *msg, struct batch *b)
 {
+	if (!b)
+		return 0;
 	if (b->to != SP_SLOT_NONE &&
 	    bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS)
-		return true;
+		return 1;
 	b->flag = SP_DESC_UNDELIVERABLE;
 	b->to = b->edge == SP_EDGE_GRANT ? b->slot : b->home;
 	return bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS;
@@ -346,8 +388,7 @@ int sproxy(struct sk_msg_md *msg)
 	struct batch b = {};
 	struct sp_identity *who;
 	struct sp_desc *d, *end;
-	__u32 i, moved = 0, requests = 0;
-	int reason = -1;
+	int reason;
 
 	who = msg->sk ? bpf_sk_storage_get(&identities, msg->sk, NULL, 0) : NULL;
 	if (!who)
@@ -388,31 +429,20 @@ int sproxy(struct sk_msg_md *msg)
 		return SK_PASS;
 	b.now = bpf_ktime_get_ns();
 
-	for (i = 0; i < SP_BATCH_MAX; i++) {
-		if (i >= b.count || d + i + 1 > end)
-			break;
-		reason = hand_over(&b, d + i, &requests);
-		if (reason >= 0)
-			break;
-		moved++;
-	}
-	if (reason < 0) {
-		account(&b, requests);
+	b.first = d;
+	b.end = end;
+	b.reason = -1;
+	bpf_loop(b.count, hand_over_nth, &b, 0);
+	if (b.reason < 0) {
+		account(&b);
 		if (b.flag)
 			count(SP_COUNT_UNDELIVERABLE, b.count);
 		return SK_PASS;
 	}
-	bad = none;
-	for (i = 0; i < SP_BATCH_MAX; i++) {
-		if (d + i + 1 > end)
-			break;
-		if (i >= moved) {
-			bad = d[i];
-			break;
-		}
-		take_back(&b, d + i);
-	}
-	return refuse(&b, reason, msg->size, &bad);
+	bpf_loop(b.moved, take_back_nth, &b, 0);
+	d = nth(&b, b.moved);
+	bad = d ? *d : none;
+	return refuse(&b, b.reason, msg->size, &bad);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -25,21 +25,23 @@ uint32_t shm_buffer_capacity(const struct shm_header *header, uint32_t size)
 	return room < size ? room : size;
 }
 
-/* Lowers meta_low by `len`; NULL when the payload is in the way. */
-static char *meta_take(struct shm_header *header, uint32_t payload_len, size_t len)
+/* Lowers meta_low by `len`, and says where in `slot` that is; NULL when the payload is in
+ * the way. */
+static char *meta_take(struct shm_header *header, struct shm_header *slot, uint32_t payload_len,
+		       size_t len)
 {
-	uint64_t low = (uint64_t)SHM_HEADER_SIZE + payload_len + len;
+	uint64_t low = (uint64_t)SHM_HEADER_SIZE + payload_len;
 
-	if (low > header->meta_low)
+	if (low > header->meta_low || len > header->meta_low - low)
 		return NULL;
 	header->meta_low -= (uint32_t)len;
-	return (char *)header + header->meta_low;
+	return (char *)slot + header->meta_low;
 }
 
-int shm_meta_put(struct shm_header *header, uint32_t payload_len, const void *data, size_t len,
-		 struct shm_slice *ret)
+int shm_meta_put_at(struct shm_header *header, struct shm_header *slot, uint32_t payload_len,
+		    const void *data, size_t len, struct shm_slice *ret)
 {
-	char *to = meta_take(header, payload_len, len);
+	char *to = meta_take(header, slot, payload_len, len);
 
 	if (!to)
 		return -ENOSPC;
@@ -55,8 +57,8 @@ uint32_t shm_record_size(uint32_t name_len, uint32_t value_len)
 	return (uint32_t)((sizeof(struct record) + name_len + value_len + 3) & ~3UL);
 }
 
-int shm_record_push(struct shm_header *header, uint32_t payload_len, struct shm_slice *block,
-		    const struct shm_field *field)
+int shm_record_push_at(struct shm_header *header, struct shm_header *slot, uint32_t payload_len,
+		       struct shm_slice *block, const struct shm_field *field)
 {
 	struct record r = { field->name_len, field->value_len };
 	uint32_t size;
@@ -67,12 +69,13 @@ int shm_record_push(struct shm_header *header, uint32_t payload_len, struct shm_
 	if (block->len > 0 && block->off != header->meta_low)
 		return -EINVAL;
 	size = shm_record_size(r.name_len, r.value_len);
-	to = meta_take(header, payload_len, size);
+	to = meta_take(header, slot, payload_len, size);
 	if (!to)
 		return -ENOSPC;
 	memcpy(to, &r, sizeof(r));
 	memcpy(to + sizeof(r), field->name, r.name_len);
-	memcpy(to + sizeof(r) + r.name_len, field->value, r.value_len);
+	if (r.value_len > 0)
+		memcpy(to + sizeof(r) + r.name_len, field->value, r.value_len);
 	block->off = header->meta_low;
 	block->len += size;
 	return 0;
@@ -91,6 +94,7 @@ int shm_record_next(const struct shm_header *header, struct shm_slice block, uin
 		return -EBADMSG;
 	/* Lengths are copied once: their writer may still be changing them. */
 	memcpy(&r, at, sizeof(r));
+	__asm__ volatile("" : : : "memory"); /* and the compiler does not read them again */
 	if (r.name_len == 0 || r.name_len > SHM_NAME_MAX || r.value_len > SHM_VALUE_MAX ||
 	    shm_record_size(r.name_len, r.value_len) > left)
 		return -EBADMSG;
@@ -151,33 +155,26 @@ static void slice_shift(struct shm_slice *s, uint32_t by)
 		s->off = 0;
 }
 
-int shm_buffer_move(const struct shm_header *from, uint32_t from_payload, struct shm_header *to,
-		    uint32_t to_slot_size)
+int shm_buffer_move(struct shm_header *header, const struct shm_header *from,
+		    uint32_t from_payload, struct shm_header *to, uint32_t to_slot_size)
 {
-	uint32_t meta, shift, from_low;
-	struct shm_header h;
-	int r;
+	uint32_t meta = header->slot_size - header->meta_low;
+	uint32_t shift = to_slot_size - header->slot_size;
 
-	r = shm_header_check(from, from->slot_size, from_payload, &h);
-	if (r < 0)
-		return r;
-	meta = h.slot_size - h.meta_low;
-	if (to_slot_size < h.slot_size ||
+	if (to_slot_size < header->slot_size ||
 	    (uint64_t)SHM_HEADER_SIZE + from_payload + meta > to_slot_size)
 		return -ENOSPC;
-	from_low = h.meta_low;
-	shift = to_slot_size - h.slot_size;
 	memcpy((char *)to + SHM_HEADER_SIZE, (const char *)from + SHM_HEADER_SIZE, from_payload);
-	memcpy((char *)to + to_slot_size - meta, (const char *)from + from_low, meta);
-	h.slot_size = to_slot_size;
-	h.meta_low = to_slot_size - meta;
-	slice_shift(&h.method, shift);
-	slice_shift(&h.path, shift);
-	slice_shift(&h.query, shift);
-	slice_shift(&h.id, shift);
-	slice_shift(&h.topic, shift);
-	slice_shift(&h.request_headers, shift);
-	slice_shift(&h.response_headers, shift);
-	*to = h;
+	memcpy((char *)to + to_slot_size - meta, (const char *)from + header->meta_low, meta);
+	header->slot_size = to_slot_size;
+	header->meta_low = to_slot_size - meta;
+	slice_shift(&header->method, shift);
+	slice_shift(&header->path, shift);
+	slice_shift(&header->query, shift);
+	slice_shift(&header->id, shift);
+	slice_shift(&header->topic, shift);
+	slice_shift(&header->request_headers, shift);
+	slice_shift(&header->response_headers, shift);
+	*to = *header;
 	return 0;
 }

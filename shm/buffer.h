@@ -83,10 +83,20 @@ static inline char *shm_slice_data(const struct shm_header *header, struct shm_s
 
 /*
  * Copies `len` bytes to the meta area, leaving `payload_len` payload bytes untouched.
- * Returns 0 and *ret, or -ENOSPC when they do not fit.
+ * `header` is a private copy, which says where the meta area is, and `slot` the buffer: its
+ * own header may change meanwhile, so it is not read. Write the copy to it in the end.
+ * Returns 0 and *ret, or -ENOSPC when they do not fit: nothing is changed then.
  */
-int shm_meta_put(struct shm_header *header, uint32_t payload_len, const void *data, size_t len,
-		 struct shm_slice *ret);
+int shm_meta_put_at(struct shm_header *header, struct shm_header *slot, uint32_t payload_len,
+		    const void *data, size_t len, struct shm_slice *ret);
+
+/* The same with the header in the slot itself: only where no other process writes to it, or
+ * where this process may crash when one does. */
+static inline int shm_meta_put(struct shm_header *header, uint32_t payload_len, const void *data,
+			       size_t len, struct shm_slice *ret)
+{
+	return shm_meta_put_at(header, header, payload_len, data, len, ret);
+}
 
 /* Bytes that a record of these lengths takes. */
 uint32_t shm_record_size(uint32_t name_len, uint32_t value_len);
@@ -94,10 +104,18 @@ uint32_t shm_record_size(uint32_t name_len, uint32_t value_len);
 /*
  * Puts a record in front of `block` (request_headers or response_headers of this header),
  * which must be the meta data put last or empty. Returns 0, -ENOSPC, or -EINVAL for a
- * name or value that is too long or a block that is not the last.
+ * name or value that is too long or a block that is not the last. `header` and `slot` as in
+ * shm_meta_put_at().
  */
-int shm_record_push(struct shm_header *header, uint32_t payload_len, struct shm_slice *block,
-		    const struct shm_field *field);
+int shm_record_push_at(struct shm_header *header, struct shm_header *slot, uint32_t payload_len,
+		       struct shm_slice *block, const struct shm_field *field);
+
+/* The same with the header in the slot itself, see shm_meta_put(). */
+static inline int shm_record_push(struct shm_header *header, uint32_t payload_len,
+				  struct shm_slice *block, const struct shm_field *field)
+{
+	return shm_record_push_at(header, header, payload_len, block, field);
+}
 
 /*
  * Next record of a block: start with *pos = 0. Returns 1 and *ret, 0 at the end, or
@@ -117,5 +135,14 @@ bool shm_record_find(const struct shm_header *header, struct shm_slice block, co
  */
 int shm_header_check(const struct shm_header *shared, uint32_t slot_size, uint32_t payload_len,
 		     struct shm_header *ret);
+
+/*
+ * Copies payload and meta data of the buffer `from` into the larger slot `to` of
+ * `to_slot_size` bytes. `header` is the checked copy of the source's header; its slices
+ * are shifted, since meta data hang from a slot's end, and it is written to `to`.
+ * Returns 0; -ENOSPC when they do not fit: nothing is changed then.
+ */
+int shm_buffer_move(struct shm_header *header, const struct shm_header *from,
+		    uint32_t from_payload, struct shm_header *to, uint32_t to_slot_size);
 
 #endif

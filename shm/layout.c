@@ -41,7 +41,8 @@ int shm_layout_compute(const uint32_t *sizes, uint32_t class_count, uint64_t mem
 	struct shm_layout layout = { .class_count = class_count };
 	uint64_t used = 0, needed = 0;
 
-	if (!sizes_valid(sizes, class_count) || count_min == 0)
+	if (!sizes_valid(sizes, class_count) || count_min == 0 ||
+	    count_min > SHM_BUFFER_COUNT_MAX / class_count)
 		return -EINVAL;
 	for (uint32_t i = 0; i < class_count; i++)
 		needed += (uint64_t)stride_of(sizes[i]) * count_min;

@@ -39,7 +39,8 @@ struct shm_layout {
 /*
  * Divides `memory` bytes among the classes, each the same share, each at least
  * `count_min` buffers. `sizes` ascend strictly.
- * Returns 0; -EINVAL for sizes out of range or order; -ENOSPC when `memory` cannot hold
+ * Returns 0; -EINVAL for sizes out of range or order, or a count_min with which they exceed
+ * SHM_BUFFER_COUNT_MAX; -ENOSPC when `memory` cannot hold
  * count_min buffers of each class: then *ret_memory_min (if wanted) says what can.
  */
 int shm_layout_compute(const uint32_t *sizes, uint32_t class_count, uint64_t memory,

@@ -6,7 +6,9 @@
  * How: free hugepages of the machine are used first. When they are too few and we may,
  * vm.nr_overcommit_hugepages is raised by what is missing: such surplus pages are taken
  * when the memory is mapped and go back to the kernel by themselves when the last mapping
- * goes, also after kill -9. shm_memory_done() lowers the limit again.
+ * goes, also after kill -9. shm_memory_done() lowers the limit again, and not sooner: a
+ * function that punches a hole into the memory gives pages away, and the next touch needs
+ * room under the limit to get one back, or it is a SIGBUS.
  * Seals (SHRINK, GROW, SEAL): nobody can change the size, so nobody can give the others
  * SIGBUS. The gateway populates all of it at start (MADV_POPULATE_WRITE), so that pages
  * are charged to it and a shortage is an error at start, not SIGBUS later.
@@ -56,5 +58,12 @@ int shm_memory_populate(void *base, size_t size);
 
 /* Pages that can be had now without changing a limit; 0 when there is no hugetlb. */
 long shm_hugepages_available(void);
+
+/* Lowers vm.nr_overcommit_hugepages by `pages`, never below 0: gives back what a killed
+ * process had raised it by (shm_memory.overcommit). Returns 0 or -errno. */
+int shm_hugepages_lower(long pages);
+
+/* 0 when this process may raise vm.nr_overcommit_hugepages, or -errno. Changes nothing. */
+int shm_hugepages_may_raise(void);
 
 #endif

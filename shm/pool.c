@@ -100,7 +100,10 @@ static int class_pool_init(struct class_pool *c, uint32_t number, uint32_t count
 					   0, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (!c->pool)
 		return -rte_errno;
-	if (rte_mempool_set_ops_byname(c->pool, "ring_mp_mc", NULL) < 0)
+	/* Workers share their cores with functions and are preempted. In DPDK's default ring
+	 * all others then spin until the preempted one runs again, one time slice after the
+	 * other; in this one nobody waits for his predecessor. */
+	if (rte_mempool_set_ops_byname(c->pool, "ring_mt_rts", NULL) < 0)
 		return -EINVAL;
 	size = rte_mempool_op_calc_mem_size_default(c->pool, count, 12, &min_chunk, &align);
 	if (size < 0)
@@ -197,18 +200,21 @@ int shm_pool_get(struct shm_pool *pool, uint32_t len, uint32_t slot, uint32_t *r
 		return -EMSGSIZE;
 	for (uint32_t i = (uint32_t)cls; i < pool->layout.class_count; i++) {
 		struct sp_owner *o;
+		uint64_t word;
 		void *object;
 
 		if (rte_mempool_get(pool->classes[i].pool, &object) < 0)
 			continue;
 		*ret = ((struct control *)object)->index;
 		o = &pool->owners[*ret];
+		/* What the thread that put it did to the entry is done: see the put's store. */
+		word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE);
 		o->start_ns = 0;
 		o->home = (uint16_t)slot;
 		o->leased = 0;
 		o->hops = 0;
 		/* The kernel reads the entry after it read the word. */
-		__atomic_store_n(&o->word, SP_OWNER_WORD(o->word >> 32, slot), __ATOMIC_RELEASE);
+		__atomic_store_n(&o->word, SP_OWNER_WORD(word >> 32, slot), __ATOMIC_RELEASE);
 		return 0;
 	}
 	return -ENOBUFS;

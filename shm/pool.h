@@ -8,7 +8,7 @@
  * get writes the buffer's entry in the ownership table: held by the asking worker, current
  * generation. A put bumps the generation: descriptors of the buffer's past are stale.
  * Thread-safety: get and put from any thread after shm_pool_thread_init() in it; a buffer
- * is put once, by whoever holds it. A put of what is not held by a gateway worker aborts:
+ * is put once, by whoever holds it. A put of a buffer that is free or does not exist aborts:
  * it is a bug in the gateway, never bad input.
  * Failure modes: an empty class falls to the next larger one; -ENOBUFS when those are
  * empty too.
