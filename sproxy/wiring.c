@@ -24,7 +24,9 @@ int wiring_put(struct wiring_heap *heap, const char *text, struct wiring_string 
 
 const char *wiring_get(const struct wiring_heap *heap, struct wiring_string s)
 {
-	if (s.off >= heap->used || s.len >= heap->used - s.off || heap->data[s.off + s.len])
+	uint32_t used = heap->used < WIRING_HEAP_MAX ? heap->used : WIRING_HEAP_MAX;
+
+	if (s.off >= used || s.len >= used - s.off || heap->data[s.off + s.len])
 		return "";
 	return heap->data + s.off;
 }
@@ -115,7 +117,8 @@ ssize_t wiring_receive(int sock, void *msg, size_t size, int *fds, size_t fd_max
 	r = fds_take(&m, fds, fd_max, &count);
 	if (r < 0)
 		return r;
-	if (m.msg_flags & MSG_TRUNC) {
+	/* An empty message with fds would pass for EOF, and nobody would close them. */
+	if (m.msg_flags & MSG_TRUNC || (n == 0 && count > 0)) {
 		while (count > 0)
 			close(fds[--count]);
 		return -EBADMSG;

@@ -104,13 +104,13 @@ enum {
 	X(SP_ETIMEOUT, 504, "timed out")                      \
 	X(SP_ELOOP, 508, "loop detected")
 
+#define SP_ERROR_NAME_(name, status, title) name,
 typedef enum sp_error {
 	SP_OK = 0,
-#define X(name, status, title) name,
-	SP_ERRORS(X)
-#undef X
+	SP_ERRORS(SP_ERROR_NAME_)
 	SP_ERROR_COUNT
 } sp_error;
+#undef SP_ERROR_NAME_
 
 /* What is known of a request besides its body. Valid until the handler returns. */
 typedef struct sp_meta {
@@ -140,23 +140,35 @@ typedef struct sp_function {
 	const char *version;
 	sp_verdict (*on_request)(sp_request *req, void *state); /* required */
 	/* Once, before the first request. Non-zero (a negative errno) stops the start; say
-	 * why with sp_log. */
+	 * why with sp_log. fini is not called then. */
 	int (*init)(sp_worker *worker, void **state);
 	void (*fini)(void *state);  /* once, after the last request */
-	int (*ready)(void *state);  /* 0: ready to serve. Asked once after init. */
+	int (*ready)(void *state);  /* 0: ready to serve. Asked once after init; else fini. */
 	const char *const *edges;   /* names, NULL at the end; indices are verdicts */
 	const char *const *config;  /* "key=default", "key!" (required) or "key"; NULL at the end */
 } sp_function;
 
-/* Registers the function and supplies main(). Once per program. */
-#define SP_FUNCTION(...)                                                       \
-	SP_API extern const sp_function sp_function_registered;                \
+/* The function of this program, as SP_FUNCTION registers it; for unit tests. */
+SP_API extern const sp_function sp_function_registered;
+
+#ifdef __cplusplus
+#define SP_ASSERT_ static_assert
+#define SP_PARTIAL_ _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
+#else
+#define SP_ASSERT_ _Static_assert
+#define SP_PARTIAL_
+#endif
+
+/* Registers the function and supplies main(), which a unit test's own main() overrides.
+ * Once per program. In C++ (20) the initialisers go in the order of the fields above. */
+#define SP_FUNCTION(...)                                                           \
+	SP_PARTIAL_                                                                \
 	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
-	SP_WEAK int main(int argc, char **argv)                                \
-	{                                                                      \
-		return sp_main(argc, argv, &sp_function_registered);           \
-	}                                                                      \
-	_Static_assert(1, "takes the semicolon")
+	SP_WEAK int main(int argc, char **argv)                                    \
+	{                                                                          \
+		return sp_main(argc, argv, &sp_function_registered);               \
+	}                                                                          \
+	SP_ASSERT_(SP_ABI == 1U, "takes the semicolon")
 
 /* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
  * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
@@ -166,7 +178,8 @@ SP_API int sp_main(int argc, char **argv, const sp_function *function);
 
 SP_API const sp_meta *sp_meta_of(sp_request *req);
 
-/* The body, in place. Take it again after sp_resize, sp_set_header or sp_set_topic. */
+/* The body, in place. Take it again after sp_resize, sp_set_body, sp_print, sp_set_header
+ * or sp_set_topic: each of them may move the request to a larger buffer. */
 SP_API sp_buf sp_body(sp_request *req);
 
 /*
@@ -181,8 +194,8 @@ SP_API SP_MUST_USE sp_buf sp_resize(sp_request *req, size_t len);
 /* Replaces the body. `data` may lie in the old one. 0, or -ENOSPC as sp_resize. */
 SP_API SP_MUST_USE int sp_set_body(sp_request *req, const void *data, size_t len);
 
-/* Replaces the body by formatted text. The arguments must not point into the body.
- * 0, or -ENOSPC. */
+/* Replaces the body by formatted text; the arguments may point into the old one.
+ * 0, -ENOSPC, or -EINVAL for a format that vsnprintf refuses. */
 SP_API SP_MUST_USE int sp_print(sp_request *req, const char *format, ...) SP_PRINTF(2, 3);
 
 /* A header field of the request, name in any case; {NULL, 0} when absent. */
@@ -193,6 +206,7 @@ SP_API int sp_header_at(sp_request *req, size_t i, sp_str *name, sp_str *value);
 
 /*
  * Adds a header field to the response (Set-Cookie may come twice; else the last one wins).
+ * `value` may lie in the request.
  * 0; -EPERM for a field that belongs to the gateway (Connection, Content-Length,
  * Transfer-Encoding, Date, Server, X-Request-Id, ...); -EINVAL for a name that is no token
  * or a value with control characters; -ENOSPC.
@@ -206,7 +220,8 @@ SP_API int sp_set_status(sp_request *req, int status);
 SP_API SP_MUST_USE int sp_set_topic(sp_request *req, sp_str topic);
 
 /* Ends the request with an error: the client gets the error's status and a problem
- * document (RFC 9457) with the formatted text. Return what it returns. */
+ * document (RFC 9457) with the formatted text, of which 511 bytes are kept. The arguments
+ * may point into the request. Return what it returns. */
 SP_API sp_verdict sp_fail(sp_request *req, sp_error error, const char *format, ...)
 	SP_PRINTF(3, 4);
 
@@ -229,7 +244,8 @@ typedef enum sp_level { SP_DEBUG, SP_INFO, SP_WARNING, SP_ERROR } sp_level;
 SP_API void sp_log(sp_request *req, sp_level level, const char *format, ...) SP_PRINTF(3, 4);
 
 /* A named count, visible to the operator: SP_COUNTER(plates_unknown); ...
- * sp_count(&plates_unknown, 1); Any thread. At most 60 per function. */
+ * sp_count(&plates_unknown, 1); Any thread. At most 50 per function, names of at most 55
+ * bytes; what is above counts nowhere. Counters of one name are one. */
 typedef struct sp_counter {
 	const char *name;
 	uint64_t *value;
