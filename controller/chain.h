@@ -38,7 +38,7 @@ struct chain_pairs {
 
 struct chain_function {
 	char name[CHAIN_NAME_MAX];
-	char *exec;          /* absolute path */
+	char *exec;          /* absolute path; NULL when, unasked, only an image is named */
 	struct chain_pairs config;
 	struct chain_pairs env;
 	uint32_t concurrency; /* requests in flight from which an instance counts as behind */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain_describe.c - see chain_describe.h.
+ */
+#include "controller/chain_describe.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "bpf/wire.h"
+#include "controller/chain_run.h"
+#include "controller/chain_value.h"
+#include "sproxy/wiring.h"
+
+__attribute__((format(printf, 2, 3))) static int say(char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, CHAIN_WHY_MAX, format, args);
+	va_end(args);
+	return -EBADMSG;
+}
+
+static int read_edges(const json_t *list, struct chain_description *ret, char *why)
+{
+	size_t count = json_array_size(list);
+
+	if (list && !json_is_array(list))
+		return say(why, "\"edges\" is no list");
+	if (count > SP_EDGE_MAX)
+		return say(why, "declares %zu edges; the limit is %d", count, SP_EDGE_MAX);
+	ret->edges = calloc(count + 1, sizeof(*ret->edges));
+	if (!ret->edges)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		if (!name || !chain_value_is_edge(name))
+			return say(why, "edge %zu has no valid name", i);
+		for (size_t j = 0; j < i; j++) {
+			if (!strcmp(name, ret->edges[j]))
+				return say(why, "declares edge \"%s\" twice", name);
+		}
+		ret->edges[i] = strdup(name);
+		if (!ret->edges[i])
+			return -ENOMEM;
+		ret->edge_count++;
+	}
+	return 0;
+}
+
+static int read_config(const json_t *list, struct chain_description *ret, char *why)
+{
+	size_t count = json_array_size(list);
+
+	if (list && !json_is_array(list))
+		return say(why, "\"config\" is no list");
+	if (count > WIRING_CONFIG_MAX)
+		return say(why, "declares %zu config keys; the limit is %d", count,
+			   WIRING_CONFIG_MAX);
+	ret->config = calloc(count + 1, sizeof(*ret->config));
+	if (!ret->config)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *item = json_array_get(list, i);
+		const char *name = json_string_value(json_object_get(item, "key"));
+
+		if (!name || !*name)
+			return say(why, "config key %zu has no name", i);
+		ret->config[i].required = json_is_true(json_object_get(item, "required"));
+		ret->config[i].name = strdup(name);
+		if (!ret->config[i].name)
+			return -ENOMEM;
+		ret->config_count++;
+	}
+	return 0;
+}
+
+static int read_root(const json_t *root, struct chain_description *ret, char *why)
+{
+	const json_t *abi = json_object_get(root, "abi");
+	int err;
+
+	if (!json_is_object(root) || !json_is_integer(abi))
+		return say(why, "not a Sprocket function: what it prints has no \"abi\"");
+	if (json_integer_value(abi) != CHAIN_DESCRIBE_ABI)
+		return say(why, "speaks ABI %lld and this runtime %d: build it against this "
+			   "runtime's SDK", (long long)json_integer_value(abi),
+			   CHAIN_DESCRIBE_ABI);
+	err = read_edges(json_object_get(root, "edges"), ret, why);
+	return err ? err : read_config(json_object_get(root, "config"), ret, why);
+}
+
+int chain_describe_parse(const char *text, size_t len, struct chain_description *ret, char *why)
+{
+	struct chain_description description = { 0 };
+	json_error_t error;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	int err;
+
+	if (!root)
+		return say(why, "not a Sprocket function: what it prints is no JSON (%.80s)",
+			   error.text);
+	err = read_root(root, &description, why);
+	json_decref(root);
+	if (err == -ENOMEM)
+		say(why, "out of memory");
+	if (err)
+		chain_description_done(&description);
+	else
+		*ret = description;
+	return err;
+}
+
+/* What went wrong with the run, if anything. */
+static int judge(int err, const struct chain_output *output, char *why)
+{
+	const char *complaint = output->complaint;
+
+	if (err == -ETIMEDOUT)
+		say(why, "did not end within %d s", CHAIN_DESCRIBE_MS / 1000);
+	else if (err == -EMSGSIZE)
+		say(why, "printed more than %u KiB", CHAIN_DESCRIBE_MAX >> 10);
+	else if (err == -ENOEXEC)
+		say(why, "cannot be run: it is neither a program for this machine nor a script "
+			 "with a #! line");
+	else if (err)
+		say(why, "cannot be run: %s", strerror(-err));
+	else if (WIFSIGNALED(output->status))
+		err = say(why, "died of signal %d (%s)%s%s", WTERMSIG(output->status),
+			  strsignal(WTERMSIG(output->status)), *complaint ? ": " : "", complaint);
+	else if (WEXITSTATUS(output->status))
+		err = say(why, "failed with exit code %d%s%s", WEXITSTATUS(output->status),
+			  *complaint ? ": " : "", complaint);
+	return err;
+}
+
+int chain_describe(const char *exec, struct chain_description *ret, char *why)
+{
+	char *path = strdup(exec), option[] = "--describe";
+	char *argv[] = { path, option, NULL };
+	struct chain_output output = { .data = malloc(CHAIN_DESCRIBE_MAX),
+				       .size = CHAIN_DESCRIBE_MAX };
+	int err = -ENOMEM;
+
+	if (path && output.data)
+		err = chain_run(argv, CHAIN_DESCRIBE_MS, &output);
+	err = judge(err, &output, why);
+	if (!err)
+		err = chain_describe_parse(output.data, output.len, ret, why);
+	free(output.data);
+	free(path);
+	return err;
+}
+
+void chain_description_done(struct chain_description *description)
+{
+	for (size_t i = 0; i < description->edge_count; i++)
+		free(description->edges[i]);
+	for (size_t i = 0; i < description->config_count; i++)
+		free(description->config[i].name);
+	free(description->edges);
+	free(description->config);
+	*description = (struct chain_description){ 0 };
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain_load.c - see chain.h: the order in which a chain file is read and judged.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/chain_node.h"
+#include "controller/chain_yaml.h"
+
+#define TIMEOUT_DEFAULT_NS UINT64_C(30000000000)
+#define MAX_HOPS_DEFAULT 32
+
+static struct chain *chain_new(const char *path)
+{
+	struct chain *chain = calloc(1, sizeof(*chain));
+
+	if (!chain)
+		return NULL;
+	chain->timeout_ns = TIMEOUT_DEFAULT_NS;
+	chain->max_hops = MAX_HOPS_DEFAULT;
+	chain->file = strdup(path);
+	return chain->file ? chain : chain_free(chain);
+}
+
+static void free_pairs(struct chain_pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++) {
+		free(pairs->items[i].key);
+		free(pairs->items[i].value);
+	}
+	free(pairs->items);
+}
+
+struct chain *chain_free(struct chain *chain)
+{
+	if (!chain)
+		return NULL;
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		struct chain_function *function = &chain->functions[i];
+
+		for (size_t e = 0; e < function->edge_count; e++)
+			free(function->edges[e]);
+		free(function->edges);
+		free(function->exec);
+		free_pairs(&function->config);
+		free_pairs(&function->env);
+	}
+	for (uint32_t i = 0; i < chain->ingress_count; i++) {
+		for (uint32_t m = 0; m < chain->ingress[i].method_count; m++)
+			free(chain->ingress[i].methods[m]);
+		free(chain->ingress[i].path);
+	}
+	free(chain->file);
+	free(chain);
+	return NULL;
+}
+
+/* Reads the document into parse->chain. Returns 0, also with errors added, or -ENOMEM. */
+static int read_document(struct chain_parse *parse, yaml_document_t *document)
+{
+	int err;
+
+	parse->document = document;
+	err = chain_read_root(parse, yaml_document_get_root_node(document));
+	if (err)
+		return err;
+	chain_build_tables(parse);
+	chain_check_graph(parse);
+	return chain_compute_pool(parse);
+}
+
+/* Parses `text` into an empty chain. Returns 0, -EINVAL with errors added, or -ENOMEM. */
+static int parse_text(struct chain *chain, const char *text, size_t len, unsigned flags,
+		      struct chain_errors *errors)
+{
+	struct chain_parse *parse;
+	yaml_document_t document;
+	int err;
+
+	if (len > CHAIN_FILE_MAX) {
+		chain_errors_add(errors, (struct chain_place){ 0 },
+				 "is larger than %u MiB, the limit of a chain file",
+				 CHAIN_FILE_MAX >> 20);
+		return -EINVAL;
+	}
+	parse = calloc(1, sizeof(*parse));
+	if (!parse)
+		return -ENOMEM;
+	parse->chain = chain;
+	parse->errors = errors;
+	parse->flags = flags;
+	err = chain_yaml_load(text, len, errors, &document);
+	if (!err) {
+		err = read_document(parse, &document);
+		yaml_document_delete(&document);
+	}
+	free(parse->routes);
+	free(parse);
+	if (err)
+		return err;
+	return errors->failed ? errors->failed : errors->count ? -EINVAL : 0;
+}
+
+int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *out,
+		struct chain **ret, unsigned *ret_errors)
+{
+	struct chain_errors *errors = calloc(1, sizeof(*errors));
+	struct chain *chain = chain_new(path);
+	int err = -ENOMEM;
+
+	if (errors && chain)
+		err = parse_text(chain, text, len, flags, errors);
+	if (err == -EINVAL) {
+		chain_errors_print(errors, path, out);
+		if (ret_errors)
+			*ret_errors = errors->count;
+	} else if (err) {
+		fprintf(out, "%s: %s\n", path, strerror(-err));
+	}
+	if (!err) {
+		*ret = chain;
+		chain = NULL;
+	}
+	chain_free(chain);
+	if (errors)
+		chain_errors_done(errors);
+	free(errors);
+	return err;
+}
+
+/* Reads at most one byte more than a chain file may have. Returns its length or -errno. */
+static ssize_t read_file(const char *path, char *buf)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t got = fd < 0 ? -1 : 1;
+	int err;
+
+	while (got > 0 && len <= CHAIN_FILE_MAX) {
+		got = read(fd, buf + len, CHAIN_FILE_MAX + 1 - len);
+		if (got < 0 && errno == EINTR)
+			got = 1;
+		else if (got > 0)
+			len += (size_t)got;
+	}
+	err = errno;
+	if (fd >= 0)
+		close(fd);
+	return got < 0 ? -err : (ssize_t)len;
+}
+
+int chain_load(const char *path, unsigned flags, FILE *errors, struct chain **ret,
+	       unsigned *ret_errors)
+{
+	char *text = malloc(CHAIN_FILE_MAX + 1);
+	ssize_t len = text ? read_file(path, text) : -ENOMEM;
+	int err = (int)len;
+
+	if (len < 0)
+		fprintf(errors, "%s: cannot be read: %s\n", path, strerror(-err));
+	else
+		err = chain_parse(path, text, (size_t)len, flags, errors, ret, ret_errors);
+	free(text);
+	return err;
+}

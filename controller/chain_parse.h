@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain_parse.h - what the readers of a chain file share while one is being read.
+ *
+ * For: chain_*.c alone.
+ * How: chain_load.c runs the steps below in their order. A step adds its errors and goes
+ * on, so that all errors are found at once; what it could not read keeps its default. A
+ * step returns 0 (also with errors added) or -ENOMEM.
+ * Thread-safety: one owner.
+ */
+#ifndef SPROCKET_CONTROLLER_CHAIN_PARSE_H
+#define SPROCKET_CONTROLLER_CHAIN_PARSE_H
+
+#include <stdbool.h>
+#include <yaml.h>
+
+#include "controller/chain.h"
+#include "controller/chain_errors.h"
+
+#define CHAIN_ROUTES_MAX 4096 /* items of one routes list */
+#define CHAIN_UNKNOWN (-1)
+
+/* What else is known of a function while it is read. */
+struct chain_source {
+	const char *name;             /* as written, also when it is no valid name */
+	const char *exec;             /* as written; NULL when missing */
+	const yaml_node_t *config;    /* mapping, or NULL */
+	struct chain_place at;
+	struct chain_place exec_at;
+	bool described;               /* edges and config are what the executable says */
+};
+
+/* A route. Functions by number: 0 is ingress as `from` and reply as `to`; CHAIN_UNKNOWN
+ * when there is no such function, nor one of nearly that name. */
+struct chain_route {
+	struct chain_place at; /* of its `from` */
+	int from;
+	int to;
+	int edge;        /* as rule.from_edge; CHAIN_UNKNOWN */
+	bool broken;     /* has an error: from and to may be guesses */
+	struct rule when;
+};
+
+struct chain_parse {
+	struct chain *chain;
+	struct chain_errors *errors;
+	yaml_document_t *document;
+	unsigned flags;
+	struct chain_source functions[SP_FN_MAX]; /* by function number */
+	struct chain_route *routes;
+	size_t route_count;
+	bool from_steps;               /* routes come from `steps` */
+	bool max_hops_set;
+	bool pool_bad;                 /* the pool section has an error */
+	bool instances_bad;            /* some count of instances has an error */
+	uint64_t memory;               /* bytes of the pool */
+	uint32_t sizes[SHM_CLASS_MAX];
+	uint32_t size_count;
+	struct chain_place pool_at;    /* of the value to change when the pool is too small */
+	struct chain_place routes_at;      /* of the routes or steps */
+	struct chain_place max_hops_at;
+};
+
+/* chain_spec.c: apiVersion, kind, metadata, and the spec, from the document's root. */
+int chain_read_root(struct chain_parse *parse, const yaml_node_t *root);
+/* chain_pool.c */
+int chain_read_pool(struct chain_parse *parse, const yaml_node_t *pool);
+int chain_compute_pool(struct chain_parse *parse);
+/* chain_ingress.c */
+int chain_read_ingress(struct chain_parse *parse, const yaml_node_t *list);
+/* chain_function.c */
+int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
+/* chain_declare.c: asks the executables what they declare, compares it with the file. */
+int chain_read_declarations(struct chain_parse *parse);
+/* chain_route.c */
+int chain_read_routes(struct chain_parse *parse, const yaml_node_t *list);
+int chain_read_steps(struct chain_parse *parse, const yaml_node_t *list);
+/* chain_when.c: a route's condition; RULE_ALWAYS is set before. Returns false after an
+ * error. */
+bool chain_read_when(struct chain_parse *parse, const yaml_node_t *when, struct rule *ret);
+/* chain_table.c: routes become each function's rules and targets. */
+void chain_build_tables(struct chain_parse *parse);
+/* chain_graph.c: what the routes make as a whole. */
+void chain_check_graph(struct chain_parse *parse);
+
+/* Name of a function by number, as written; "ingress" for 0. */
+static inline const char *chain_source_name(const struct chain_parse *parse, int number)
+{
+	return number ? parse->functions[number].name : "ingress";
+}
+
+#endif

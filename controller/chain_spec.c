@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain_spec.c - the frame of a chain file: apiVersion, kind, metadata, and the spec, whose
+ * sections it hands to their readers.
+ *
+ * Thread-safety: one owner.
+ * Failure modes: see chain_parse.h.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "controller/chain_node.h"
+#include "controller/chain_value.h"
+
+#define API_VERSION "sprocket.dev/v1alpha1"
+#define KIND "Chain"
+#define MS UINT64_C(1000000)
+#define TIMEOUT_MIN_NS MS
+#define TIMEOUT_MAX_NS (3600 * 1000 * MS)
+
+enum spec_key { INGRESS, TIMEOUT, TIMEOUT_SECONDS, MAX_HOPS, POOL, FUNCTIONS, STEPS, ROUTES, SPEC };
+static const char *const spec_keys[SPEC] = {
+	"ingress", "timeout", "timeoutSeconds", "maxHops", "pool", "functions", "steps", "routes",
+};
+
+enum root_key { API, KIND_KEY, METADATA, SPEC_KEY, ROOT };
+static const char *const root_keys[ROOT] = { "apiVersion", "kind", "metadata", "spec" };
+
+enum metadata_key { NAME, NAMESPACE, ANNOTATIONS, LABELS, METADATA_KEYS };
+static const char *const metadata_keys[METADATA_KEYS] = { "name", "namespace", "annotations",
+							  "labels" };
+
+static void read_duration(struct chain_parse *parse, const yaml_node_t *node)
+{
+	const char *text = chain_node_text(parse, node, "timeout");
+	uint64_t ns;
+	int err;
+
+	if (!text)
+		return;
+	err = chain_value_duration(text, &ns);
+	if (!err && ns >= TIMEOUT_MIN_NS && ns <= TIMEOUT_MAX_NS)
+		parse->chain->timeout_ns = ns;
+	else if (err == -EINVAL)
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "timeout \"%.80s\" is no duration: write it as 50ms, 2s, 1m or 1h",
+				 text);
+	else
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "timeout %.80s must be from 1ms to 1h", text);
+}
+
+static void read_timeout(struct chain_parse *parse, const yaml_node_t *timeout,
+			 const yaml_node_t *seconds)
+{
+	uint32_t value;
+
+	if (timeout && seconds)
+		chain_errors_add(parse->errors, chain_node_place(seconds),
+				 "timeout and timeoutSeconds say the same: keep one");
+	if (timeout)
+		read_duration(parse, timeout);
+	else if (seconds && chain_node_number(parse, seconds, "timeoutSeconds", 1, 3600, &value))
+		parse->chain->timeout_ns = value * 1000 * MS;
+}
+
+static void read_max_hops(struct chain_parse *parse, const yaml_node_t *node)
+{
+	if (!node)
+		return;
+	parse->max_hops_set = true;
+	parse->max_hops_at = chain_node_place(node);
+	chain_node_number(parse, node, "maxHops", 1, 255, &parse->chain->max_hops);
+}
+
+static int read_flow(struct chain_parse *parse, const yaml_node_t *spec,
+		     const yaml_node_t *const *v)
+{
+	if (v[STEPS] && v[ROUTES])
+		chain_errors_add(parse->errors, chain_node_place(v[STEPS]),
+				 "steps and routes exclude each other: keep one");
+	if (v[ROUTES])
+		return chain_read_routes(parse, v[ROUTES]);
+	if (v[STEPS])
+		return chain_read_steps(parse, v[STEPS]);
+	chain_errors_add(parse->errors, chain_node_place(spec),
+			 "spec has neither \"steps\" nor \"routes\"");
+	return 0;
+}
+
+static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
+{
+	const yaml_node_t *v[SPEC];
+	int err = 0;
+
+	if (!chain_node_take(parse, node, "spec", spec_keys, SPEC, v))
+		return 0;
+	read_timeout(parse, v[TIMEOUT], v[TIMEOUT_SECONDS]);
+	read_max_hops(parse, v[MAX_HOPS]);
+	err = chain_read_pool(parse, v[POOL]);
+	if (!err && chain_node_need(parse, node, "spec", v[INGRESS], "ingress"))
+		err = chain_read_ingress(parse, v[INGRESS]);
+	if (err || !chain_node_need(parse, node, "spec", v[FUNCTIONS], "functions"))
+		return err;
+	err = chain_read_functions(parse, v[FUNCTIONS]);
+	if (!err)
+		err = chain_read_declarations(parse);
+	if (!err && parse->chain->function_count)
+		err = read_flow(parse, node, v);
+	return err;
+}
+
+static void read_label(struct chain_parse *parse, const yaml_node_t *node, const char *what,
+		       char *ret)
+{
+	const char *text = chain_node_text(parse, node, what);
+
+	if (!text)
+		return;
+	if (chain_value_is_label(text))
+		memcpy(ret, text, strlen(text) + 1);
+	else
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "%s \"%.80s\" must be 1 to 63 of a-z, 0-9 and inner dashes", what,
+				 text);
+}
+
+static void read_metadata(struct chain_parse *parse, const yaml_node_t *node)
+{
+	const yaml_node_t *v[METADATA_KEYS];
+	char ignored[CHAIN_NAME_MAX];
+
+	if (!chain_node_take(parse, node, "metadata", metadata_keys, METADATA_KEYS, v))
+		return;
+	if (chain_node_need(parse, node, "metadata", v[NAME], "name"))
+		read_label(parse, v[NAME], "metadata.name", parse->chain->name);
+	if (v[NAMESPACE])
+		read_label(parse, v[NAMESPACE], "metadata.namespace", ignored);
+	/* What others keep in these is theirs, for instance autoscaling.knative.dev. */
+	if (v[ANNOTATIONS])
+		chain_node_map(parse, v[ANNOTATIONS], "metadata.annotations");
+	if (v[LABELS])
+		chain_node_map(parse, v[LABELS], "metadata.labels");
+}
+
+int chain_read_root(struct chain_parse *parse, const yaml_node_t *root)
+{
+	static const char *const version[] = { API_VERSION }, *const kind[] = { KIND };
+	const yaml_node_t *v[ROOT];
+
+	if (!chain_node_take(parse, root, "the file", root_keys, ROOT, v))
+		return 0;
+	if (chain_node_need(parse, root, "the file", v[API], "apiVersion"))
+		chain_node_choice(parse, v[API], "apiVersion", version, 1);
+	if (chain_node_need(parse, root, "the file", v[KIND_KEY], "kind"))
+		chain_node_choice(parse, v[KIND_KEY], "kind", kind, 1);
+	if (chain_node_need(parse, root, "the file", v[METADATA], "metadata"))
+		read_metadata(parse, v[METADATA]);
+	if (chain_node_need(parse, root, "the file", v[SPEC_KEY], "spec"))
+		return read_spec(parse, v[SPEC_KEY]);
+	return 0;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `sprocket run`: one chain, with a controller of its own, until Ctrl-C. */
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "controller/cli/cli.h"
+#include "controller/privilege.h"
+#include "controller/runtime.h"
+
+static const char help[] =
+	"usage: sprocket run CHAIN.yaml [OPTION...]\n"
+	"\n"
+	"Runs the chain behind HTTP until SIGINT or SIGTERM, then finishes what is in flight and\n"
+	"takes everything down. A second signal kills. SIGUSR1 prints the state as JSON.\n"
+	"\n"
+	"  --listen ADDR:PORT  where to serve (default 127.0.0.1:8080; port 0: any)\n"
+	"  --workers N         gateway threads, each with an instance of each function (default 1)\n"
+	"  --cpus LIST         CPUs of the workers, as 0,2-3 (default: the last ones allowed)\n"
+	"  --trace             answer with Server-Timing: the path and the time of each hop\n"
+	"  --verbose           say when what was ready\n"
+	"\n"
+	"Exit code: 0 stopped in order, 1 failed, 2 wrong arguments, 3 errors in the chain file,\n"
+	"4 a right is missing.\n";
+
+/* What one `sprocket run` consists of. */
+struct run {
+	struct loop loop;
+	struct runtime runtime;
+	struct runstate *runstate;
+	struct loop_source on_signal;
+	bool ready_said;
+};
+
+static int number_parse(const char *text, long min, long max, uint32_t *ret)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < min || n > max)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+/* "0,2-3" -> {0, 2, 3}. Returns how many, or -EINVAL. */
+static int cpus_parse(const char *text, uint32_t *ret, size_t max)
+{
+	size_t count = 0;
+
+	while (*text) {
+		char *end;
+		unsigned long first = strtoul(text, &end, 10), last = first;
+
+		if (end == text || first >= CPU_SETSIZE)
+			return -EINVAL;
+		if (*end == '-') {
+			text = end + 1;
+			last = strtoul(text, &end, 10);
+			if (end == text || last < first || last >= CPU_SETSIZE)
+				return -EINVAL;
+		}
+		if (*end && (*end != ',' || !end[1]))
+			return -EINVAL;
+		for (unsigned long cpu = first; cpu <= last; cpu++) {
+			if (count == max)
+				return -EINVAL;
+			ret[count++] = (uint32_t)cpu;
+		}
+		text = *end ? end + 1 : end;
+	}
+	return count > 0 ? (int)count : -EINVAL;
+}
+
+/* A CPU for each worker, so that a chain's hops stay on one core: those asked for, or the
+ * last allowed ones (interrupts tend to be on the first), over again when they run out. */
+static int cpus_choose(const char *list, struct runtime_options *options)
+{
+	uint32_t cpus[CPU_SETSIZE];
+	cpu_set_t allowed;
+	int count = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -errno;
+	if (list) {
+		count = cpus_parse(list, cpus, CPU_SETSIZE);
+		for (int i = 0; i < count; i++)
+			if (!CPU_ISSET(cpus[i], &allowed))
+				count = -EINVAL;
+		if (count < 0) {
+			fprintf(stderr,
+				"sprocket run: --cpus %s: not a list of CPUs this process may use, "
+				"such as 0 or 0,2-3\n",
+				list);
+			return -EINVAL;
+		}
+	} else {
+		for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+			if (CPU_ISSET(cpu, &allowed))
+				cpus[count++] = (uint32_t)cpu;
+	}
+	for (uint32_t i = 0; i < options->workers; i++)
+		options->cpus[i] = cpus[i % (uint32_t)count];
+	return 0;
+}
+
+static int wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "sprocket run: %s%s\n\n%s", what, value, help);
+	return CLI_USAGE;
+}
+
+/* Returns CLI_OK and the options, -1 when help was asked for, or CLI_USAGE. */
+static int arguments_parse(int argc, char **argv, struct runtime_options *options,
+			   const char **ret_file)
+{
+	static const struct option longs[] = {
+		{ "listen", required_argument, NULL, 'l' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "cpus", required_argument, NULL, 'c' },
+		{ "trace", no_argument, NULL, 't' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	const char *cpus = NULL;
+	int c;
+
+	*options = (struct runtime_options){ .listen = "127.0.0.1:8080", .workers = 1 };
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'l':
+			options->listen = optarg;
+			break;
+		case 'w':
+			if (number_parse(optarg, 1, WIRING_WORKER_MAX, &options->workers) < 0)
+				return wrong("--workers takes a number from 1 to 32, not ", optarg);
+			break;
+		case 'c':
+			cpus = optarg;
+			break;
+		case 't':
+			options->trace = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return -1;
+		default:
+			fputs(help, stderr);
+			return CLI_USAGE;
+		}
+	}
+	if (optind + 1 != argc)
+		return wrong(optind == argc ? "which chain file?" : "one chain file, not also ",
+			     optind == argc ? "" : argv[optind + 1]);
+	*ret_file = argv[optind];
+	return cpus_choose(cpus, options) < 0 ? CLI_USAGE : CLI_OK;
+}
+
+static void ready_say(struct run *run)
+{
+	const struct chain_ingress *ingress = &run->runtime.chain->ingress[0];
+	size_t len = strlen(ingress->path);
+	bool reads = ingress->method_count > 0 && strcmp(ingress->methods[0], "POST") != 0 &&
+		     strcmp(ingress->methods[0], "PUT") != 0;
+
+	if (len > 1 && ingress->path[len - 1] == '*')
+		len--;
+	printf("ready http://%s%.*s\n", run->runtime.address, (int)len, ingress->path);
+	printf("try:  curl -i %shttp://%s%.*s\n", reads ? "" : "--data-binary hello ",
+	       run->runtime.address, (int)len, ingress->path);
+	fflush(stdout);
+	run->ready_said = true;
+}
+
+static void on_state(struct runtime *runtime, void *arg)
+{
+	struct run *run = arg;
+
+	if (runtime->state == RUNTIME_SERVING && !run->ready_said) {
+		runtime_tell(runtime, "phase ready %.1f ms", runtime_ms_since(runtime->began_ns));
+		ready_say(run);
+	}
+	if (runtime->state == RUNTIME_STOPPED)
+		loop_stop(&run->loop);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct run *run = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(run->on_signal.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		runtime_status(&run->runtime);
+	else
+		runtime_stop(&run->runtime);
+}
+
+static int signals_watch(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	/* A shell starts background commands with SIGINT ignored; it is our order to stop. */
+	signal(SIGINT, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	run->on_signal = (struct loop_source){ signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+					       on_signal, run };
+	if (run->on_signal.fd < 0)
+		return -errno;
+	return loop_add(&run->loop, &run->on_signal, EPOLLIN);
+}
+
+/* The pool after the last process has gone: whole, or something was lost. */
+static void pool_check(const struct runtime *runtime)
+{
+	uint32_t total = runtime->chain->layout.buffer_count;
+	uint32_t free_count = status_free_buffers(runtime);
+
+	if (free_count != total)
+		runtime_say(runtime, "pool not whole: %u of %u buffers are free", free_count, total);
+	else
+		runtime_tell(runtime, "pool whole: %u of %u buffers are free", free_count, total);
+}
+
+static int run_chain(struct run *run, struct chain *chain, struct runtime_options *options)
+{
+	int r;
+
+	options->on_state = on_state;
+	options->on_state_arg = run;
+	r = runtime_start(&run->runtime, chain, &run->loop, run->runstate, options);
+	if (r < 0)
+		return r == -EPERM ? CLI_UNPRIVILEGED : CLI_FAILED;
+	r = loop_run(&run->loop);
+	if (r == 0 && run->runtime.result == 0)
+		pool_check(&run->runtime);
+	r = r < 0 || run->runtime.result != 0 ? CLI_FAILED : CLI_OK;
+	runtime_done(&run->runtime);
+	return r;
+}
+
+static void files_limit_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int cli_run(int argc, char **argv)
+{
+	static struct run run; /* 0.5 MB: too large for some stacks */
+	struct runtime_options options;
+	struct chain *chain;
+	const char *file;
+	int r = arguments_parse(argc, argv, &options, &file);
+
+	if (r != CLI_OK)
+		return r < 0 ? CLI_OK : r;
+	r = chain_load(file, 0, stderr, &chain, NULL);
+	if (r < 0)
+		return r == -EINVAL ? CLI_INVALID : CLI_FAILED;
+	if (privilege_check(stderr) < 0) {
+		chain_free(chain);
+		return CLI_UNPRIVILEGED;
+	}
+	files_limit_raise();
+	run.on_signal.fd = -1;
+	r = loop_init(&run.loop);
+	if (r == 0)
+		r = signals_watch(&run);
+	if (r < 0) {
+		fprintf(stderr, "sprocket run: %s\n", strerror(-r));
+		chain_free(chain);
+		loop_done(&run.loop);
+		return CLI_FAILED;
+	}
+	r = runstate_open(&run.runstate);
+	if (r < 0)
+		fprintf(stderr,
+			"sprocket run: cannot record the run (%s): `sprocket doctor --clean` will not "
+			"know of it\n",
+			strerror(-r));
+	r = run_chain(&run, chain, &options);
+	runstate_close(run.runstate);
+	close(run.on_signal.fd);
+	loop_done(&run.loop);
+	return r;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+
+static int address_parse(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+					.ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(text, ':');
+	char host[LISTEN_ADDRESS_MAX];
+	struct addrinfo *info;
+	size_t len;
+
+	if (!colon || colon == text || !colon[1] || (size_t)(colon - text) >= sizeof(host))
+		return -EINVAL;
+	len = (size_t)(colon - text);
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		memmove(host, host + 1, len - 1);
+	} else if (strchr(host, ':')) {
+		return -EINVAL; /* an IPv6 address without brackets */
+	}
+	if (getaddrinfo(host, colon + 1, &hints, &info) != 0)
+		return -EINVAL;
+	memcpy(ret, info->ai_addr, info->ai_addrlen);
+	*ret_len = info->ai_addrlen;
+	freeaddrinfo(info);
+	return 0;
+}
+
+static int option_on(int fd, int option)
+{
+	int on = 1;
+
+	return setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
+}
+
+/* A bound socket; the first of a group is bound alone and joins the group afterwards. */
+static int bind_one(const struct sockaddr_storage *addr, socklen_t len, int first)
+{
+	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+
+	if (fd < 0)
+		return -errno;
+	if (option_on(fd, SO_REUSEADDR) < 0 || (!first && option_on(fd, SO_REUSEPORT) < 0) ||
+	    bind(fd, (const struct sockaddr *)addr, len) < 0 ||
+	    (first && option_on(fd, SO_REUSEPORT) < 0)) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static void address_print(const struct sockaddr_storage *addr, socklen_t len, char *ret)
+{
+	char host[INET6_ADDRSTRLEN] = "", port[8] = "";
+
+	getnameinfo((const struct sockaddr *)addr, len, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(ret, LISTEN_ADDRESS_MAX, addr->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+		 port);
+}
+
+int listen_open(const char *address, uint32_t count, int *ret, char ret_address[LISTEN_ADDRESS_MAX])
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	uint32_t bound = 0;
+	int r = address_parse(address, &addr, &len);
+
+	while (r == 0 && bound < count) {
+		int fd = bind_one(&addr, len, bound == 0);
+
+		if (fd < 0) {
+			r = fd;
+			break;
+		}
+		ret[bound++] = fd;
+		if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+			r = -errno;
+	}
+	/* Listening only now: by then the first one is in the group as well. */
+	for (uint32_t i = 0; r == 0 && i < bound; i++)
+		if (listen(ret[i], BACKLOG) < 0)
+			r = -errno;
+	if (r < 0) {
+		while (bound > 0)
+			close(ret[--bound]);
+		return r;
+	}
+	address_print(&addr, len, ret_address);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listen.h - the sockets a gateway accepts on, opened by the controller.
+ *
+ * For: the runtime: the gateway has no rights to bind, and a listener must outlive it.
+ * How: one socket per worker in one SO_REUSEPORT group, so that the kernel spreads
+ * connections. The first is bound without the option: it fails when somebody else has the
+ * address, instead of sharing it with them.
+ */
+#ifndef SPROCKET_CONTROLLER_LISTEN_H
+#define SPROCKET_CONTROLLER_LISTEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LISTEN_ADDRESS_MAX 64
+
+/*
+ * Opens `count` listeners on `address` ("127.0.0.1:8080", "[::1]:8080"; port 0: any).
+ * Returns 0, ret[0..count) (the caller's) and the address with its real port in
+ * `ret_address`; -EINVAL when `address` is not one; -errno of the system.
+ */
+int listen_open(const char *address, uint32_t count, int *ret,
+		char ret_address[LISTEN_ADDRESS_MAX]);
+
+#endif

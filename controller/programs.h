@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * programs.h - where the other programs of Sprocket lie.
+ *
+ * For: the runtime and the commands. How: relative to this program's own file, so that the
+ * build tree, an installation anywhere and a path with spaces all work.
+ */
+#ifndef SPROCKET_CONTROLLER_PROGRAMS_H
+#define SPROCKET_CONTROLLER_PROGRAMS_H
+
+#include "controller/chain.h"
+
+/* Path of sprocket-gateway. Returns 0 and `ret`, or -ENOENT. */
+int programs_gateway(char ret[CHAIN_PATH_MAX]);
+
+#endif

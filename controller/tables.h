@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tables.h - a chain as the fixed tables its processes and the kernel read.
+ *
+ * For: the runtime, which sends them. Nothing but the controller parses text.
+ * Thread-safety: reads a chain, which nobody changes.
+ */
+#ifndef SPROCKET_CONTROLLER_TABLES_H
+#define SPROCKET_CONTROLLER_TABLES_H
+
+#include "controller/chain.h"
+#include "sproxy/sproxy.h"
+#include "sproxy/wiring.h"
+
+/* The message for instance `slot` of functions[index]. 0 or -ENOSPC. */
+int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, uint32_t home,
+		    struct wiring_function *ret);
+
+/* The message for the gateway; slots, cpus and trace are the caller's to fill in. */
+int tables_gateway(const struct chain *chain, struct wiring_gateway *ret);
+
+/* Fills the kernel's route table: every edge of the graph, and the gateway's own edge f to
+ * each function f. */
+int tables_routes(const struct chain *chain, struct sproxy *proxy);
+
+/* Bytes of a message to send: all but the unused part of its heap. */
+uint32_t tables_size(size_t struct_size, const struct wiring_heap *heap);
+
+#endif
