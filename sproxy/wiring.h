@@ -107,7 +107,8 @@ enum wiring_type {
 	WIRING_RECLAIMED,    /* gateway -> controller: `count` buffers of `slot` came back */
 	WIRING_UP,           /* controller -> gateway: function `fn` has an instance again */
 	WIRING_DRAIN,        /* controller -> gateway: accept no more, finish, say DRAINED */
-	WIRING_DRAINED,      /* gateway -> controller: nothing in flight; it exits then */
+	WIRING_DRAINED,      /* gateway -> controller: nothing in flight; EOF is then its order
+			      * to end, once functions have given back their leases */
 	WIRING_STATS_ASK,    /* controller -> gateway */
 	WIRING_STATS,        /* gateway -> controller: the counters below */
 };

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn.h - client connections.
+ *
+ * For: accepting them, keeping their number below the fd limit, and noticing while a request
+ * is in the chain that its client has gone.
+ * How: at the limit, or when accept says EMFILE, the listener is not read until a connection
+ * closes (or a tenth of a second has passed, when none is open); the kernel's backlog waits.
+ * libh2o stops reading a HTTP/1 connection while its request is handled, which costs two
+ * epoll_ctl for each request and makes it blind; instead we go on reading, up to a bound.
+ * Thread-safety: runs in the connection's worker.
+ */
+#ifndef SPROCKET_GATEWAY_CONN_H
+#define SPROCKET_GATEWAY_CONN_H
+
+#include "gateway/http.h"
+
+struct gw_worker;
+
+/* Joins the listener to the worker's loop. */
+void gw_conn_listen(struct gw_worker *worker);
+
+/* Counts a socket as a connection until it is closed. */
+void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock);
+
+/* Keeps an eye on the client of a request that has entered the chain. */
+void gw_conn_watch(struct gw_worker *worker, h2o_req_t *req);
+
+/* Stops accepting, and closes connections as they become idle. */
+void gw_conn_drain(struct gw_worker *worker);
+
+#endif

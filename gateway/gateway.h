@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway.h - what all workers of a gateway share.
+ *
+ * For: the pool's memory and tables, the wiring, and the few words that workers tell each
+ * other. The limits of the gateway stand here too.
+ * How: everything is set up by main.c before the first worker starts; afterwards only the
+ * fields marked atomic change.
+ * Thread-safety: read-only after start; atomic where it says so.
+ */
+#ifndef SPROCKET_GATEWAY_GATEWAY_H
+#define SPROCKET_GATEWAY_GATEWAY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "gateway/http.h"
+#include "gateway/ingress.h"
+#include "shm/buffer.h"
+#include "shm/layout.h"
+#include "shm/pool.h"
+#include "sproxy/wiring.h"
+
+#define GW_RECEIVE_MAX 256          /* descriptors taken by one recv */
+#define GW_FIELD_MAX 64             /* header fields a function may set */
+#define GW_DETAIL_MAX 1024          /* bytes of a function's error text that clients see */
+#define GW_ID_MAX 128               /* bytes of an X-Request-Id that is kept */
+#define GW_LEASE_MAX 8              /* buffers of one grant */
+#define GW_LEASE_LARGE (64U << 10)  /* classes above it are leased one at a time */
+#define GW_LEASE_SHARE 4            /* at most 1/4 of a class is leased out */
+#define GW_PIPELINE_MAX (64U << 10) /* bytes read ahead of a client that does not wait */
+#define GW_IDLE_MS 60000            /* an idle connection is closed after it */
+#define GW_FD_RESERVE 64            /* fds that are not for connections */
+#define GW_DRAIN_GRACE_MS 1000      /* drain waits for the chain's timeout and this */
+
+struct gw_request;
+struct gw_worker;
+
+/* An instance that is being reclaimed. */
+struct gw_loss {
+	uint32_t fn;      /* atomic */
+	uint32_t waiting; /* atomic: workers that still have to look */
+	uint32_t count;   /* atomic: buffers found */
+};
+
+struct gateway {
+	struct wiring_gateway wiring;
+	const char *chain; /* its name */
+	const char *fn_names[SP_FN_MAX];
+	int control; /* to the controller */
+	char *base;  /* the pool's memory */
+	struct sp_owner *owners;
+	struct sp_instance *instances;
+	struct shm_pool *pool;
+	struct gw_request **requests; /* by buffer */
+	struct gw_request *request_store;
+	struct gw_ingress_table ingress;
+	h2o_globalconf_t http;
+	struct gw_worker *workers;
+	pthread_barrier_t started;
+	uint32_t connection_limit;      /* of one worker */
+	uint64_t up;                    /* atomic: bit n: function n has an instance */
+	uint32_t draining;              /* atomic */
+	uint32_t undrained;             /* workers with something in flight; atomic */
+	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
+	struct gw_loss losses[SP_INST_MAX];
+};
+
+/* Slot of a buffer. `index` must be below buffer_count. */
+static inline struct shm_header *gw_slot(const struct gateway *g, uint32_t index)
+{
+	return (struct shm_header *)(void *)(g->base + shm_layout_offset(&g->wiring.layout, index));
+}
+
+static inline uint64_t gw_owner_word(const struct gateway *g, uint32_t index)
+{
+	return __atomic_load_n(&g->owners[index].word, __ATOMIC_ACQUIRE);
+}
+
+/* The struct that goes with a buffer now. Acquire: another worker may have had both. */
+static inline struct gw_request *gw_request_of(const struct gateway *g, uint32_t index)
+{
+	return __atomic_load_n(&g->requests[index], __ATOMIC_ACQUIRE);
+}
+
+static inline bool gw_function_up(const struct gateway *g, uint32_t fn)
+{
+	return __atomic_load_n(&g->up, __ATOMIC_RELAXED) >> fn & 1;
+}
+
+/* Name of a function for people; "" for the gateway and for numbers out of range. */
+static inline const char *gw_function_name(const struct gateway *g, uint32_t fn)
+{
+	return fn > 0 && fn <= g->wiring.fn_count ? g->fn_names[fn] : "";
+}
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/inbox.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "gateway/instance.h"
+#include "gateway/lease.h"
+#include "gateway/request.h"
+#include "gateway/response.h"
+#include "gateway/worker.h"
+
+static void on_reply(struct gw_worker *w, const struct sp_desc *d)
+{
+	struct gw_request *r = gw_request_of(w->gateway, d->buf);
+
+	if (r->state == GW_ORPHAN)
+		gw_request_free(r);
+	else if (r->state != GW_IN_CHAIN)
+		return;
+	else if (d->flags & SP_DESC_DROPPED)
+		gw_response_drop(r);
+	else
+		gw_response_send(r, d);
+}
+
+static void on_release(struct gw_worker *w, const struct sp_desc *d)
+{
+	struct gateway *g = w->gateway;
+	struct gw_request *r = gw_request_of(g, d->buf);
+
+	if (d->flags & SP_DESC_MOVED) {
+		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
+			gw_request_move(w, d->buf, d->len);
+	} else if (g->owners[d->buf].leased) {
+		gw_lease_return(g, d->buf);
+	} else if (r->state == GW_IN_CHAIN && d->flags & SP_DESC_DROPPED) {
+		gw_response_drop(r);
+	} else if (r->state == GW_IN_CHAIN) {
+		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
+		gw_request_free(r);
+	} else if (r->state == GW_ORPHAN) {
+		gw_request_free(r);
+	}
+}
+
+static void on_descriptor(struct gw_worker *w, const struct sp_desc *d)
+{
+	struct gateway *g = w->gateway;
+
+	if (d->edge == SP_EDGE_REFILL) {
+		gw_lease_refill(w, d);
+		return;
+	}
+	/* A denial that came back, as whom it was for is gone, names no buffer. */
+	if (d->flags & SP_DESC_DENIED || d->buf >= g->wiring.layout.buffer_count ||
+	    gw_owner_word(g, d->buf) != SP_OWNER_WORD(d->gen, w->slot))
+		return;
+	if (d->edge == SP_EDGE_GRANT)
+		gw_lease_return(g, d->buf); /* whom it was for is gone */
+	else if (d->flags & SP_DESC_UNDELIVERABLE)
+		gw_instance_hold(w, d);
+	else if (d->edge == SP_EDGE_RELEASE)
+		on_release(w, d);
+	else
+		on_reply(w, d);
+}
+
+/* Handles `len` bytes in `received`; keeps what is not a whole descriptor. */
+static void batch_handle(struct gw_worker *w, size_t len)
+{
+	size_t count = len / sizeof(*w->received);
+
+	for (size_t i = 0; i < count; i++)
+		on_descriptor(w, &w->received[i]);
+	w->part_len = (uint32_t)(len % sizeof(*w->received));
+	if (w->part_len)
+		memmove(w->received, &w->received[count], w->part_len);
+}
+
+/* One recv. Returns its length, 0 when nothing is there. */
+static size_t batch_take(struct gw_worker *w)
+{
+	const size_t want = GW_RECEIVE_MAX * sizeof(*w->received);
+	ssize_t n;
+
+	do
+		n = recv(w->receive_fd, (char *)w->received + w->part_len, want, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		batch_handle(w, w->part_len + (size_t)n);
+	else if (n == 0)
+		h2o_socket_read_stop(w->receiver); /* the controller is gone: see control.c */
+	return n > 0 ? (size_t)n : 0;
+}
+
+void gw_inbox_take(struct gw_worker *w)
+{
+	while (batch_take(w) == GW_RECEIVE_MAX * sizeof(*w->received))
+		;
+}
+
+void gw_inbox_drain(struct gw_worker *w)
+{
+	while (batch_take(w) > 0)
+		;
+}

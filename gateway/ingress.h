@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingress.h - which requests the chain takes in.
+ *
+ * For: matching a request's path, and judging its method.
+ * How: the declared entries, the most specific first: longer literal part before shorter,
+ * exact before prefix. The Allow header of each is made at start.
+ * Thread-safety: a table is read-only once made.
+ */
+#ifndef SPROCKET_GATEWAY_INGRESS_H
+#define SPROCKET_GATEWAY_INGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sproxy/wiring.h"
+
+#define GW_ALLOW_MAX 256
+
+struct gw_ingress {
+	const char *path;
+	uint32_t path_len;
+	bool prefix; /* ends in a star */
+	uint32_t max_body;
+	uint32_t method_count; /* 0: any */
+	const char *methods[WIRING_METHOD_MAX];
+	uint32_t method_lens[WIRING_METHOD_MAX];
+	bool head; /* HEAD is allowed because GET is */
+	char allow[GW_ALLOW_MAX];
+	uint32_t allow_len;
+};
+
+struct gw_ingress_table {
+	uint32_t count;
+	uint32_t max_body; /* largest of all */
+	struct gw_ingress entries[WIRING_INGRESS_MAX];
+};
+
+/* Makes the table from the wiring, whose strings it keeps pointing to. */
+void gw_ingress_init(struct gw_ingress_table *table, const struct wiring_gateway *wiring);
+
+/* The entry for a path, or NULL. */
+const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, const char *path,
+					 size_t len);
+
+bool gw_ingress_allows(const struct gw_ingress *ingress, const char *method, size_t len);
+
+#endif

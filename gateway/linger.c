@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/linger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "gateway/conn.h"
+#include "gateway/worker.h"
+
+#define CHUNK (1UL << 20)
+#define BOUND (64UL << 20) /* bytes of an upload that are discarded */
+
+struct lingering {
+	h2o_socket_t *sock;
+	h2o_timeout_entry_t timeout;
+	size_t left;
+};
+
+static void linger_end(struct lingering *l)
+{
+	h2o_timeout_unlink(&l->timeout);
+	h2o_socket_close(l->sock);
+	free(l);
+}
+
+static void on_timeout(h2o_timeout_entry_t *entry)
+{
+	linger_end(H2O_STRUCT_FROM_MEMBER(struct lingering, timeout, entry));
+}
+
+static void on_read(h2o_socket_t *sock, const char *err)
+{
+	struct lingering *l = sock->data;
+	/* MSG_TRUNC: TCP drops the bytes instead of copying them. */
+	ssize_t n = recv(h2o_socket_get_fd(sock), NULL, CHUNK, MSG_TRUNC | MSG_DONTWAIT);
+
+	(void)err;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || (size_t)n >= l->left)
+		linger_end(l);
+	else
+		l->left -= (size_t)n;
+}
+
+void gw_linger_start(struct gw_worker *worker, h2o_socket_t *sock)
+{
+	struct lingering *l = calloc(1, sizeof(*l));
+	int fd = l ? fcntl(h2o_socket_get_fd(sock), F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (fd < 0) {
+		free(l);
+		return;
+	}
+	l->left = BOUND;
+	l->timeout.cb = on_timeout;
+	h2o_timeout_link(worker->loop, &worker->http.one_sec_timeout, &l->timeout);
+	l->sock = h2o_evloop_socket_create(worker->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+	l->sock->data = l;
+	gw_conn_count(worker, l->sock);
+	h2o_socket_read_start(l->sock, on_read);
+}

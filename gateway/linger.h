@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linger.h - lets a refused upload run out, so that its client can read why.
+ *
+ * For: a body over the limit is answered before it has arrived. Closing a TCP connection
+ * with bytes unread sends a reset, and a reset discards the answer on the client's side.
+ * How: a second fd keeps the connection open when libh2o closes its own; what comes in is
+ * discarded in the kernel until the client stops, or a second or a bound has passed.
+ * Thread-safety: runs in the connection's worker.
+ */
+#ifndef SPROCKET_GATEWAY_LINGER_H
+#define SPROCKET_GATEWAY_LINGER_H
+
+#include "gateway/http.h"
+
+struct gw_worker;
+
+/* Without memory or fds the connection closes as it would have. */
+void gw_linger_start(struct gw_worker *worker, h2o_socket_t *sock);
+
+#endif

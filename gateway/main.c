@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * main.c - starts a gateway: takes the wiring, maps the tables, starts the workers.
+ *
+ * How: everything that can fail does so here, before the first request, and is told to the
+ * controller in one sentence that names the fix.
+ * Exit codes: 0 drained, 1 could not start or the controller is gone, 2 wrong use.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "gateway/admit.h"
+#include "gateway/gateway.h"
+#include "gateway/problem.h"
+#include "gateway/request.h"
+#include "gateway/worker.h"
+#include "shm/memory.h"
+
+#define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
+
+/* Says why it cannot start; returns the exit code. */
+__attribute__((format(printf, 2, 3))) static int fail(int control, const char *format, ...)
+{
+	struct wiring_msg msg = { .type = WIRING_FAILED };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(msg.text, sizeof(msg.text), format, args);
+	va_end(args);
+	fprintf(stderr, "sprocket-gateway: %s\n", msg.text);
+	if (control >= 0)
+		wiring_send(control, &msg, sizeof(msg), NULL, 0);
+	return 1;
+}
+
+/* Why the wiring cannot be used, or NULL. */
+static const char *wiring_fault(const struct wiring_gateway *w, ssize_t len, size_t fd_count)
+{
+	size_t head = offsetof(struct wiring_gateway, heap.data);
+
+	if (len < (ssize_t)head || w->abi != WIRING_ABI || w->size != (uint32_t)len ||
+	    w->heap.used > WIRING_HEAP_MAX || head + w->heap.used > (size_t)len)
+		return "controller and gateway are of different versions; install both again";
+	if (w->worker_count == 0 || w->worker_count > WIRING_WORKER_MAX ||
+	    fd_count != WIRING_GW_WORKERS + 3 * (size_t)w->worker_count)
+		return "the wiring names no usable number of workers (1 to 32)";
+	if (w->fn_count == 0 || w->fn_count >= SP_FN_MAX || w->ingress_count > WIRING_INGRESS_MAX ||
+	    w->rules.count > RULE_MAX || w->timeout_ns == 0)
+		return "the wiring names no functions, too many, or no timeout";
+	if (shm_layout_check(&w->layout) < 0)
+		return "the wiring's pool layout is inconsistent";
+	return NULL;
+}
+
+static int table_map(int fd, size_t size, void **ret)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *map = mmap(NULL, (size + page - 1) / page * page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 fd, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret = map;
+	return 0;
+}
+
+static int tables_map(struct gateway *g, const int *fds)
+{
+	const struct shm_layout *layout = &g->wiring.layout;
+	void *map;
+	int r = table_map(fds[WIRING_GW_OWNERS], layout->buffer_count * sizeof(*g->owners), &map);
+
+	if (r < 0)
+		return fail(g->control, "cannot map the ownership table: %s", strerror(-r));
+	g->owners = map;
+	r = table_map(fds[WIRING_GW_INSTANCES], SP_INST_MAX * sizeof(*g->instances), &map);
+	if (r < 0)
+		return fail(g->control, "cannot map the instance table: %s", strerror(-r));
+	g->instances = map;
+	return 0;
+}
+
+static int pool_start(struct gateway *g, int memory_fd)
+{
+	const struct shm_layout *layout = &g->wiring.layout;
+	void *base;
+	int r = shm_memory_map(memory_fd, layout->size, &base);
+
+	if (r < 0)
+		return fail(g->control, "cannot map the pool's memory: %s", strerror(-r));
+	g->base = base;
+	r = shm_memory_populate(g->base, layout->size);
+	if (r < 0)
+		return fail(
+			g->control,
+			"the pool's %llu MiB cannot be had (%s): free memory or hugepages, raise "
+			"the memory cgroup's limit, or lower pool.memory in the chain file",
+			(unsigned long long)(layout->size >> 20), strerror(-r));
+	r = shm_dpdk_init();
+	if (r < 0)
+		return fail(g->control, "DPDK does not start: %s", strerror(-r));
+	r = shm_pool_new(layout, g->owners, &g->pool);
+	if (r == 0)
+		r = gw_requests_new(g);
+	if (r < 0)
+		return fail(g->control, "no memory for the pool of %u buffers: %s",
+			    layout->buffer_count, strerror(-r));
+	return 0;
+}
+
+static void limits_set(struct gateway *g)
+{
+	struct rlimit limit;
+	uint64_t usable;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = limit.rlim_max = 1024;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	usable = limit.rlim_cur > UINT32_MAX ? UINT32_MAX : limit.rlim_cur;
+	usable = usable / 10 * 9;
+	usable = usable > GW_FD_RESERVE + 16 ? usable - GW_FD_RESERVE : 16;
+	usable /= g->wiring.worker_count;
+	g->connection_limit = usable > 0 ? (uint32_t)usable : 1;
+}
+
+static void http_config(struct gateway *g)
+{
+	h2o_hostconf_t *host;
+
+	h2o_config_init(&g->http);
+	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
+	g->http.http1.req_timeout = GW_IDLE_MS;
+	g->http.http2.idle_timeout = GW_IDLE_MS;
+	/* Room beyond the limit: libh2o resets an HTTP/2 stream that is too long, we answer. */
+	g->http.max_request_entity_size = (size_t)g->ingress.max_body * 2 + 1;
+	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+	host->http2.reprioritize_blocking_assets = 0;
+	host->http2.push_preload = 0;
+	host->fallback_path.error_log.emit_request_errors = 0;
+	gw_problem_filter(&host->fallback_path);
+	gw_admit_handler(&host->fallback_path);
+}
+
+static void names_read(struct gateway *g)
+{
+	g->chain = wiring_get(&g->wiring.heap, g->wiring.chain);
+	for (uint32_t fn = 1; fn <= g->wiring.fn_count; fn++)
+		g->fn_names[fn] = wiring_get(&g->wiring.heap, g->wiring.fn_names[fn]);
+	gw_ingress_init(&g->ingress, &g->wiring);
+}
+
+static int workers_init(struct gateway *g, const int *fds)
+{
+	g->workers =
+		aligned_alloc(64, (sizeof(*g->workers) + 63) / 64 * 64 * g->wiring.worker_count);
+	if (!g->workers)
+		return fail(g->control, "no memory for %u workers", g->wiring.worker_count);
+	memset(g->workers, 0, sizeof(*g->workers) * g->wiring.worker_count);
+	for (uint32_t i = 0; i < g->wiring.worker_count; i++) {
+		int r = gw_worker_init(&g->workers[i], g, i, fds + WIRING_GW_WORKERS + 3 * i);
+
+		if (r < 0)
+			return fail(g->control, "cannot prepare worker %u: %s", i, strerror(-r));
+	}
+	return 0;
+}
+
+/* Runs all workers, the first in this thread, until they are told to finish. */
+static int workers_run(struct gateway *g)
+{
+	uint32_t count = g->wiring.worker_count;
+
+	g->undrained = count;
+	pthread_barrier_init(&g->started, NULL, count);
+	for (uint32_t i = 1; i < count; i++) {
+		int r = pthread_create(&g->workers[i].thread, NULL, gw_worker_run, &g->workers[i]);
+
+		if (r > 0)
+			return fail(g->control, "cannot start worker %u: %s", i, strerror(r));
+	}
+	gw_worker_run(&g->workers[0]);
+	for (uint32_t i = 1; i < count; i++)
+		pthread_join(g->workers[i].thread, NULL);
+	for (uint32_t i = 0; i < count; i++) {
+		if (g->workers[i].error < 0)
+			return fail(g->control, "worker %u (cpu %d) does not start: %s", i,
+				    (int)g->wiring.cpus[i], strerror(-g->workers[i].error));
+	}
+	return 0;
+}
+
+static int gateway_run(struct gateway *g)
+{
+	int fds[WIRING_FD_MAX];
+	size_t fd_count = 0;
+	const char *fault;
+	ssize_t len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
+				     &fd_count);
+
+	if (len <= 0)
+		return fail(-1, "the controller went away before it sent the wiring");
+	fault = wiring_fault(&g->wiring, len, fd_count);
+	if (fault)
+		return fail(g->control, "%s", fault);
+	names_read(g);
+	limits_set(g);
+	if (tables_map(g, fds) || pool_start(g, fds[WIRING_GW_MEMORY]))
+		return 1;
+	http_config(g);
+	if (workers_init(g, fds) || workers_run(g))
+		return 1;
+	g->pool = shm_pool_free(g->pool);
+	gw_requests_free(g);
+	return 0;
+}
+
+int main(void)
+{
+	static struct gateway g;
+
+	g.control = wiring_inherited();
+	if (g.control < 0) {
+		fprintf(stderr,
+			"sprocket-gateway is started by Sprocket's controller, not by hand; "
+			"run `sprocket run CHAIN.yaml`\n");
+		return 2;
+	}
+	/* libh2o allocates for each request: giving the top of the heap back and taking it
+	 * again at every wave of requests cost a brk and page faults for every 30 of them. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* of a terminal: the controller drains us */
+	/* The process ends here with all it has; the connections that a drain left open, too. */
+	_exit(gateway_run(&g));
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * problem.h - answers that are no answer of a function: problem documents (RFC 9457).
+ *
+ * For: every refusal names the chain, the reason (a fixed word, good for a counter) and the
+ * request's id. The error pages of libh2o are replaced too, by a filter.
+ * How: application/problem+json, type "urn:sprocket:problem:REASON".
+ * Thread-safety: touches its request only.
+ */
+#ifndef SPROCKET_GATEWAY_PROBLEM_H
+#define SPROCKET_GATEWAY_PROBLEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/http.h"
+#include "gateway/trace_context.h"
+
+struct gw_worker;
+
+/* X(name, reason, status, title, detail, seconds of Retry-After or 0) */
+#define GW_PROBLEMS(X)                                                                           \
+	X(BAD_PATH, "bad-path", 400, "bad request path",                                         \
+	  "the request path is empty, relative, or has control characters in it", 0)             \
+	X(NOT_FOUND, "not-found", 404, "not found", "the chain has no ingress at this path", 0)  \
+	X(NO_ROUTE, "no-route", 404, "no route",                                                 \
+	  "none of the chain's routes from the ingress takes this request", 0)                   \
+	X(METHOD, "method-not-allowed", 405, "method not allowed",                               \
+	  "the ingress at this path takes the methods that Allow names", 0)                      \
+	X(BODY_SIZE, "body-too-large", 413, "body too large",                                    \
+	  "the body is longer than the ingress takes", 0)                                        \
+	X(HEADER_SIZE, "headers-too-large", 431, "request header fields too large",              \
+	  "path and header fields do not fit the chain's largest buffer beside the body", 0)     \
+	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1) \
+	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                        \
+	  "the function had no running instance until the deadline", 1)                          \
+	X(DEADLINE, "deadline", 504, "timed out", "the chain did not answer in time", 0)         \
+	X(FUNCTION_DIED, "function-died", 502, "function died",                                  \
+	  "the function's process died while it held the request", 0)                            \
+	X(FUNCTION_FAILED, "function-failed", 502, "function failed", "", 0)                     \
+	X(BAD_BUFFER, "bad-buffer", 502, "bad answer", "the answer's buffer is garbage", 0)      \
+	X(BAD_HEADER, "bad-header", 502, "bad answer",                                           \
+	  "a function set a response header field that is malformed or not its to set", 0)       \
+	X(BAD_STATUS, "bad-status", 502, "bad answer",                                           \
+	  "a function set a status outside 200 to 599", 0)                                       \
+	X(RELEASED, "released", 502, "no answer", "a function let go of the request", 0)         \
+	X(UNSENT, "unsent", 502, "chain cut off", "the request could not enter the chain", 0)    \
+	X(PROTOCOL, "protocol", 400, "bad request", "", 0)
+
+enum gw_problem_kind {
+#define X(name, reason, status, title, detail, retry) GW_PROBLEM_##name,
+	GW_PROBLEMS(X)
+#undef X
+		GW_PROBLEM_COUNT,
+};
+
+struct gw_problem {
+	enum gw_problem_kind kind;
+	int status;         /* 0: the kind's */
+	const char *title;  /* NULL: the kind's */
+	const char *detail; /* NULL: the kind's; any bytes */
+	size_t detail_len;
+	const char *function; /* the function it is about, or NULL */
+};
+
+/* Answers a request that has no answer yet. */
+void gw_problem_send(struct gw_worker *worker, h2o_req_t *req, const struct gw_trace *trace,
+		     const struct gw_problem *problem);
+
+/* Makes libh2o's own error pages problem documents, on a path. */
+void gw_problem_filter(h2o_pathconf_t *path);
+
+/* The generator of the gateway's own answers, which the filter leaves alone. */
+extern h2o_generator_t gw_generator;
+
+/* Sets status, reason phrase and length of a response. */
+void gw_status_set(h2o_req_t *req, int status, size_t content_length);
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/lease.h"
+#include "gateway/worker.h"
+
+int gw_requests_new(struct gateway *g)
+{
+	uint32_t count = g->wiring.layout.buffer_count;
+
+	g->requests = calloc(count, sizeof(*g->requests));
+	g->request_store = calloc(count, sizeof(*g->request_store));
+	if (!g->requests || !g->request_store) {
+		gw_requests_free(g);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		g->requests[i] = &g->request_store[i];
+		g->requests[i]->buf = i;
+	}
+	return 0;
+}
+
+void gw_requests_free(struct gateway *g)
+{
+	free(g->requests);
+	free(g->request_store);
+	g->requests = NULL;
+	g->request_store = NULL;
+}
+
+static bool in_chain(uint32_t state)
+{
+	return state == GW_IN_CHAIN || state == GW_HELD;
+}
+
+void gw_request_set_state(struct gw_request *r, enum gw_state state)
+{
+	struct gw_worker *w = r->worker;
+
+	w->live += (in_chain(state) || state == GW_ANSWERING) -
+		   (in_chain(r->state) || r->state == GW_ANSWERING);
+	GW_COUNT(w, in_flight, in_chain(state) - in_chain(r->state));
+	/* Read by the worker that takes the buffer next. */
+	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
+}
+
+void gw_request_stop_clock(struct gw_request *r)
+{
+	h2o_timeout_unlink(&r->deadline);
+}
+
+static void request_unlink(struct gw_request *r)
+{
+	gw_request_stop_clock(r);
+	if (h2o_linklist_is_linked(&r->held))
+		h2o_linklist_unlink(&r->held);
+}
+
+static void request_untie(struct gw_request *r)
+{
+	request_unlink(r);
+	if (r->tie)
+		r->tie->request = NULL;
+	r->tie = NULL;
+	r->req = NULL;
+}
+
+void gw_request_free(struct gw_request *r)
+{
+	struct gateway *g = r->worker->gateway;
+
+	request_untie(r);
+	gw_request_set_state(r, GW_FREE);
+	shm_pool_put(g->pool, r->buf);
+}
+
+/* The HTTP request has ended: answered, or its client is gone. */
+static void on_tie_dispose(void *p)
+{
+	struct gw_tie *tie = p;
+	struct gw_request *r = tie->request;
+
+	if (!r)
+		return;
+	if (r->state != GW_ANSWERING)
+		GW_COUNT(r->worker, abandoned, 1);
+	if (r->state == GW_IN_CHAIN) {
+		request_untie(r);
+		gw_request_set_state(r, GW_ORPHAN);
+	} else {
+		gw_request_free(r);
+	}
+}
+
+void gw_request_refuse(struct gw_request *r, const struct gw_problem *problem)
+{
+	h2o_req_t *req = r->req;
+
+	request_untie(r);
+	gw_problem_send(r->worker, req, &r->trace, problem);
+}
+
+static void on_deadline(h2o_timeout_entry_t *entry)
+{
+	struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, deadline, entry);
+	struct gateway *g = r->worker->gateway;
+	struct gw_problem problem = { .kind = GW_PROBLEM_DEADLINE };
+
+	GW_COUNT(r->worker, timed_out, 1);
+	if (r->state == GW_HELD) {
+		problem.kind = GW_PROBLEM_NO_INSTANCE;
+		problem.function = gw_function_name(g, r->fn);
+		gw_request_refuse(r, &problem);
+		gw_request_free(r);
+	} else {
+		gw_request_refuse(r, &problem);
+		gw_request_set_state(r, GW_ORPHAN);
+	}
+}
+
+struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, uint32_t index,
+				    const struct gw_trace *trace)
+{
+	struct gw_request *r = gw_request_of(worker->gateway, index);
+
+	/* Pairs with the release of the worker that had the buffer before. */
+	(void)__atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+	r->worker = worker;
+	r->req = req;
+	r->retried = false;
+	r->head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+	r->trace = *trace;
+	r->held = (h2o_linklist_t){ NULL, NULL };
+	r->deadline = (h2o_timeout_entry_t){ .cb = on_deadline };
+	h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
+	r->tie = h2o_mem_alloc_shared(&req->pool, sizeof(*r->tie), on_tie_dispose);
+	r->tie->request = r;
+	gw_request_set_state(r, GW_IN_CHAIN);
+	return r;
+}
+
+void gw_request_unsent(struct gw_request *r)
+{
+	struct gw_problem problem = { .kind = GW_PROBLEM_UNSENT };
+
+	/* An orphan's client went between queueing and sending. */
+	if (r->req)
+		gw_request_refuse(r, &problem);
+	gw_request_free(r);
+}
+
+void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
+{
+	struct gateway *g = worker->gateway;
+	struct gw_request *moved = gw_request_of(g, from);
+	struct gw_request *spare = gw_request_of(g, to);
+
+	if (__atomic_load_n(&spare->state, __ATOMIC_ACQUIRE) != GW_FREE)
+		return;
+	moved->buf = to;
+	spare->buf = from;
+	__atomic_store_n(&g->requests[to], moved, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
+	gw_lease_ended(g, to);
+	shm_pool_put(g->pool, from);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request.h - the private state of a request while its buffer is on its way.
+ *
+ * For: knowing, when a descriptor comes back, whose answer it is; and when a client goes
+ * away or a deadline passes, which buffer is still out.
+ * How: one struct for each buffer, made at start, found by buffer index. A function may move
+ * a request to another buffer: then the two structs change places. The client's side is tied
+ * to it by an object in the HTTP request's memory, whose disposal tells that the HTTP
+ * request has ended, however it did.
+ * Thread-safety: a request belongs to the worker that is home of its buffer. A struct passes
+ * between workers with its buffer: `state` is stored with release when a buffer is freed and
+ * loaded with acquire when it is taken.
+ */
+#ifndef SPROCKET_GATEWAY_REQUEST_H
+#define SPROCKET_GATEWAY_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/gateway.h"
+#include "gateway/http.h"
+#include "gateway/problem.h"
+#include "gateway/trace_context.h"
+
+enum gw_state {
+	GW_FREE,      /* no request: the buffer is in the pool, or leased */
+	GW_IN_CHAIN,  /* handed to the chain; the client waits */
+	GW_HELD,      /* back here, as its function has no instance; the client waits */
+	GW_ANSWERING, /* the answer is being written out of the buffer, which is ours */
+	GW_ORPHAN,    /* the client has gone or was answered; the buffer is in the chain */
+};
+
+struct gw_tie {
+	struct gw_request *request; /* NULL: the request has let go of the client */
+};
+
+struct gw_request {
+	uint32_t state; /* enum gw_state */
+	uint32_t buf;   /* buffer index */
+	uint32_t len;   /* payload bytes; while held */
+	uint8_t flags;  /* of the descriptor; while held */
+	uint8_t fn;     /* function it waits for; while held */
+	bool retried;   /* sent again since the function last came up */
+	bool head;      /* the answer has no body */
+	struct gw_worker *worker;
+	h2o_req_t *req;     /* NULL without a client */
+	struct gw_tie *tie; /* NULL without a client */
+	struct gw_trace trace;
+	h2o_timeout_entry_t deadline;
+	h2o_linklist_t held; /* in the worker's queue of the function */
+};
+
+/* Makes the structs of all buffers. Returns 0 or -ENOMEM. */
+int gw_requests_new(struct gateway *g);
+void gw_requests_free(struct gateway *g);
+
+/* Ties an HTTP request to buffer `index`, which the worker has taken from the pool, and
+ * starts its deadline. */
+struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, uint32_t index,
+				    const struct gw_trace *trace);
+
+/* Changes the state; keeps the worker's counts. */
+void gw_request_set_state(struct gw_request *r, enum gw_state state);
+
+/* Stops the deadline: the answer is there. */
+void gw_request_stop_clock(struct gw_request *r);
+
+/* Answers the client with a problem and lets go of it. The buffer is still as it was: free
+ * it, or make it an orphan. */
+void gw_request_refuse(struct gw_request *r, const struct gw_problem *problem);
+
+/* Gives the buffer, which must be held by the worker, back to the pool. */
+void gw_request_free(struct gw_request *r);
+
+/* Its descriptor could not be sent. */
+void gw_request_unsent(struct gw_request *r);
+
+/* The request in buffer `from` now lives in buffer `to`; `from` is given back. */
+void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to);
+
+#endif

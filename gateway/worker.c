@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/conn.h"
+#include "gateway/control.h"
+#include "gateway/inbox.h"
+#include "gateway/instance.h"
+
+uint64_t gw_worker_now(struct gw_worker *worker)
+{
+	struct timespec ts;
+
+	if (worker->now_ns == 0) {
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		worker->now_ns = (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+	}
+	return worker->now_ns;
+}
+
+/* ---- mailbox ---- */
+
+static void mailbox_ring(struct gw_worker *worker)
+{
+	uint64_t one = 1;
+	ssize_t n;
+
+	do
+		n = write(worker->mailbox.fd, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+void gw_worker_post_up(struct gw_worker *worker, uint32_t fn)
+{
+	__atomic_fetch_or(&worker->mailbox.up, 1ULL << fn, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+void gw_worker_post_lost(struct gw_worker *worker, uint32_t slot)
+{
+	__atomic_fetch_or(&worker->mailbox.lost[slot / 64], 1ULL << slot % 64, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+void gw_worker_post_drain(struct gw_worker *worker)
+{
+	__atomic_store_n(&worker->mailbox.drain, 1, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+void gw_worker_post_finish(struct gw_worker *worker)
+{
+	__atomic_store_n(&worker->mailbox.finish, 1, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+/* The last worker that drains tells the controller. Serving goes on: functions give back
+ * their leases before they end. */
+static void drained(struct gw_worker *worker)
+{
+	if (worker->drained)
+		return;
+	worker->drained = true;
+	h2o_timeout_unlink(&worker->drain_entry);
+	if (__atomic_sub_fetch(&worker->gateway->undrained, 1, __ATOMIC_ACQ_REL) == 0)
+		gw_control_tell(worker->gateway, WIRING_DRAINED, 0, 0, 0);
+}
+
+static void on_drain_timeout(h2o_timeout_entry_t *entry)
+{
+	drained(H2O_STRUCT_FROM_MEMBER(struct gw_worker, drain_entry, entry));
+}
+
+static void drain_start(struct gw_worker *worker)
+{
+	if (worker->draining)
+		return;
+	worker->draining = true;
+	worker->drain_entry = (h2o_timeout_entry_t){ .cb = on_drain_timeout };
+	h2o_timeout_link(worker->loop, &worker->drain, &worker->drain_entry);
+	gw_conn_drain(worker);
+}
+
+static void on_mail(h2o_socket_t *sock, const char *err)
+{
+	struct gw_worker *w = sock->data;
+	struct gw_mailbox *box = &w->mailbox;
+	uint64_t bits, count;
+
+	(void)err;
+	if (read(box->fd, &count, sizeof(count)) < 0)
+		return;
+	/* Lost before up: what a dead instance held is answered before others are sent on. */
+	for (uint32_t row = 0; row < SP_INST_MAX / 64; row++) {
+		bits = __atomic_exchange_n(&box->lost[row], 0, __ATOMIC_ACQUIRE);
+		for (; bits; bits &= bits - 1)
+			gw_instance_lost(w, row * 64 + (uint32_t)__builtin_ctzll(bits));
+	}
+	bits = __atomic_exchange_n(&box->up, 0, __ATOMIC_ACQUIRE);
+	for (; bits; bits &= bits - 1)
+		gw_instance_up(w, (uint32_t)__builtin_ctzll(bits));
+	if (__atomic_exchange_n(&box->drain, 0, __ATOMIC_ACQUIRE))
+		drain_start(w);
+	if (__atomic_exchange_n(&box->finish, 0, __ATOMIC_ACQUIRE)) {
+		gw_inbox_drain(w); /* what functions gave back at their end */
+		w->stop = true;
+	}
+}
+
+/* ---- life ---- */
+
+int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, const int fds[3])
+{
+	worker->gateway = g;
+	worker->index = index;
+	worker->slot = g->wiring.slots[index];
+	worker->listen_fd = fds[0];
+	worker->send_fd = fds[1];
+	worker->receive_fd = fds[2];
+	worker->mailbox.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return worker->mailbox.fd < 0 ? -errno : gw_random_init(&worker->random);
+}
+
+static int cpu_pin(uint32_t cpu)
+{
+	cpu_set_t set;
+
+	if (cpu == UINT32_MAX)
+		return 0;
+	if (cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return -pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void on_receive(h2o_socket_t *sock, const char *err)
+{
+	(void)err;
+	gw_inbox_take(sock->data);
+}
+
+static h2o_socket_t *fd_join(struct gw_worker *worker, int fd, h2o_socket_cb cb)
+{
+	h2o_socket_t *sock = h2o_evloop_socket_create(worker->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+
+	sock->data = worker;
+	h2o_socket_read_start(sock, cb);
+	return sock;
+}
+
+/* The thread's own part: what belongs to its core, its allocator cache and its loop. */
+static int worker_start(struct gw_worker *worker)
+{
+	struct gateway *g = worker->gateway;
+	uint64_t timeout_ms = g->wiring.timeout_ns / 1000000;
+	char name[16];
+	int r = cpu_pin(g->wiring.cpus[worker->index]);
+
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "gateway/%u", worker->index);
+	pthread_setname_np(pthread_self(), name);
+	if (worker->index > 0)
+		r = shm_pool_thread_init();
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < SP_FN_MAX; i++)
+		h2o_linklist_init_anchor(&worker->held[i]);
+	worker->loop = h2o_evloop_create();
+	h2o_context_init(&worker->http, worker->loop, &g->http);
+	h2o_timeout_init(worker->loop, &worker->deadline, timeout_ms ? timeout_ms : 1);
+	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
+	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
+	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);
+	worker->mail = fd_join(worker, worker->mailbox.fd, on_mail);
+	if (worker->index == 0)
+		gw_control_join(worker);
+	gw_conn_listen(worker);
+	return 0;
+}
+
+static void worker_serve(struct gw_worker *worker)
+{
+	int32_t wait = INT32_MAX;
+
+	while (!worker->stop) {
+		h2o_evloop_run(worker->loop, wait);
+		wait = gw_outbox_flush(worker) ? 0 : INT32_MAX;
+		worker->now_ns = 0;
+		if (worker->draining && worker->live == 0 && worker->stats.connections == 0)
+			drained(worker);
+	}
+}
+
+void *gw_worker_run(void *arg)
+{
+	struct gw_worker *worker = arg;
+	const struct gateway *g = worker->gateway;
+	bool all = true;
+
+	worker->error = worker_start(worker);
+	pthread_barrier_wait(&worker->gateway->started);
+	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
+		all &= g->workers[i].error == 0;
+	if (!all)
+		return NULL;
+	if (worker->index == 0)
+		gw_control_tell(g, WIRING_READY, 0, 0, 0);
+	worker_serve(worker);
+	if (worker->index > 0)
+		shm_pool_thread_done();
+	return NULL;
+}
