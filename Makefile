@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few commands to know; meson does the work. `make help` lists them.
+
+# Folder of this file; may hold spaces, so it is always quoted.
+ROOT := $(shell dirname "$$(echo '$(MAKEFILE_LIST)' | cut -c2-)")
+BUILD := build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.DEFAULT_GOAL := build
+.PHONY: help run test build install bench clean deps format-check
+
+help:
+	@echo 'make run            build, and show an example chain at work'
+	@echo 'make test           every test, with and without sanitizers'
+	@echo 'make build          build into $(BUILD)/'
+	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
+	@echo 'make bench          measure, and fail when a promised figure is missed'
+	@echo 'make format-check   code that clang-format would change'
+	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
+	@echo 'make clean          remove what was built'
+
+deps:
+	@[ -n "$(SKIP_DEPS)" ] || "$(ROOT)/tools/deps"
+
+build: deps
+	@cd "$(ROOT)" && { [ -e $(BUILD)/build.ninja ] || meson setup $(BUILD); }
+	@cd "$(ROOT)" && ninja -C $(BUILD)
+
+run: build
+	@cd "$(ROOT)" && functions/examples/parking/run-demo $(BUILD)
+
+test: deps
+	@cd "$(ROOT)" && tests/run-suite
+
+bench: build
+	@cd "$(ROOT)" && bench/figures $(BUILD)
+
+install: build
+	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"
+	cd "$(ROOT)" && DESTDIR="$(DESTDIR)" meson install -C $(BUILD)
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+format-check:
+	@cd "$(ROOT)" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
+
+clean:
+	cd "$(ROOT)" && rm -rf $(BUILD) build-asan build-tsan
