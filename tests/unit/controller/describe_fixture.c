@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * describe_fixture.c - a program that answers --describe, well or badly.
+ *
+ * For: test_chain.c, which links it under the names that its chain files use; the name
+ * says how it behaves.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	const char *text;
+} declarations[] = {
+	{ "search", "{\"abi\":1,\"name\":\"search\",\"version\":\"1.0\",\"edges\":"
+		    "[\"unknown_plate\"],\"config\":[{\"key\":\"table\",\"default\":\"x\"},"
+		    "{\"key\":\"note\"}]}" },
+	{ "detect", "{\"abi\":1,\"name\":\"detect\",\"edges\":[],\"config\":"
+		    "[{\"key\":\"threshold\",\"default\":\"0.5\"}]}" },
+	{ "rated", "{\"abi\":1,\"name\":\"rated\",\"config\":"
+		    "[{\"key\":\"rate\",\"required\":true}]}" },
+	{ "split", "{\"abi\":1,\"name\":\"split\",\"edges\":[\"found\",\"none\"],"
+		   "\"later\":{\"more\":1}}" },
+	{ "garbage", "hello, world" },
+	{ "not-object", "[1, 2]" },
+	{ "no-abi", "{\"name\":\"no-abi\"}" },
+	{ "wrong-abi", "{\"abi\":2,\"name\":\"wrong-abi\"}" },
+	{ "edges-no-list", "{\"abi\":1,\"edges\":\"found\"}" },
+	{ "edge-no-name", "{\"abi\":1,\"edges\":[\"a b\"]}" },
+	{ "edge-twice", "{\"abi\":1,\"edges\":[\"a\",\"a\"]}" },
+	{ "config-no-list", "{\"abi\":1,\"config\":{}}" },
+	{ "config-no-name", "{\"abi\":1,\"config\":[{\"default\":\"1\"}]}" },
+	{ "silent", "" },
+};
+
+static void many_edges(void)
+{
+	printf("{\"abi\":1,\"edges\":[\"e0\"");
+	for (int i = 1; i < 65; i++)
+		printf(",\"e%d\"", i);
+	printf("]}");
+}
+
+static void flood(void)
+{
+	for (int i = 0; i < 10 << 20; i++)
+		putchar('x');
+}
+
+/* Leaves a child behind that keeps the output open, and writes down its number. */
+static void orphan(void)
+{
+	pid_t child = fork();
+	FILE *file;
+
+	while (child == 0)
+		pause();
+	file = fopen("orphan.pid", "w");
+	if (file) {
+		fprintf(file, "%d\n", child);
+		fclose(file);
+	}
+	printf("{\"abi\":1,\"name\":\"orphan\"}");
+}
+
+int main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	const char *name = slash ? slash + 1 : argv[0];
+
+	if (argc != 2 || strcmp(argv[1], "--describe"))
+		return 2;
+	for (size_t i = 0; i < sizeof(declarations) / sizeof(declarations[0]); i++) {
+		if (!strcmp(declarations[i].name, name)) {
+			fputs(declarations[i].text, stdout);
+			return 0;
+		}
+	}
+	if (!strcmp(name, "fails")) {
+		fprintf(stderr, "cannot open \033[31mtable.csv\nsecond line\n");
+		return 1;
+	} else if (!strcmp(name, "dies")) {
+		raise(SIGKILL);
+	} else if (!strcmp(name, "hangs")) {
+		/* Deaf, and with the output closed. */
+		signal(SIGTERM, SIG_IGN);
+		fclose(stdout);
+		for (;;)
+			pause();
+	} else if (!strcmp(name, "floods")) {
+		flood();
+	} else if (!strcmp(name, "many-edges")) {
+		many_edges();
+	} else if (!strcmp(name, "orphan")) {
+		orphan();
+	} else if (!strcmp(name, "count")) {
+		FILE *file = fopen("count.log", "a");
+
+		if (file) {
+			fputs("x", file);
+			fclose(file);
+		}
+		printf("{\"abi\":1,\"edges\":[\"e\"]}");
+	} else {
+		printf("{\"abi\":1,\"name\":\"%s\"}", name);
+	}
+	return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_chain_describe.c - asking executables that answer, and those that misbehave; the
+ * sentences about the latter are in tests/data/chains/describe.yaml.expected.
+ *
+ * Argument: the path of describe_fixture.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "controller/chain_describe.h"
+#include "tests/unit/controller/chain_files.h"
+
+static unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void test_declaration(void **state)
+{
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+	unsigned fds = count_fds();
+
+	(void)state;
+	assert_int_equal(chain_describe("./search", &description, why), 0);
+	assert_int_equal(description.edge_count, 1);
+	assert_string_equal(description.edges[0], "unknown_plate");
+	assert_int_equal(description.config_count, 2);
+	assert_string_equal(description.config[0].name, "table");
+	assert_false(description.config[0].required);
+	chain_description_done(&description);
+	assert_int_equal(chain_describe("./rated", &description, why), 0);
+	assert_true(description.config[0].required);
+	chain_description_done(&description);
+	assert_int_equal(count_fds(), fds);
+}
+
+static void test_failure_leaves_nothing(void **state)
+{
+	static const char *const names[] = { "./garbage", "./fails", "./dies", "./floods",
+					     "./silent", "./missing", "./no-program",
+					     "./many-edges" };
+	struct chain_description description = { .edge_count = 42 };
+	unsigned fds = count_fds();
+	char why[CHAIN_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		why[0] = '\0';
+		assert_true(chain_describe(names[i], &description, why) < 0);
+		assert_true(why[0]);
+		assert_int_equal(description.edge_count, 42);
+	}
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static void test_hanging_is_ended_in_time(void **state)
+{
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+	double start = now_s(), took;
+
+	(void)state;
+	assert_int_equal(chain_describe("./hangs", &description, why), -ETIMEDOUT);
+	took = now_s() - start;
+	assert_true(took >= 1.9 && took < 10);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* State letter of a process, or 0 when it is gone. */
+static char process_state(int pid)
+{
+	char path[64], letter = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*d (%*[^)]) %c", &letter) != 1)
+		letter = 0;
+	fclose(file);
+	return letter;
+}
+
+/* Its answer is complete when it ends; the child it left must not delay it, nor stay. */
+static void test_a_child_left_behind_is_ended(void **state)
+{
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+	double start = now_s();
+	char *text, letter;
+	size_t len;
+	int pid;
+
+	(void)state;
+	chain_files_link("orphan");
+	assert_int_equal(chain_describe("./orphan", &description, why), 0);
+	chain_description_done(&description);
+	assert_true(now_s() - start < CHAIN_DESCRIBE_MS / 1000.0);
+	text = chain_files_read("orphan.pid", &len);
+	assert_non_null(text);
+	pid = atoi(text);
+	free(text);
+	assert_true(pid > 1);
+	do { /* killed already; until the kernel has taken it down */
+		letter = process_state(pid);
+		assert_true(now_s() - start < 10);
+	} while (letter && letter != 'Z' && letter != 'X');
+}
+
+static void test_hostile_json(void **state)
+{
+	static const char *const texts[] = {
+		"", "{", "{\"abi\":1", "{\"abi\":\"1\"}", "{\"abi\":1.0}", "{\"abi\":1,\"abi\":1}",
+		"{\"abi\":99999999999999999999}", "{\"abi\":1,\"edges\":[1]}",
+		"{\"abi\":1,\"edges\":[\"\"]}", "{\"abi\":1,\"edges\":[\"a\\u0000b\"]}",
+		"{\"abi\":1,\"config\":[3]}", "{\"abi\":1,\"config\":[{\"key\":\"\"}]}",
+		"{\"abi\":1} x", "\xff\xfe",
+	};
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+	char *deep = malloc(60000);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		int err = chain_describe_parse(texts[i], strlen(texts[i]), &description, why);
+
+		if (err != -EBADMSG)
+			print_message("# text %zu\n", i);
+		assert_int_equal(err, -EBADMSG);
+	}
+	assert_non_null(deep);
+	memset(deep, '[', 60000);
+	assert_int_equal(chain_describe_parse(deep, 60000, &description, why), -EBADMSG);
+	free(deep);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_declaration),
+		cmocka_unit_test(test_failure_leaves_nothing),
+		cmocka_unit_test(test_hanging_is_ended_in_time),
+		cmocka_unit_test(test_a_child_left_behind_is_ended),
+		cmocka_unit_test(test_hostile_json),
+	};
+	int failed;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: test_chain_describe DESCRIBE_FIXTURE\n");
+		return 2;
+	}
+	chain_files_enter(argv[1]);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	chain_files_leave();
+	return failed;
+}
