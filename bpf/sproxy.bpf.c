@@ -208,24 +208,53 @@ __noinline int route(struct batch *b)
 	return -1;
 }
 
-/* The request in `from` continues in the buffer `index`, which the sender must hold. */
+/* Makes the entry ours alone. The sender may race with itself (threads, a forked copy), and
+ * a buffer it has just handed on may carry another's request by now: nothing in an entry is
+ * touched before the claim, and only one claim wins. */
+static __always_inline int claim(struct sp_owner *o, __u64 held)
+{
+	return __sync_val_compare_and_swap(&o->word, held,
+					   SP_OWNER_WORD(held >> 32, SP_HOLDER_MOVING)) == held;
+}
+
+/* Ends a claim: what was written to the entry is seen before the holder is. */
+static __always_inline void assign(struct sp_owner *o, __u32 gen, __u32 holder)
+{
+#ifdef __TARGET_ARCH_x86
+	/* Stores are seen in their order: that of the program has to be kept, no more. */
+	__asm__ volatile("" : : : "memory");
+	*(volatile __u64 *)&o->word = SP_OWNER_WORD(gen, holder);
+#else
+	__sync_lock_test_and_set(&o->word, SP_OWNER_WORD(gen, holder));
+#endif
+}
+
+/* The request in `from`, which is claimed, continues in the buffer `index`, which the sender
+ * must hold. */
 static __always_inline int move_request(struct batch *b, struct sp_owner *from, __u32 index)
 {
 	struct sp_owner *to;
+	__u64 held;
 
 	if (index >= buffer_count)
 		return SP_VIOLATION_INDEX;
 	to = bpf_map_lookup_elem(&owners, &index);
 	if (!to)
 		return SP_VIOLATION_INDEX;
-	if ((__u32)to->word != b->slot || !to->leased || from->leased)
+	held = to->word;
+	if ((__u32)held != b->slot || from->leased || !claim(to, held))
 		return SP_VIOLATION_OWNER;
+	if (!to->leased) {
+		assign(to, held >> 32, b->slot);
+		return SP_VIOLATION_OWNER;
+	}
 	to->start_ns = from->start_ns;
 	to->home = from->home;
 	to->hops = from->hops;
 	to->leased = 0;
 	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
 	from->leased = 1;
+	assign(to, held >> 32, b->slot);
 	return -1;
 }
 
@@ -243,6 +272,26 @@ static __always_inline void stamp(struct batch *b, struct sp_owner *o)
 	o->hop[i].fn = b->to_fn;
 	o->hop[i].slot = b->to;
 	o->hops = i + 1;
+}
+
+/* What the entry, which is claimed, says of the descriptor. A violation, or -1. */
+static __always_inline int check_claimed(struct batch *b, struct sp_desc *d, struct sp_owner *o)
+{
+	int bad;
+
+	if (o->home != b->home && b->edge != SP_EDGE_GRANT)
+		return SP_VIOLATION_HOME;
+	if (b->edge == SP_EDGE_RELEASE && d->flags & SP_DESC_MOVED) {
+		bad = move_request(b, o, d->len);
+		if (bad >= 0)
+			return bad;
+	} else if (d->len > o->cap) {
+		return SP_VIOLATION_LENGTH;
+	}
+	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
+	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
+		return SP_VIOLATION_OWNER;
+	return -1;
 }
 
 /* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
@@ -263,24 +312,19 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	held = SP_OWNER_WORD(d->gen, b->slot);
 	if (o->word != held)
 		return o->word >> 32 != d->gen ? SP_VIOLATION_STALE : SP_VIOLATION_OWNER;
-	if (o->home != b->home && b->edge != SP_EDGE_GRANT)
-		return SP_VIOLATION_HOME;
-	if (b->edge == SP_EDGE_RELEASE && d->flags & SP_DESC_MOVED) {
-		bad = move_request(b, o, d->len);
-		if (bad >= 0)
-			return bad;
-	} else if (d->len > o->cap) {
-		return SP_VIOLATION_LENGTH;
-	}
-	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
-	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
+	if (!claim(o, held))
 		return SP_VIOLATION_OWNER;
+	bad = check_claimed(b, d, o);
+	if (bad >= 0) {
+		assign(o, d->gen, b->slot);
+		return bad;
+	}
 	b->requests += !o->leased;
 	stamp(b, o);
-	/* The sender may race with itself (threads, a forked copy): only one swap wins. */
-	if (__sync_val_compare_and_swap(&o->word, held, SP_OWNER_WORD(d->gen, b->to)) != held)
-		return SP_VIOLATION_OWNER;
+	/* These two are the kernel's to set: the gateway passes over what bears them. */
+	d->flags &= ~(SP_DESC_UNDELIVERABLE | SP_DESC_DENIED);
 	d->flags |= b->flag;
+	assign(o, d->gen, b->to);
 	return -1;
 }
 

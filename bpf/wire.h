@@ -26,6 +26,7 @@
 #define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
 #define SP_SLOT_NONE 0      /* no instance has slot 0 */
 #define SP_HOLDER_FREE 0xffffffffU /* nobody: the buffer is in the gateway's free list */
+#define SP_HOLDER_MOVING 0xfffffffeU /* the kernel's, while it hands the buffer over */
 
 /*
  * Where a descriptor goes. Below SP_EDGE_MAX: an edge of the sending function, looked up
@@ -45,7 +46,8 @@ enum sp_flag {
 	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance */
 	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why */
 	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
-	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused */
+	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
+				       * The kernel clears it where a buffer is handed over */
 	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
 };
 

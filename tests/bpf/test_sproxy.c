@@ -492,6 +492,41 @@ static void test_refused_move_to_not_held(void **state)
 	assert_refused(f, A, SP_VIOLATION_OWNER);
 }
 
+/* A flag that says "names no buffer" on one that does would make the gateway lose it. */
+static void test_flags_of_the_kernel_are_cleared(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, SP_EDGE_REPLY);
+
+	give(f, 0, A);
+	d.flags = SP_DESC_DENIED | SP_DESC_UNDELIVERABLE | SP_DESC_FAILED | 1;
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_FAILED | 1);
+}
+
+/* A refusal leaves no entry claimed, or the gateway could not take the buffers back. */
+static void test_refused_move_leaves_the_holders(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, SP_EDGE_RELEASE);
+
+	give(f, 0, A);
+	give(f, 1, A); /* held, but no lease */
+	d.flags = SP_DESC_MOVED;
+	d.len = 1;
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_OWNER);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, A));
+	give(f, 2, B);
+	d = desc(2, SP_EDGE_RELEASE);
+	d.flags = SP_DESC_MOVED;
+	d.len = 2; /* into itself */
+	assert_int_equal(put_one(f, B, d), -EACCES);
+	assert_int_equal(word(f, 2), SP_OWNER_WORD(7, B));
+}
+
 static void test_other_chain_is_another_world(void **state)
 {
 	struct fixture *f = *state;
@@ -541,6 +576,8 @@ int main(void)
 		CASE(test_refused_refill_to_a_function),
 		CASE(test_refused_lease_as_request),
 		CASE(test_refused_move_to_not_held),
+		CASE(test_flags_of_the_kernel_are_cleared),
+		CASE(test_refused_move_leaves_the_holders),
 		CASE(test_other_chain_is_another_world),
 	};
 
