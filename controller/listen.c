@@ -23,6 +23,10 @@ static int address_parse(const char *text, struct sockaddr_storage *ret, socklen
 
 	if (!colon || colon == text || !colon[1] || (size_t)(colon - text) >= sizeof(host))
 		return -EINVAL;
+	/* getaddrinfo() would take a larger number modulo 65536. */
+	if (strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+	    strtoul(colon + 1, NULL, 10) > UINT16_MAX)
+		return -EINVAL;
 	len = (size_t)(colon - text);
 	memcpy(host, text, len);
 	host[len] = '\0';
@@ -97,8 +101,10 @@ int listen_open(const char *address, uint32_t count, int *ret, char ret_address[
 		if (listen(ret[i], BACKLOG) < 0)
 			r = -errno;
 	if (r < 0) {
-		while (bound > 0)
+		while (bound > 0) {
 			close(ret[--bound]);
+			ret[bound] = -1; /* the caller closes what is there */
+		}
 		return r;
 	}
 	address_print(&addr, len, ret_address);

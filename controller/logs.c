@@ -11,32 +11,34 @@ void logs_init(struct logs *logs, const char *name)
 	snprintf(logs->name, sizeof(logs->name), "%s", name);
 }
 
-static void line_write(struct logs *logs, size_t len, FILE *out)
+static void line_write(struct logs *logs, size_t from, size_t len, FILE *out)
 {
-	fprintf(out, "%s: %.*s\n", logs->name, (int)len, logs->line);
+	fprintf(out, "%s: %.*s\n", logs->name, (int)len, logs->line + from);
 }
 
 /* Writes the whole lines and keeps the rest. */
 static void lines_write(struct logs *logs, FILE *out)
 {
+	size_t from = 0;
 	char *end;
 
-	while ((end = memchr(logs->line, '\n', logs->used))) {
-		size_t len = (size_t)(end - logs->line);
-
-		line_write(logs, len, out);
-		logs->used -= len + 1;
-		memmove(logs->line, end + 1, logs->used);
+	while ((end = memchr(logs->line + from, '\n', logs->used - from))) {
+		line_write(logs, from, (size_t)(end - logs->line) - from, out);
+		from = (size_t)(end - logs->line) + 1;
 	}
+	logs->used -= from;
+	memmove(logs->line, logs->line + from, logs->used);
 	if (logs->used == LOGS_LINE_MAX) {
-		line_write(logs, logs->used, out);
+		line_write(logs, 0, logs->used, out);
 		logs->used = 0;
 	}
 }
 
 int logs_read(struct logs *logs, int fd, FILE *out)
 {
-	for (;;) {
+	size_t total = 0;
+
+	while (total < LOGS_TURN_MAX) {
 		ssize_t n = read(fd, logs->line + logs->used, LOGS_LINE_MAX - logs->used);
 
 		if (n < 0 && errno == EINTR)
@@ -47,12 +49,15 @@ int logs_read(struct logs *logs, int fd, FILE *out)
 		}
 		if (n <= 0) {
 			if (logs->used > 0)
-				line_write(logs, logs->used, out);
+				line_write(logs, 0, logs->used, out);
 			logs->used = 0;
 			fflush(out);
 			return 1;
 		}
+		total += (size_t)n;
 		logs->used += (size_t)n;
 		lines_write(logs, out);
 	}
+	fflush(out);
+	return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define LOGS_LINE_MAX 4096
+#define LOGS_TURN_MAX (128U << 10) /* bytes of one call: others wait for their turn */
 
 struct logs {
 	char name[96];
@@ -21,7 +22,8 @@ struct logs {
 
 void logs_init(struct logs *logs, const char *name);
 
-/* Reads what `fd` has and writes whole lines to `out`. Returns 0 when there may be more
+/* Reads what `fd` has, up to LOGS_TURN_MAX, and writes whole lines to `out`: a child that
+ * writes faster than we read must not hold us. Returns 0 when there may be more
  * later, 1 at the end (what was left of a line is written, too). */
 int logs_read(struct logs *logs, int fd, FILE *out);
 

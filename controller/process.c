@@ -82,6 +82,7 @@ int process_start(const struct process_spec *spec, struct process *ret)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wiring) < 0 ||
 	    pipe2(log, O_CLOEXEC) < 0 || fcntl(log[0], F_SETFL, O_NONBLOCK) < 0)
 		goto fail;
+	wiring_refuse_fds(wiring[0]);
 	pid = fork();
 	if (pid == 0)
 		child_run(spec, wiring[1], log[1], parent);
@@ -130,6 +131,50 @@ int process_reap(const struct process *process, char *text, size_t size)
 	else
 		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
 	return status;
+}
+
+void process_adopt_orphans(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static FILE *children_open(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	return fopen(path, "re");
+}
+
+void process_reap_adopted(bool (*known)(pid_t pid, void *arg), void *arg)
+{
+	FILE *children = children_open();
+	int pid;
+
+	while (children && fscanf(children, "%d", &pid) == 1)
+		if (!known(pid, arg))
+			waitpid(pid, NULL, WNOHANG);
+	if (children)
+		fclose(children);
+}
+
+void process_kill_all(void)
+{
+	int pid, killed;
+
+	do { /* again: what a killed one leaves behind comes to us as well */
+		FILE *children = children_open();
+
+		killed = 0;
+		while (children && fscanf(children, "%d", &pid) == 1) {
+			kill(pid, SIGKILL);
+			killed++;
+		}
+		if (children)
+			fclose(children);
+		while (killed > 0 && waitpid(-1, NULL, 0) > 0)
+			;
+	} while (killed > 0);
 }
 
 void process_done(struct process *process)

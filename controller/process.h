@@ -11,6 +11,7 @@
 #ifndef SPROCKET_CONTROLLER_PROCESS_H
 #define SPROCKET_CONTROLLER_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,15 @@ void process_kill(const struct process *process);
 /* Reaps a child whose pidfd is readable; says how it ended ("exit code 1", "signal 11
  * (Segmentation fault)") in `text`. Returns the wait status. */
 int process_reap(const struct process *process, char *text, size_t size);
+
+/* From now on, what our children's children leave behind comes to us, not to init. */
+void process_adopt_orphans(void);
+
+/* Reaps those of them that have ended; `known` children are left to their owner. */
+void process_reap_adopted(bool (*known)(pid_t pid, void *arg), void *arg);
+
+/* Kills and reaps every child there is, known or left behind. */
+void process_kill_all(void);
 
 /* Closes the fds. */
 void process_done(struct process *process);

@@ -96,6 +96,8 @@ void runtime_stop(struct runtime *runtime)
 	switch (runtime->state) {
 	case RUNTIME_SERVING:
 		runtime_set_state(runtime, RUNTIME_DRAINING);
+		loop_arm(runtime->loop, &runtime->gateway.limit,
+			 runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
 		if (gateway_send(runtime, WIRING_DRAIN, 0, 0, 0) < 0)
 			runtime_fail(runtime);
 		break;
@@ -175,7 +177,7 @@ static int instances_start(struct runtime *runtime)
 		if (count == 0)
 			count = runtime->options.workers;
 		for (uint32_t i = 0; r == 0 && i < count; i++)
-			r = instance_start(runtime, fn, i % runtime->options.workers);
+			r = instance_start(runtime, fn, i);
 	}
 	return r;
 }
@@ -229,6 +231,14 @@ int runtime_start(struct runtime *runtime, struct chain *chain, struct loop *loo
 		runtime_done(runtime);
 	}
 	return r;
+}
+
+bool runtime_owns(const struct runtime *runtime, pid_t pid)
+{
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].process.pid == pid)
+			return true;
+	return runtime->gateway.process.pid == pid;
 }
 
 static void close_fd(int *fd)

@@ -27,6 +27,7 @@
 
 #define RUNTIME_START_LIMIT_NS 10000000000ULL /* for a child to become ready */
 #define RUNTIME_STOP_LIMIT_NS 2000000000ULL   /* for a function to end after its order */
+#define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
 #define RUNTIME_STEADY_NS 10000000000ULL      /* alive so long: the back-off starts anew */
@@ -66,13 +67,13 @@ struct instance {
 	uint32_t slot;
 	uint32_t fn; /* 1.. */
 	enum instance_state state;
-	uint32_t worker; /* the shard it belongs to */
+	uint32_t number; /* among the function's instances, from 0 */
 	uint64_t started_ns;
 	bool violated;
 	struct process process;
 	struct shm_counters *counters;
 	struct logs logs;
-	struct loop_source on_exit, on_wiring, on_log, on_kept;
+	struct loop_source on_exit, on_wiring, on_log, on_kept_tcp, on_kept_unix;
 	struct loop_timer limit; /* for start and stop */
 };
 
@@ -82,7 +83,7 @@ struct function_state {
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
 	uint32_t deaths; /* in a row, for the back-off */
-	uint8_t missing[WIRING_WORKER_MAX]; /* instances to start, by shard */
+	bool missing[SP_FN_INST_MAX]; /* instances that wait for the back-off, by number */
 	struct loop_timer backoff;
 };
 
@@ -98,7 +99,10 @@ struct gateway_state {
 struct runtime_options {
 	const char *listen;
 	uint32_t workers;
-	uint32_t cpus[WIRING_WORKER_MAX]; /* of each worker and its shard */
+	/* Worker n and instance n of each function are on cpus[n % cpu_count]: what a worker
+	 * takes in runs to its end on one core while it can. */
+	uint32_t cpus[SP_CPU_MAX];
+	uint32_t cpu_count;
 	bool trace;   /* answer with Server-Timing */
 	bool verbose; /* say when what happened */
 	/* Called on every change of state; must loop_stop() at STOPPED. */
@@ -124,6 +128,7 @@ struct runtime {
 	struct function_state functions[SP_FN_MAX]; /* by function number */
 	struct instance instances[SP_INST_MAX];     /* by slot; workers have 1..workers */
 	uint32_t children;
+	uint64_t bypasses; /* violations that the kernel cannot count: seen at a kept end */
 };
 
 /* Makes the chain's memory, program and sockets and starts every child. The runtime takes
@@ -136,6 +141,9 @@ void runtime_stop(struct runtime *runtime);
 
 /* Frees everything; the state must be STOPPED. */
 void runtime_done(struct runtime *runtime);
+
+/* True when `pid` is a child that the runtime reaps by itself. */
+bool runtime_owns(const struct runtime *runtime, pid_t pid);
 
 /* Writes the state as one line of JSON once the gateway has answered. */
 void runtime_status(struct runtime *runtime);
@@ -164,7 +172,8 @@ void gateway_stop(struct runtime *runtime);
 int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn,
 		 uint32_t count);
 
-int instance_start(struct runtime *runtime, uint32_t fn, uint32_t worker);
+/* Starts instance `number` of a function in a free slot. */
+int instance_start(struct runtime *runtime, uint32_t fn, uint32_t number);
 void instance_set_state(struct instance *instance, enum instance_state state);
 void instance_stop(struct instance *instance);
 /* The gateway has taken back what a dead instance held. */

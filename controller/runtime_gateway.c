@@ -165,7 +165,7 @@ static int wire(struct runtime *runtime, struct wiring_gateway *message)
 	fds[WIRING_GW_MEMORY] = runtime->memory.fd;
 	for (uint32_t i = 0; i < workers; i++) {
 		message->slots[i] = i + 1;
-		message->cpus[i] = runtime->options.cpus[i];
+		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];
 		fds[WIRING_GW_WORKERS + 3 * i] = runtime->listeners[i];
 		fds[WIRING_GW_WORKERS + 3 * i + 1] = runtime->worker_ends[i].send;
 		fds[WIRING_GW_WORKERS + 3 * i + 2] = runtime->worker_ends[i].receive;
@@ -213,7 +213,8 @@ static int sockets_open(struct runtime *runtime)
 		return r;
 	}
 	for (uint32_t i = 0; r == 0 && i < workers; i++)
-		r = sproxy_attach(runtime->proxy, i + 1, SP_GATEWAY_FN, runtime->options.cpus[i],
+		r = sproxy_attach(runtime->proxy, i + 1, SP_GATEWAY_FN,
+				  runtime->options.cpus[i % runtime->options.cpu_count],
 				  &runtime->worker_ends[i]);
 	if (r < 0)
 		runtime_say(runtime, "cannot wire the gateway: %s", strerror(-r));
@@ -224,7 +225,7 @@ int gateway_start(struct runtime *runtime)
 {
 	struct process_spec spec = { .name = "sprocket-gateway",
 				     .cpus = runtime->options.cpus,
-				     .cpu_count = runtime->options.workers };
+				     .cpu_count = runtime->options.cpu_count };
 	struct wiring_gateway *message;
 	char path[CHAIN_PATH_MAX];
 	int r = sockets_open(runtime);
@@ -239,8 +240,10 @@ int gateway_start(struct runtime *runtime)
 	spec.path = path;
 	logs_init(&runtime->gateway.logs, "gateway");
 	r = process_start(&spec, &runtime->gateway.process);
-	if (r < 0)
+	if (r < 0) {
+		runtime_say(runtime, "cannot start the gateway: %s", strerror(-r));
 		return r;
+	}
 	runtime->children++;
 	if (runtime->runstate)
 		runstate_add_child(runtime->runstate, runtime->gateway.process.pid);
@@ -250,6 +253,8 @@ int gateway_start(struct runtime *runtime)
 		return -ENOMEM;
 	if (r == 0)
 		r = wire(runtime, message);
+	if (r < 0)
+		runtime_say(runtime, "cannot wire the gateway: %s", strerror(-r));
 	free(message);
 	return r;
 }

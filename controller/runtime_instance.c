@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One instance of a function: from fork to the last buffer taken back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,12 +84,18 @@ static void replacements_start(void *arg)
 	struct function_state *f = arg;
 	struct runtime *runtime = f->runtime;
 
-	for (uint32_t worker = 0; worker < runtime->options.workers; worker++)
-		for (; f->missing[worker] > 0; f->missing[worker]--)
-			if (instance_start(runtime, f->fn, worker) < 0) {
-				loop_arm(runtime->loop, &f->backoff, RUNTIME_BACKOFF_MAX_NS);
-				return;
-			}
+	/* Armed before the order to stop: whom it started nobody would stop any more. */
+	if (runtime->state >= RUNTIME_STOPPING)
+		return;
+	for (uint32_t number = 0; number < SP_FN_INST_MAX; number++) {
+		if (!f->missing[number])
+			continue;
+		if (instance_start(runtime, f->fn, number) < 0) {
+			loop_arm(runtime->loop, &f->backoff, RUNTIME_BACKOFF_MAX_NS);
+			return;
+		}
+		f->missing[number] = false;
+	}
 }
 
 /* A replacement at once for the first death, later and later for those that follow. */
@@ -109,13 +116,20 @@ static void replace(struct instance *instance)
 	}
 	f->deaths++;
 	f->restarts++;
-	f->missing[instance->worker]++;
+	f->missing[instance->number] = true;
 	f->backoff.on_time = replacements_start;
 	f->backoff.arg = f;
 	if (delay == 0)
 		replacements_start(f);
 	else if (!f->backoff.armed)
 		loop_arm(runtime->loop, &f->backoff, delay);
+}
+
+static void counters_drop(struct instance *instance)
+{
+	if (instance->counters)
+		munmap(instance->counters, sizeof(*instance->counters));
+	instance->counters = NULL;
 }
 
 static void process_forget(struct instance *instance)
@@ -128,11 +142,10 @@ static void process_forget(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_exit);
 	loop_remove(runtime->loop, &instance->on_wiring);
 	loop_remove(runtime->loop, &instance->on_log);
-	loop_remove(runtime->loop, &instance->on_kept);
+	loop_remove(runtime->loop, &instance->on_kept_tcp);
+	loop_remove(runtime->loop, &instance->on_kept_unix);
 	loop_disarm(runtime->loop, &instance->limit);
-	if (instance->counters)
-		munmap(instance->counters, sizeof(*instance->counters));
-	instance->counters = NULL;
+	counters_drop(instance);
 	process_done(&instance->process);
 }
 
@@ -153,7 +166,7 @@ static void on_death(struct instance *instance, const char *how, bool in_order)
 		gateway_send(runtime, WIRING_LOST, instance->slot, instance->fn,
 			     runtime->functions[instance->fn].ready);
 	}
-	if (was == INSTANCE_STARTING && runtime->state == RUNTIME_STARTING) {
+	if (runtime->state == RUNTIME_STARTING) { /* a start with one missing would not end */
 		runtime_say(runtime, "%s did not start", runtime_fn_name(runtime, instance->fn));
 		runtime_fail(runtime);
 	} else if (was != INSTANCE_STOPPING &&
@@ -176,19 +189,34 @@ static void on_exit_(void *arg, uint32_t events)
 	runtime_child_gone(runtime);
 }
 
-/* The kept TCP end: bytes have bypassed the program, or the instance closed its end. */
-static void on_kept(void *arg, uint32_t events)
+/* A kept end: bytes have bypassed the program, or the instance closed its own end and can
+ * send or receive no more. */
+static void kept_ready(struct instance *instance, struct loop_source *source)
 {
-	struct instance *instance = arg;
 	struct sp_event event = { .slot = instance->slot, .reason = SP_VIOLATION_BYPASS };
 	char byte;
 
-	(void)events;
-	if (recv(instance->on_kept.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+	if (recv(source->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 		instance_violated(instance, &event);
 	else if (instance->state != INSTANCE_STOPPING)
-		process_kill(&instance->process); /* it can send no more */
-	loop_remove(instance->runtime->loop, &instance->on_kept);
+		process_kill(&instance->process);
+	loop_remove(instance->runtime->loop, source);
+}
+
+static void on_kept_tcp(void *arg, uint32_t events)
+{
+	struct instance *instance = arg;
+
+	(void)events;
+	kept_ready(instance, &instance->on_kept_tcp);
+}
+
+static void on_kept_unix(void *arg, uint32_t events)
+{
+	struct instance *instance = arg;
+
+	(void)events;
+	kept_ready(instance, &instance->on_kept_unix);
 }
 
 void instance_violated(struct instance *instance, const struct sp_event *event)
@@ -196,6 +224,7 @@ void instance_violated(struct instance *instance, const struct sp_event *event)
 	if (instance->process.pid <= 0 || instance->violated)
 		return;
 	instance->violated = true;
+	instance->runtime->bypasses += event->reason == SP_VIOLATION_BYPASS;
 	runtime_say(instance->runtime, "violation: %s (slot %u): %s: %s",
 		    runtime_fn_name(instance->runtime, instance->fn), instance->slot,
 		    sproxy_violation_name(event->reason), sproxy_violation_text(event->reason));
@@ -235,13 +264,14 @@ void instance_stop(struct instance *instance)
 static int counters_make(struct instance *instance, int *ret_fd)
 {
 	int fd = memfd_create("sprocket-counters", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
-	void *page;
+	void *page = MAP_FAILED;
 
 	if (fd < 0)
 		return -errno;
-	page = ftruncate(fd, sizeof(struct shm_counters)) < 0 ?
-		       MAP_FAILED :
-		       mmap(NULL, sizeof(struct shm_counters), PROT_READ, MAP_SHARED, fd, 0);
+	/* Sealed: an instance that shrank it would give us SIGBUS. */
+	if (ftruncate(fd, sizeof(struct shm_counters)) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		page = mmap(NULL, sizeof(struct shm_counters), PROT_READ, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED) {
 		r = -errno;
 		close(fd);
@@ -265,7 +295,7 @@ static int wire(struct instance *instance, const struct sproxy_ends *ends, int c
 	if (!message)
 		return -ENOMEM;
 	r = tables_function(runtime->chain, instance->fn - 1, instance->slot,
-			    instance->worker + 1, message);
+			    instance->number % runtime->options.workers + 1, message);
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
 				WIRING_FN_FDS);
@@ -275,15 +305,15 @@ static int wire(struct instance *instance, const struct sproxy_ends *ends, int c
 
 static int sources_add(struct instance *instance)
 {
+	struct sproxy_kept kept = sproxy_kept(instance->runtime->proxy, instance->slot);
 	struct loop *loop = instance->runtime->loop;
 	int r;
 
 	instance->on_exit = (struct loop_source){ instance->process.pidfd, on_exit_, instance };
 	instance->on_wiring = (struct loop_source){ instance->process.wiring, on_wiring, instance };
 	instance->on_log = (struct loop_source){ instance->process.log, on_log, instance };
-	instance->on_kept = (struct loop_source){
-		sproxy_kept(instance->runtime->proxy, instance->slot).tcp, on_kept, instance
-	};
+	instance->on_kept_tcp = (struct loop_source){ kept.tcp, on_kept_tcp, instance };
+	instance->on_kept_unix = (struct loop_source){ kept.unix_, on_kept_unix, instance };
 	instance->limit = (struct loop_timer){ .on_time = on_limit, .arg = instance };
 	r = loop_add(loop, &instance->on_exit, EPOLLIN);
 	if (r == 0)
@@ -291,7 +321,9 @@ static int sources_add(struct instance *instance)
 	if (r == 0)
 		r = loop_add(loop, &instance->on_log, EPOLLIN);
 	if (r == 0)
-		r = loop_add(loop, &instance->on_kept, EPOLLIN | EPOLLRDHUP);
+		r = loop_add(loop, &instance->on_kept_tcp, EPOLLIN | EPOLLRDHUP);
+	if (r == 0)
+		r = loop_add(loop, &instance->on_kept_unix, EPOLLIN | EPOLLRDHUP);
 	loop_arm(loop, &instance->limit, RUNTIME_START_LIMIT_NS);
 	return r;
 }
@@ -318,10 +350,10 @@ static int process_begin(struct instance *instance, const uint32_t *cpu)
 	return sources_add(instance);
 }
 
-int instance_start(struct runtime *runtime, uint32_t fn, uint32_t worker)
+int instance_start(struct runtime *runtime, uint32_t fn, uint32_t number)
 {
 	struct instance *instance = slot_find(runtime);
-	const uint32_t *cpu = &runtime->options.cpus[worker];
+	const uint32_t *cpu = &runtime->options.cpus[number % runtime->options.cpu_count];
 	struct sproxy_ends ends;
 	int counters = -1, r;
 
@@ -332,7 +364,7 @@ int instance_start(struct runtime *runtime, uint32_t fn, uint32_t worker)
 	}
 	instance->runtime = runtime;
 	instance->fn = fn;
-	instance->worker = worker;
+	instance->number = number;
 	r = sproxy_attach(runtime->proxy, instance->slot, fn, *cpu, &ends);
 	if (r < 0) {
 		runtime_say(runtime, "cannot wire %s: %s", runtime_fn_name(runtime, fn),
@@ -352,10 +384,12 @@ int instance_start(struct runtime *runtime, uint32_t fn, uint32_t worker)
 	if (r < 0) {
 		runtime_say(runtime, "cannot start %s: %s", runtime_fn_name(runtime, fn),
 			    strerror(-r));
-		if (instance->process.pid > 0)
+		if (instance->process.pid > 0) {
 			process_kill(&instance->process); /* its exit cleans up */
-		else
+		} else {
+			counters_drop(instance);
 			sproxy_detach(runtime->proxy, instance->slot);
+		}
 	}
 	return r;
 }

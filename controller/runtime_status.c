@@ -99,6 +99,7 @@ static json_t *kernel_json(const struct runtime *runtime)
 	uint64_t counters[SP_COUNT_MAX] = { 0 };
 
 	sproxy_counters(runtime->proxy, counters);
+	counters[SP_COUNT_VIOLATION + SP_VIOLATION_BYPASS] = runtime->bypasses;
 	for (uint32_t i = 0; i < SP_VIOLATION_COUNT; i++)
 		json_object_set_new(violations, sproxy_violation_name(i),
 				    json_integer((json_int_t)counters[SP_COUNT_VIOLATION + i]));

@@ -44,7 +44,8 @@
 struct room {
 	long persistent; /* vm.nr_hugepages */
 	long free;       /* free and not promised to anyone */
-	long surplus;    /* that may still be added under the limit */
+	long surplus;    /* that may still be added under the limit; negative when it was lowered
+			  * while they were in use */
 };
 
 /* The lock on the limit, held. */
@@ -100,7 +101,7 @@ static int room_read(struct room *ret)
 		return -ENOENT;
 	ret->persistent = total > surplus ? total - surplus : 0;
 	ret->free = free_pages > promised ? free_pages - promised : 0;
-	ret->surplus = limit > surplus ? limit - surplus : 0;
+	ret->surplus = limit - surplus;
 	return 0;
 }
 
@@ -209,7 +210,9 @@ long shm_hugepages_available(void)
 {
 	struct room room;
 
-	return room_read(&room) < 0 ? 0 : room.free + room.surplus;
+	if (room_read(&room) < 0)
+		return 0;
+	return room.free + (room.surplus > 0 ? room.surplus : 0);
 }
 
 /* Makes the reservation of every page. Returns 0 or -errno (-ENOMEM: too few). */
@@ -278,7 +281,7 @@ static void explain(size_t size, int err, char *why)
 		snprintf(why, WHY_SIZE,
 			 "%ld hugepages of 2 MiB needed, %ld free, and the limit cannot be raised "
 			 "(%s); run `sysctl vm.nr_hugepages=%ld` as root, or start as root",
-			 need, room.free + room.surplus, strerror(-err), enough);
+			 need, shm_hugepages_available(), strerror(-err), enough);
 }
 
 static int memfd_sized(const char *name, size_t size, unsigned int extra)

@@ -15,6 +15,7 @@
 
 #include "sproxy.skel.h"
 #include "sproxy/ends.h"
+#include "sproxy/wiring.h"
 
 struct slot {
 	bool used;
@@ -193,6 +194,7 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu
 		r = ends_unix_pair(local);
 	if (r < 0)
 		goto fail;
+	wiring_refuse_fds(local[1]);
 	memset(&proxy->instances[slot], 0, sizeof(proxy->instances[slot]));
 	proxy->instances[slot].fn = fn;
 	proxy->instances[slot].cpu = cpu;

@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 int wiring_put(struct wiring_heap *heap, const char *text, struct wiring_string *ret)
 {
 	size_t len = strlen(text);
@@ -126,6 +130,13 @@ ssize_t wiring_receive(int sock, void *msg, size_t size, int *fds, size_t fd_max
 	if (ret_fd_count)
 		*ret_fd_count = count;
 	return n;
+}
+
+void wiring_refuse_fds(int sock)
+{
+	int off = 0;
+
+	setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
 int wiring_inherited(void)

@@ -163,6 +163,10 @@ int wiring_send(int sock, const void *msg, size_t len, const int *fds, size_t fd
 ssize_t wiring_receive(int sock, void *msg, size_t size, int *fds, size_t fd_max,
 		       size_t *ret_fd_count);
 
+/* Has the kernel refuse fds sent to `sock`: closing a stranger's last one can block for as
+ * long as he likes (SO_LINGER). Does nothing before Linux 6.16. */
+void wiring_refuse_fds(int sock);
+
 /* The inherited socket: its fd, -ENOENT when the process was not started by a controller,
  * -EINVAL when the variable is garbage. Sets close-on-exec and clears the variable. */
 int wiring_inherited(void);

@@ -24,7 +24,8 @@ static const char help[] =
 	"\n"
 	"  --listen ADDR:PORT  where to serve (default 127.0.0.1:8080; port 0: any)\n"
 	"  --workers N         gateway threads, each with an instance of each function (default 1)\n"
-	"  --cpus LIST         CPUs of the workers, as 0,2-3 (default: the last ones allowed)\n"
+	"  --cpus LIST         CPUs of the chain, as 0,2-3: worker n and instance n of each function\n"
+	"                      share the n-th of them (default: all allowed ones, last one first)\n"
 	"  --trace             answer with Server-Timing: the path and the time of each hop\n"
 	"  --verbose           say when what was ready\n"
 	"\n"
@@ -82,35 +83,33 @@ static int cpus_parse(const char *text, uint32_t *ret, size_t max)
 	return count > 0 ? (int)count : -EINVAL;
 }
 
-/* A CPU for each worker, so that a chain's hops stay on one core: those asked for, or the
- * last allowed ones (interrupts tend to be on the first), over again when they run out. */
+/* The CPUs of the chain: those asked for, or all that are allowed, last ones first
+ * (interrupts tend to be on the first). */
 static int cpus_choose(const char *list, struct runtime_options *options)
 {
-	uint32_t cpus[CPU_SETSIZE];
 	cpu_set_t allowed;
 	int count = 0;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return -errno;
-	if (list) {
-		count = cpus_parse(list, cpus, CPU_SETSIZE);
-		for (int i = 0; i < count; i++)
-			if (!CPU_ISSET(cpus[i], &allowed))
-				count = -EINVAL;
-		if (count < 0) {
-			fprintf(stderr,
-				"sprocket run: --cpus %s: not a list of CPUs this process may use, "
-				"such as 0 or 0,2-3\n",
-				list);
-			return -EINVAL;
-		}
-	} else {
-		for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+	if (!list) {
+		for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && count < SP_CPU_MAX; cpu--)
 			if (CPU_ISSET(cpu, &allowed))
-				cpus[count++] = (uint32_t)cpu;
+				options->cpus[count++] = (uint32_t)cpu;
+	} else {
+		count = cpus_parse(list, options->cpus, SP_CPU_MAX);
+		for (int i = 0; i < count; i++)
+			if (!CPU_ISSET(options->cpus[i], &allowed))
+				count = -EINVAL;
 	}
-	for (uint32_t i = 0; i < options->workers; i++)
-		options->cpus[i] = cpus[i % (uint32_t)count];
+	if (count <= 0) {
+		fprintf(stderr,
+			"sprocket run: --cpus %s: not a list of CPUs this process may use, such as 0 "
+			"or 0,2-3\n",
+			list);
+		return -EINVAL;
+	}
+	options->cpu_count = (uint32_t)count;
 	return 0;
 }
 
@@ -198,6 +197,11 @@ static void on_state(struct runtime *runtime, void *arg)
 		loop_stop(&run->loop);
 }
 
+static bool is_known(pid_t pid, void *arg)
+{
+	return runtime_owns(arg, pid);
+}
+
 static void on_signal(void *arg, uint32_t events)
 {
 	struct run *run = arg;
@@ -208,6 +212,8 @@ static void on_signal(void *arg, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGUSR1)
 		runtime_status(&run->runtime);
+	else if (info.ssi_signo == SIGCHLD)
+		process_reap_adopted(is_known, &run->runtime);
 	else
 		runtime_stop(&run->runtime);
 }
@@ -221,8 +227,10 @@ static int signals_watch(struct run *run)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
 	/* A shell starts background commands with SIGINT ignored; it is our order to stop. */
 	signal(SIGINT, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN); /* whoever read our stderr may be gone */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	run->on_signal = (struct loop_source){ signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
@@ -289,6 +297,7 @@ int cli_run(int argc, char **argv)
 		return CLI_UNPRIVILEGED;
 	}
 	files_limit_raise();
+	process_adopt_orphans();
 	run.on_signal.fd = -1;
 	r = loop_init(&run.loop);
 	if (r == 0)
@@ -306,6 +315,7 @@ int cli_run(int argc, char **argv)
 			"know of it\n",
 			strerror(-r));
 	r = run_chain(&run, chain, &options);
+	process_kill_all(); /* what functions forked and left */
 	runstate_close(run.runstate);
 	close(run.on_signal.fd);
 	loop_done(&run.loop);

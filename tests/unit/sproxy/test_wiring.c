@@ -169,6 +169,20 @@ static void test_empty_message_with_fds(void **state)
 	check_refused(l, 8, 4);
 }
 
+/* Where the kernel can: an fd nobody wants never gets here, so nobody has to close it. */
+static void test_fds_refused(void **state)
+{
+	struct link *l = *state;
+	int fd = l->a;
+
+	wiring_refuse_fds(l->b);
+	if (wiring_send(l->a, "x", 1, &fd, 1) == 0)
+		skip(); /* before Linux 6.16 */
+	assert_int_equal(wiring_send(l->a, "x", 1, &fd, 1), -EPERM);
+	assert_int_equal(wiring_send(l->a, "x", 1, NULL, 0), 0);
+	assert_int_equal(wiring_send(l->b, "x", 1, &fd, 1), 0); /* this way they may pass */
+}
+
 static void test_no_fds_left(void **state)
 {
 	struct link *l = *state;
@@ -334,6 +348,7 @@ int main(void)
 		LINKED(test_more_fds_than_there_is_room),
 		LINKED(test_longer_than_the_room),
 		LINKED(test_empty_message_with_fds),
+		LINKED(test_fds_refused),
 		LINKED(test_no_fds_left),
 		LINKED(test_end),
 		LINKED(test_reset),
