@@ -31,18 +31,19 @@ static int refuse(struct admission *a, enum gw_problem_kind kind)
 	struct gw_problem problem = { .kind = kind };
 
 	GW_COUNT(a->worker, refused, 1);
-	gw_problem_send(a->worker, a->req, &a->trace, &problem);
+	gw_problem_send(a->worker, a->req, &a->trace, &problem, gw_problem_head(a->req));
 	return 0;
 }
 
 /* Looks once over the headers for those that the gateway itself needs. */
 static void headers_scan(struct admission *a)
 {
-	const h2o_header_t *h = a->req->headers.entries, *end = h + a->req->headers.size;
 	h2o_iovec_t none = { NULL, 0 }, id = none, traceparent = none;
 
 	a->query = a->topic = a->connection = none;
-	for (; h < end; h++) {
+	for (size_t i = 0; i < a->req->headers.size; i++) {
+		const h2o_header_t *h = &a->req->headers.entries[i];
+
 		if (h->name == &H2O_TOKEN_CONNECTION->buf)
 			a->connection = h->value;
 		else if (h2o_iovec_is_token(h->name))
@@ -76,6 +77,12 @@ static bool hop_by_hop(const struct admission *a, const h2o_header_t *h)
 							   h->name->base, h->name->len, ',');
 }
 
+/* Without a Host field libh2o puts the name of its own configuration there. */
+static bool host_known(const h2o_req_t *req)
+{
+	return req->authority.base != req->hostconf->authority.hostport.base;
+}
+
 static int field_push(struct admission *a, const char *name, size_t name_len, h2o_iovec_t value)
 {
 	struct shm_field field = { name, value.base, (uint32_t)name_len, (uint32_t)value.len };
@@ -98,8 +105,8 @@ static int headers_put(struct admission *a)
 		if (!hop_by_hop(a, h))
 			r = field_push(a, h->name->base, h->name->len, h->value);
 	}
-	if (r == 0)
-		r = field_push(a, H2O_STRLIT("host"), req->input.authority);
+	if (r == 0 && host_known(req))
+		r = field_push(a, H2O_STRLIT("host"), req->authority);
 	return r;
 }
 
@@ -144,7 +151,7 @@ static size_t meta_size(const struct admission *a)
 {
 	const h2o_req_t *req = a->req;
 	size_t size = req->method.len + req->path_normalized.len + a->query.len + a->trace.id.len +
-		      a->topic.len + shm_record_size(4, (uint32_t)req->input.authority.len);
+		      a->topic.len + shm_record_size(4, (uint32_t)req->authority.len);
 
 	for (size_t i = 0; i < req->headers.size; i++) {
 		const h2o_header_t *h = &req->headers.entries[i];
@@ -226,10 +233,26 @@ static int refuse_method(struct admission *a, const struct gw_ingress *ingress)
 	return refuse(a, GW_PROBLEM_METHOD);
 }
 
+/* RFC 9112, 3.2.2: the absolute form, "GET http://host/path", is for servers too, and its
+ * host goes before the Host field. libh2o takes it for a path. */
+static void target_resolve(h2o_req_t *req)
+{
+	h2o_url_t url;
+
+	if (req->version >= 0x200 || req->path.len == 0 || req->path.base[0] == '/' ||
+	    h2o_url_parse(req->path.base, req->path.len, &url) < 0 ||
+	    memchr(url.authority.base, '?', url.authority.len))
+		return;
+	req->authority = url.authority;
+	req->path = url.path;
+	req->path_normalized = h2o_url_normalize_path(&req->pool, url.path.base, url.path.len,
+						      &req->query_at, &req->norm_indexes);
+}
+
 /* An HTTP/2 path may be empty; a decoded one may have anything in it. */
 static bool path_valid(const h2o_req_t *req)
 {
-	if (req->input.path.len == 0 || req->input.path.base[0] != '/')
+	if (req->path.len == 0 || req->path.base[0] != '/')
 		return false;
 	for (size_t i = 0; i < req->path_normalized.len; i++) {
 		unsigned char c = (unsigned char)req->path_normalized.base[i];
@@ -250,6 +273,9 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 	a.worker = gw_worker_of(req);
 	a.req = req;
 	headers_scan(&a);
+	target_resolve(req);
+	if (!host_known(req) && req->version == 0x101)
+		return refuse(&a, GW_PROBLEM_NO_HOST); /* RFC 9112, 3.2: must */
 	if (!path_valid(req))
 		return refuse(&a, GW_PROBLEM_BAD_PATH);
 	if (req->query_at != SIZE_MAX)

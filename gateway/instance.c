@@ -32,6 +32,8 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 		gw_request_free(r);
 		return;
 	}
+	if (r->fn != fn)
+		r->retried = false;
 	r->len = d->len;
 	r->flags = d->flags & (uint8_t)~SP_DESC_UNDELIVERABLE;
 	r->fn = (uint8_t)fn;

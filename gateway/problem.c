@@ -25,11 +25,6 @@ static const struct {
 
 h2o_generator_t gw_generator;
 
-static bool is_head(const h2o_req_t *req)
-{
-	return h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-}
-
 void gw_status_set(h2o_req_t *req, int status, size_t content_length)
 {
 	req->res.status = status;
@@ -82,7 +77,7 @@ static void headers_put(h2o_req_t *req, const struct gw_trace *trace, const char
 }
 
 void gw_problem_send(struct gw_worker *worker, h2o_req_t *req, const struct gw_trace *trace,
-		     const struct gw_problem *problem)
+		     const struct gw_problem *problem, bool head)
 {
 	int status = problem->status ? problem->status : kinds[problem->kind].status;
 	h2o_iovec_t body = document(worker, req, trace, problem, status);
@@ -90,7 +85,7 @@ void gw_problem_send(struct gw_worker *worker, h2o_req_t *req, const struct gw_t
 	gw_status_set(req, status, body.len);
 	headers_put(req, trace, kinds[problem->kind].retry);
 	h2o_start_response(req, &gw_generator);
-	h2o_send(req, &body, is_head(req) ? 0 : 1, H2O_SEND_STATE_FINAL);
+	h2o_send(req, &body, head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
 /* ---- libh2o's own error pages ---- */

@@ -10,6 +10,7 @@
 #ifndef SPROCKET_GATEWAY_PROBLEM_H
 #define SPROCKET_GATEWAY_PROBLEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ struct gw_worker;
 #define GW_PROBLEMS(X)                                                                           \
 	X(BAD_PATH, "bad-path", 400, "bad request path",                                         \
 	  "the request path is empty, relative, or has control characters in it", 0)             \
+	X(NO_HOST, "no-host", 400, "no host",                                                    \
+	  "an HTTP/1.1 request names its host in a Host field", 0)                               \
 	X(NOT_FOUND, "not-found", 404, "not found", "the chain has no ingress at this path", 0)  \
 	X(NO_ROUTE, "no-route", 404, "no route",                                                 \
 	  "none of the chain's routes from the ingress takes this request", 0)                   \
@@ -63,9 +66,16 @@ struct gw_problem {
 	const char *function; /* the function it is about, or NULL */
 };
 
-/* Answers a request that has no answer yet. */
+/* True for a HEAD request. Ask before it enters the chain: what came with the request moves
+ * when the client sends more. */
+static inline bool gw_problem_head(const h2o_req_t *req)
+{
+	return h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+}
+
+/* Answers a request that has no answer yet. `head`: it was HEAD, so without the body. */
 void gw_problem_send(struct gw_worker *worker, h2o_req_t *req, const struct gw_trace *trace,
-		     const struct gw_problem *problem);
+		     const struct gw_problem *problem, bool head);
 
 /* Makes libh2o's own error pages problem documents, on a path. */
 void gw_problem_filter(h2o_pathconf_t *path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "gateway/lease.h"
 #include "gateway/worker.h"
@@ -49,21 +50,29 @@ void gw_request_set_state(struct gw_request *r, enum gw_state state)
 	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
 }
 
-void gw_request_stop_clock(struct gw_request *r)
+/* A client that does not read would keep the buffer for ever. The end of its connection,
+ * as libh2o sees it then, disposes of the request. */
+static void on_stall(h2o_timeout_entry_t *entry)
 {
-	h2o_timeout_unlink(&r->deadline);
+	struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, deadline, entry);
+	h2o_conn_t *conn = r->req->conn;
+
+	shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
 }
 
-static void request_unlink(struct gw_request *r)
+void gw_request_answering(struct gw_request *r)
 {
-	gw_request_stop_clock(r);
-	if (h2o_linklist_is_linked(&r->held))
-		h2o_linklist_unlink(&r->held);
+	h2o_timeout_unlink(&r->deadline);
+	r->deadline.cb = on_stall;
+	h2o_timeout_link(r->worker->loop, &r->worker->stall, &r->deadline);
+	gw_request_set_state(r, GW_ANSWERING);
 }
 
 static void request_untie(struct gw_request *r)
 {
-	request_unlink(r);
+	h2o_timeout_unlink(&r->deadline);
+	if (h2o_linklist_is_linked(&r->held))
+		h2o_linklist_unlink(&r->held);
 	if (r->tie)
 		r->tie->request = NULL;
 	r->tie = NULL;
@@ -102,7 +111,7 @@ void gw_request_refuse(struct gw_request *r, const struct gw_problem *problem)
 	h2o_req_t *req = r->req;
 
 	request_untie(r);
-	gw_problem_send(r->worker, req, &r->trace, problem);
+	gw_problem_send(r->worker, req, &r->trace, problem, r->head);
 }
 
 static void on_deadline(h2o_timeout_entry_t *entry)
@@ -133,7 +142,7 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	r->worker = worker;
 	r->req = req;
 	r->retried = false;
-	r->head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+	r->head = gw_problem_head(req);
 	r->trace = *trace;
 	r->held = (h2o_linklist_t){ NULL, NULL };
 	r->deadline = (h2o_timeout_entry_t){ .cb = on_deadline };

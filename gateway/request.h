@@ -47,7 +47,7 @@ struct gw_request {
 	h2o_req_t *req;     /* NULL without a client */
 	struct gw_tie *tie; /* NULL without a client */
 	struct gw_trace trace;
-	h2o_timeout_entry_t deadline;
+	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it */
 	h2o_linklist_t held; /* in the worker's queue of the function */
 };
 
@@ -63,8 +63,9 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 /* Changes the state; keeps the worker's counts. */
 void gw_request_set_state(struct gw_request *r, enum gw_state state);
 
-/* Stops the deadline: the answer is there. */
-void gw_request_stop_clock(struct gw_request *r);
+/* The answer is there and about to be sent out of the buffer: ends the deadline, and bounds
+ * the time that the client has to take the answer. */
+void gw_request_answering(struct gw_request *r);
 
 /* Answers the client with a problem and lets go of it. The buffer is still as it was: free
  * it, or make it an orphan. */

@@ -152,8 +152,7 @@ static void answer(struct gw_request *r, int status, const struct fields *fields
 	h2o_iovec_t iov = h2o_iovec_init(body, len);
 
 	GW_COUNT(r->worker, answered, 1);
-	gw_request_stop_clock(r);
-	gw_request_set_state(r, GW_ANSWERING);
+	gw_request_answering(r);
 	/* RFC 9110, 8.6: no Content-Length in a 204; in a 304 only that of the 200. */
 	gw_status_set(req, status, status == 204 || status == 304 ? SIZE_MAX : len);
 	fields_put(req, fields);

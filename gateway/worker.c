@@ -176,6 +176,7 @@ static int worker_start(struct gw_worker *worker)
 	worker->loop = h2o_evloop_create();
 	h2o_context_init(&worker->http, worker->loop, &g->http);
 	h2o_timeout_init(worker->loop, &worker->deadline, timeout_ms ? timeout_ms : 1);
+	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
 	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
 	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);

@@ -46,6 +46,7 @@ struct gw_worker {
 	h2o_socket_t *receiver;
 	h2o_socket_t *mail;
 	h2o_timeout_t deadline; /* the chain's timeout, of every request */
+	h2o_timeout_t stall;    /* for a client to take its answer */
 	h2o_timeout_t drain;
 	h2o_timeout_entry_t drain_entry;
 	h2o_timeout_entry_t resume_entry; /* accept again after EMFILE */

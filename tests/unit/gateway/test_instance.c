@@ -56,6 +56,36 @@ static void test_the_deadline_is_504_and_the_buffer_comes_back(void **state)
 	stop();
 }
 
+/* What a client sends ahead moves its request's bytes in memory, and other connections get
+ * the memory that they were in. */
+static void test_head_is_known_after_more_came(void **state)
+{
+	static struct client others[40];
+	struct sp_desc d;
+
+	(void)state;
+	start(1, 300, 8);
+	client_say(&c, "HEAD /work HTTP/1.1\r\nHost: h\r\n\r\n");
+	d = rig_take(&rig);
+	for (int i = 0; i < 12; i++)
+		client_say(&c, "GET /healthz HTTP/1.1\r\nHost: h\r\nX-Long: %0800d\r\n\r\n", 0);
+	assert_false(client_readable(&c, 50));
+	for (int i = 0; i < 40; i++) {
+		client_open(&others[i], rig.port);
+		client_say(&others[i], "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+	}
+	client_reply(&c, &reply, true);
+	assert_int_equal(reply.status, 504);
+	for (int i = 0; i < 12; i++) { /* no body stands before them */
+		client_reply(&c, &reply, false);
+		assert_string_equal(reply.body, "ok\n");
+	}
+	for (int i = 0; i < 40; i++)
+		client_close(&others[i]);
+	rig_send(&rig, d, SP_EDGE_REPLY, 0);
+	stop();
+}
+
 static void test_no_buffer_is_503(void **state)
 {
 	static struct client many[64];
@@ -292,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_deadline_is_504_and_the_buffer_comes_back),
+		cmocka_unit_test(test_head_is_known_after_more_came),
 		cmocka_unit_test(test_no_buffer_is_503),
 		cmocka_unit_test(test_a_dead_function_is_502_and_loses_nothing),
 		cmocka_unit_test(test_an_undeliverable_request_waits_for_an_instance),

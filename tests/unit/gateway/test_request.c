@@ -99,6 +99,26 @@ static void test_a_request_reaches_the_function_whole(void **state)
 	assert_non_null(strstr(reply_field(&reply, "server-timing"), "buffer;desc=\"2Ki/"));
 }
 
+static void test_the_absolute_form_names_host_and_path(void **state)
+{
+	struct shm_header *h;
+	struct shm_field f;
+	struct sp_desc d;
+
+	(void)state;
+	client_say(&c, "GET http://other:81/any/../work?x=1 HTTP/1.1\r\nHost: h\r\n\r\n");
+	d = rig_take(&rig);
+	h = rig_slot(&rig, d.buf);
+	expect_slice(d, h->path, "/work");
+	expect_slice(d, h->query, "x=1");
+	assert_true(shm_record_find(h, h->request_headers, "host", 4, &f));
+	assert_int_equal(f.value_len, 8);
+	assert_memory_equal(f.value, "other:81", 8);
+	rig_send(&rig, d, SP_EDGE_REPLY, 0);
+	client_reply(&c, &reply, false);
+	assert_int_equal(reply.status, 200);
+}
+
 static void test_topic_selects_the_edge(void **state)
 {
 	struct sp_desc d;
@@ -152,6 +172,9 @@ static void test_refusals_are_problem_documents(void **state)
 	client_say(&c, "GET /any/%%00 HTTP/1.1\r\nHost: h\r\n\r\n");
 	client_reply(&c, &reply, false);
 	reply_assert_problem(&reply, 400, "bad-path");
+	client_say(&c, "GET /work HTTP/1.1\r\n\r\n");
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 400, "no-host");
 	client_say(&c, "GET /any/../work/%%2e%%2e/nope HTTP/1.1\r\nHost: h\r\n\r\n");
 	client_reply(&c, &reply, false);
 	reply_assert_problem(&reply, 404, "not-found");
@@ -357,6 +380,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_a_request_reaches_the_function_whole),
+		T(test_the_absolute_form_names_host_and_path),
 		T(test_topic_selects_the_edge),
 		T(test_trace_context_is_kept_or_made),
 		T(test_refusals_are_problem_documents),
