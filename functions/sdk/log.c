@@ -15,7 +15,6 @@
 
 #define SECOND_NS 1000000000ULL
 
-static const char *log_name = "function";
 static sdk_log_sink *log_sink;
 static void *log_arg;
 
@@ -24,11 +23,6 @@ static uint64_t rate_start_ns;
 static unsigned rate_lines, rate_dropped;
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
-
-void sdk_log_name(const char *name)
-{
-	log_name = name;
-}
 
 void sdk_log_to(sdk_log_sink *sink, void *arg)
 {
@@ -96,8 +90,8 @@ static void say_dropped(unsigned dropped)
 	if (dropped == 0)
 		return;
 	sp_count(&counter, dropped);
-	finish_line(line, append(line, 0, "warn  %s: %u log lines dropped: more than %d a second",
-				 log_name, dropped, SDK_LOG_RATE));
+	finish_line(line, append(line, 0, "warn  %u log lines dropped: more than %d a second",
+				 dropped, SDK_LOG_RATE));
 }
 
 /* True when one more line may be written now. *ret_dropped: what is to be said before. */
@@ -165,7 +159,7 @@ void sp_log(sp_request *req, sp_level level, const char *format, ...)
 	if (!rate_allows(&dropped))
 		return;
 	say_dropped(dropped);
-	len = append(line, 0, "%-5s %s: ", level_names[level], log_name);
+	len = append(line, 0, "%-5s ", level_names[level]);
 	va_start(args, format);
 	n = len < sizeof(line) ? vsnprintf(line + len, sizeof(line) - len, format, args) : 0;
 	va_end(args);

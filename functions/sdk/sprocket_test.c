@@ -123,7 +123,6 @@ sp_test *sp_test_new(const sp_function *function, const char *const *config)
 	t->worker = (struct sp_worker){ .function = function, .chain = "test",
 					.name = function->name, .layout = &t->layout,
 					.source = &t->source };
-	sdk_log_name(function->name ? function->name : "function");
 	for (; config && config[0] && config[1] && t->worker.config_count < SDK_CONFIG_MAX;
 	     config += 2)
 		t->worker.config[t->worker.config_count++] = (struct sdk_pair){ config[0],
@@ -141,7 +140,6 @@ sp_test *sp_test_free(sp_test *t)
 	if (t->worker.function)
 		sdk_worker_stop(&t->worker);
 	sdk_log_to(NULL, NULL);
-	sdk_log_name("function");
 	free(t->last);
 	free(t->log);
 	free(t);
@@ -266,7 +264,6 @@ const sp_test_result *sp_test_run(sp_test *t, const sp_test_request *request)
 	sp_verdict verdict;
 
 	log_begin(t);
-	sdk_log_name(t->worker.name);
 	memset(&t->result, 0, sizeof(t->result));
 	slot = place(t, request);
 	req->home = 0;

@@ -109,7 +109,6 @@ static void worker_fill(struct sdk_process *p, const sp_function *function)
 	p->loop.rules = &w->rules;
 	p->loop.layout = &w->layout;
 	p->loop.memory = p->memory;
-	sdk_log_name(worker->name);
 }
 
 static int report(struct sdk_process *p, uint32_t type)
@@ -150,7 +149,6 @@ int sdk_process_start(const sp_function *function, int sock, struct sdk_process 
 		return -ENOMEM;
 	}
 	p->sock = sock;
-	sdk_log_name(function->name);
 	r = start(p, function);
 	if (r < 0) {
 		sp_log(NULL, SP_ERROR, "cannot start: %s", p->why);
@@ -174,7 +172,6 @@ struct sdk_process *sdk_process_free(struct sdk_process *p)
 	if (p->started)
 		sdk_worker_stop(&p->loop.worker);
 	sdk_log_flush();
-	sdk_log_name("function");
 	if (p->loop.memory)
 		sdk_loop_done(&p->loop);
 	if (p->memory)

@@ -259,16 +259,16 @@ static void log_lines_are_whole_and_bounded(void **state)
 {
 	const char *log;
 
-	assert_string_equal(sp_test_log(*state), "info  fn: init\n");
+	assert_string_equal(sp_test_log(*state), "info  init\n");
 	step = log_some;
 	SP_TEST(*state, .id = "r1");
 	log = sp_test_log(*state);
-	assert_ptr_equal(strstr(log, "warn  fn: two lines 7  request=r1\n"), log);
+	assert_ptr_equal(strstr(log, "warn  two lines 7  request=r1\n"), log);
 	assert_non_null(strstr(log, "...\nd"));
 	assert_null(strstr(log, "unseen"));
-	assert_non_null(strstr(log, "debug fn: seen  request=r1\n"));
-	assert_int_equal(strlen(log), strlen("warn  fn: two lines 7  request=r1\n") + 1024 +
-					      strlen("debug fn: seen  request=r1\n"));
+	assert_non_null(strstr(log, "debug seen  request=r1\n"));
+	assert_int_equal(strlen(log), strlen("warn  two lines 7  request=r1\n") + 1024 +
+					      strlen("debug seen  request=r1\n"));
 	assert_int_equal(sp_test_counter(*state, "plates"), 5);
 	SP_TEST(*state, .id = "r2");
 	assert_int_equal(sp_test_counter(*state, "plates"), 10);

@@ -234,7 +234,7 @@ static void log_names_request_and_trace(void **state)
 	assert_int_equal(rig_read(&rig, got), 1);
 	rig_eof(&rig);
 	assert_int_equal(rig_wait(&rig), 0);
-	assert_string_equal(rig_log(&rig), "info  fn: seen  request=99 "
+	assert_string_equal(rig_log(&rig), "info  seen  request=99 "
 					   "trace=0123456789abcdef0000000000000000\n");
 }
 

@@ -158,7 +158,7 @@ static void a_start_that_fails_is_reported(void **state)
 	rig_init(&rig);
 	rig_config(&rig, "table", "plates");
 	expect_failed(&rig, &failing, "init failed: No such file or directory");
-	assert_non_null(strstr(rig_log(&rig), "error fn: table plates is empty\n"));
+	assert_non_null(strstr(rig_log(&rig), "error table plates is empty\n"));
 	rig_init(&rig);
 	rig_config(&rig, "mode", "x");
 	expect_failed(&rig, &full, "config value \"key\" is missing");
