@@ -136,8 +136,7 @@ static void pong_wait(const struct lane *lane, const char *name)
 	int status;
 
 	if (waitpid(lane->peer, &status, 0) != lane->peer || status != 0)
-		errx(1, "%s: the other process ended with wait status %#x", name,
-		     (unsigned)status);
+		errx(1, "%s: the other process ended with wait status %#x", name, (unsigned)status);
 }
 
 static void bare_open(struct lane *ret)

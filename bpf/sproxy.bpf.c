@@ -18,92 +18,27 @@
  * buffer belongs to whoever holds it.
  */
 #include <linux/bpf.h>
+/* The helpers need the types above. */
 #include <bpf/bpf_helpers.h>
 
+#include "sproxy_maps.bpf.h"
 #include "wire.h"
-
-const volatile __u32 buffer_count; /* set before load: lets the verifier see the bound */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* TCP ends of functions and workers; runs us */
-	__uint(max_entries, SP_INST_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} senders SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* AF_UNIX ends, redirect targets; no program */
-	__uint(max_entries, SP_INST_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} receivers SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct sp_identity);
-} identities SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* buffer_count, set before load */
-	__type(key, __u32);
-	__type(value, struct sp_owner);
-} owners SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SP_INST_MAX);
-	__type(key, __u32);
-	__type(value, struct sp_instance);
-} instances SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SP_FN_MAX);
-	__type(key, __u32);
-	__type(value, struct sp_function_slots);
-} functions SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SP_FN_MAX *SP_EDGE_MAX);
-	__type(key, __u32);
-	__type(value, struct sp_route);
-} routes SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SP_COUNT_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 * 1024);
-} events SEC(".maps");
 
 /* One send on its way through the program. */
 struct batch {
 	__u64 now;
-	__u32 slot;      /* sender */
-	__u32 fn;        /* sender's function */
-	__u32 to;        /* receiver */
-	__u32 to_fn;     /* receiver's function; of an undeliverable batch, the one meant */
-	__u32 count;     /* descriptors in it */
+	__u32 slot;  /* sender */
+	__u32 fn;    /* sender's function */
+	__u32 to;    /* receiver */
+	__u32 to_fn; /* receiver's function; of an undeliverable batch, the one meant */
+	__u32 count; /* descriptors in it */
 	__u32 edge;
 	__u32 home;
-	__u32 flag;      /* SP_DESC_UNDELIVERABLE or 0 */
+	__u32 flag;                  /* SP_DESC_UNDELIVERABLE or 0 */
 	struct sp_desc *first, *end; /* the message */
-	__u32 moved;     /* descriptors handed over so far */
-	__u32 requests;  /* those of them that carry a request, not a lease */
-	int reason;      /* violation that ended the walk, or -1 */
+	__u32 moved;                 /* descriptors handed over so far */
+	__u32 requests;              /* those of them that carry a request, not a lease */
+	int reason;                  /* violation that ended the walk, or -1 */
 };
 
 static __always_inline void count(__u32 which, __u64 n)

@@ -16,16 +16,16 @@
 #include <linux/types.h>
 
 /* Limits of one chain. `sprocket doctor` prints them. */
-#define SP_BATCH_MAX 64     /* descriptors in one send */
-#define SP_INST_MAX 256     /* instance slots, gateway workers included; a slot fits a byte */
-#define SP_FN_MAX 64        /* functions, the gateway (function 0) included */
-#define SP_EDGE_MAX 64      /* edges one function may name */
-#define SP_FN_INST_MAX 60   /* instances of one function */
-#define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 29      /* hops stamped per request; later ones overwrite the last */
-#define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
-#define SP_SLOT_NONE 0      /* no instance has slot 0 */
-#define SP_HOLDER_FREE 0xffffffffU /* nobody: the buffer is in the gateway's free list */
+#define SP_BATCH_MAX 64   /* descriptors in one send */
+#define SP_INST_MAX 256   /* instance slots, gateway workers included; a slot fits a byte */
+#define SP_FN_MAX 64      /* functions, the gateway (function 0) included */
+#define SP_EDGE_MAX 64    /* edges one function may name */
+#define SP_FN_INST_MAX 60 /* instances of one function */
+#define SP_CPU_MAX 64     /* CPUs a function's table tells apart; higher ones share */
+#define SP_HOPS_MAX 29    /* hops stamped per request; later ones overwrite the last */
+#define SP_GATEWAY_FN 0   /* the function number of the gateway's workers */
+#define SP_SLOT_NONE 0    /* no instance has slot 0 */
+#define SP_HOLDER_FREE 0xffffffffU   /* nobody: the buffer is in the gateway's free list */
 #define SP_HOLDER_MOVING 0xfffffffeU /* the kernel's, while it hands the buffer over */
 
 /*
@@ -54,12 +54,12 @@ enum sp_flag {
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
  * the same edge and the same home. */
 struct sp_desc {
-	__u32 buf;   /* buffer index in the chain's pool */
-	__u32 gen;   /* the buffer's generation when the sender received it */
-	__u32 len;   /* payload bytes */
-	__u8 edge;   /* enum sp_edge, or an edge of the sender */
-	__u8 flags;  /* enum sp_flag */
-	__u16 home;  /* slot of the gateway worker that answers for the request; of a grant,
+	__u32 buf;  /* buffer index in the chain's pool */
+	__u32 gen;  /* the buffer's generation when the sender received it */
+	__u32 len;  /* payload bytes */
+	__u8 edge;  /* enum sp_edge, or an edge of the sender */
+	__u8 flags; /* enum sp_flag */
+	__u16 home; /* slot of the gateway worker that answers for the request; of a grant,
 		      * slot of the instance that receives it */
 };
 
@@ -98,9 +98,9 @@ struct sp_instance {
 /* Instances of a function. Written by the controller: entry first, count last. */
 struct sp_function_slots {
 	__u16 count;
-	__u16 behind;              /* in flight from which on an instance counts as behind */
+	__u16 behind; /* in flight from which on an instance counts as behind */
 	__u8 slot[SP_FN_INST_MAX];
-	__u8 on_cpu[SP_CPU_MAX];   /* slot of the instance on CPU n % SP_CPU_MAX; 0 = none */
+	__u8 on_cpu[SP_CPU_MAX]; /* slot of the instance on CPU n % SP_CPU_MAX; 0 = none */
 };
 
 /* An edge of a function. Written by the controller. */
@@ -122,24 +122,24 @@ struct sp_identity {
 };
 
 /* Why the kernel refused a send: name and the sentence shown to people. */
-#define SP_VIOLATIONS(X)                                                       \
-	X(SIZE, "size", "message is not 1 to 64 whole descriptors")            \
-	X(IDENTITY, "identity", "socket does not belong to the chain")         \
-	X(MIXED, "mixed", "descriptors of one send differ in edge or home")    \
-	X(EDGE, "edge", "the chain has no such edge")                          \
-	X(INDEX, "index", "buffer index out of range")                         \
-	X(STALE, "stale", "generation is not the buffer's current one")        \
-	X(OWNER, "owner", "buffer is not held by the sender")                  \
-	X(LENGTH, "length", "payload length is above the buffer's capacity")   \
-	X(HOME, "home", "home is not the gateway worker of the buffer")         \
-	X(REFILL, "refill", "refill asked for again before it was answered")   \
+#define SP_VIOLATIONS(X)                                                     \
+	X(SIZE, "size", "message is not 1 to 64 whole descriptors")          \
+	X(IDENTITY, "identity", "socket does not belong to the chain")       \
+	X(MIXED, "mixed", "descriptors of one send differ in edge or home")  \
+	X(EDGE, "edge", "the chain has no such edge")                        \
+	X(INDEX, "index", "buffer index out of range")                       \
+	X(STALE, "stale", "generation is not the buffer's current one")      \
+	X(OWNER, "owner", "buffer is not held by the sender")                \
+	X(LENGTH, "length", "payload length is above the buffer's capacity") \
+	X(HOME, "home", "home is not the gateway worker of the buffer")      \
+	X(REFILL, "refill", "refill asked for again before it was answered") \
 	X(BYPASS, "bypass", "bytes reached the kept end of a function's socket")
 
 enum sp_violation {
 #define X(id, name, text) SP_VIOLATION_##id,
 	SP_VIOLATIONS(X)
 #undef X
-	SP_VIOLATION_COUNT,
+		SP_VIOLATION_COUNT,
 };
 
 /* Counters of a chain, summed over CPUs by the reader. */
@@ -154,11 +154,11 @@ enum sp_kernel_counter {
 
 /* A refused send, as the controller reads it from the ring buffer. */
 struct sp_event {
-	__u64 at_ns;  /* CLOCK_MONOTONIC */
-	__u32 slot;   /* who sent it */
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	__u32 slot;  /* who sent it */
 	__u32 fn;
-	__u32 reason; /* enum sp_violation */
-	__u32 size;   /* bytes of the message */
+	__u32 reason;        /* enum sp_violation */
+	__u32 size;          /* bytes of the message */
 	struct sp_desc desc; /* the offending descriptor; zero for SIZE */
 };
 

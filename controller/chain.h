@@ -38,14 +38,14 @@ struct chain_pairs {
 
 struct chain_function {
 	char name[CHAIN_NAME_MAX];
-	char *exec;          /* absolute path; NULL when, unasked, only an image is named */
+	char *exec; /* absolute path; NULL when, unasked, only an image is named */
 	struct chain_pairs config;
 	struct chain_pairs env;
 	uint32_t concurrency; /* requests in flight from which an instance counts as behind */
 	uint32_t instances;   /* 0: one for each gateway worker */
 	char **edges;         /* as the executable declares them */
 	size_t edge_count;
-	struct rule_table rules; /* its routes; wire_edge indexes targets[] */
+	struct rule_table rules;              /* its routes; wire_edge indexes targets[] */
 	struct sp_route targets[SP_EDGE_MAX]; /* route table row */
 	uint32_t target_count;
 };

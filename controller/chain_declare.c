@@ -105,8 +105,7 @@ static bool check_file(struct chain_parse *parse, int number)
 	return false;
 }
 
-static int copy_edges(struct chain_function *function,
-		      const struct chain_description *description)
+static int copy_edges(struct chain_function *function, const struct chain_description *description)
 {
 	function->edges = calloc(description->edge_count + 1, sizeof(*function->edges));
 	if (!function->edges)
@@ -121,8 +120,7 @@ static int copy_edges(struct chain_function *function,
 }
 
 /* Takes a description over for `number` and the later functions of the same executable. */
-static int apply(struct chain_parse *parse, int number,
-		 const struct chain_description *description)
+static int apply(struct chain_parse *parse, int number, const struct chain_description *description)
 {
 	const char *path = parse->chain->functions[number - 1].exec;
 	int err = 0;

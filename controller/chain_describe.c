@@ -90,9 +90,10 @@ static int read_root(const json_t *root, struct chain_description *ret, char *wh
 	if (!json_is_object(root) || !json_is_integer(abi))
 		return say(why, "not a Sprocket function: what it prints has no \"abi\"");
 	if (json_integer_value(abi) != CHAIN_DESCRIBE_ABI)
-		return say(why, "speaks ABI %lld and this runtime %d: build it against this "
-			   "runtime's SDK", (long long)json_integer_value(abi),
-			   CHAIN_DESCRIBE_ABI);
+		return say(why,
+			   "speaks ABI %lld and this runtime %d: build it against this "
+			   "runtime's SDK",
+			   (long long)json_integer_value(abi), CHAIN_DESCRIBE_ABI);
 	err = read_edges(json_object_get(root, "edges"), ret, why);
 	return err ? err : read_config(json_object_get(root, "config"), ret, why);
 }

@@ -21,10 +21,20 @@
 #define ENV_MAX 256
 #define INSTANCES_TOTAL_MAX (SP_INST_MAX - 2) /* slot 0 is none, one is a gateway worker */
 
-enum function_key { NAME, EXEC, IMAGE, CONFIG, ENV, CONCURRENCY, CONTAINER_CONCURRENCY, INSTANCES,
-		    RESOURCES, FUNCTION };
+enum function_key {
+	NAME,
+	EXEC,
+	IMAGE,
+	CONFIG,
+	ENV,
+	CONCURRENCY,
+	CONTAINER_CONCURRENCY,
+	INSTANCES,
+	RESOURCES,
+	FUNCTION
+};
 static const char *const function_keys[FUNCTION] = {
-	"name", "exec", "image", "config", "env", "concurrency", "containerConcurrency",
+	"name",      "exec",      "image", "config", "env", "concurrency", "containerConcurrency",
 	"instances", "resources",
 };
 
@@ -42,13 +52,15 @@ static void read_name(struct chain_parse *parse, const yaml_node_t *node, int nu
 	if (!chain_value_is_label(text)) {
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "function name \"%.80s\" must be 1 to 63 of a-z, 0-9 and inner "
-				 "dashes", text);
+				 "dashes",
+				 text);
 		return;
 	}
 	if (!strcmp(text, "ingress") || !strcmp(text, "reply"))
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "function name \"%s\" has a meaning of its own in routes: choose "
-				 "another", text);
+				 "another",
+				 text);
 	for (int i = 1; i < number; i++) {
 		if (parse->functions[i].name && !strcmp(parse->functions[i].name, text)) {
 			chain_errors_add(parse->errors, chain_node_place(node),
@@ -161,9 +173,11 @@ static int read_config(struct chain_parse *parse, const yaml_node_t *node, int n
 	for (size_t i = 0; !err && i < chain_node_count(node); i++) {
 		const yaml_node_t *key = chain_node_key(parse, node, i);
 		const char *word = key->type == YAML_SCALAR_NODE ?
-				   chain_node_text(parse, key, "config key") : NULL;
-		const char *value = word ? pair_value(parse, chain_node_value(parse, node, i),
-						      "config", word) : NULL;
+					   chain_node_text(parse, key, "config key") :
+					   NULL;
+		const char *value =
+			word ? pair_value(parse, chain_node_value(parse, node, i), "config", word) :
+			       NULL;
 
 		if (!value)
 			continue;
@@ -180,8 +194,8 @@ static int read_config(struct chain_parse *parse, const yaml_node_t *node, int n
 static int add_env(struct chain_parse *parse, struct chain_pairs *env, const yaml_node_t *name,
 		   const yaml_node_t *value)
 {
-	const char *key = name->type == YAML_SCALAR_NODE ?
-			  chain_node_text(parse, name, "env name") : NULL;
+	const char *key =
+		name->type == YAML_SCALAR_NODE ? chain_node_text(parse, name, "env name") : NULL;
 	const char *text = key ? pair_value(parse, value, "env", key) : NULL;
 
 	if (!text)

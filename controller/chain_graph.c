@@ -105,8 +105,8 @@ static void check_hops(const struct walk *walk)
 	if (!walk->cyclic && walk->longest[0] > parse->chain->max_hops)
 		chain_errors_add(parse->errors, parse->max_hops_at,
 				 "the longest way through the chain has %u functions, maxHops is "
-				 "%u: set spec.maxHops: %u", walk->longest[0],
-				 parse->chain->max_hops, walk->longest[0]);
+				 "%u: set spec.maxHops: %u",
+				 walk->longest[0], parse->chain->max_hops, walk->longest[0]);
 }
 
 /* Is a route of this edge there, or one that may have been meant for it? */
@@ -132,7 +132,8 @@ static void check_edges(const struct chain_parse *parse)
 				continue;
 			chain_errors_add(parse->errors, source->at,
 					 "edge \"%s\" of %.80s has no route: add {from: %s.%s, to: "
-					 "...}%s", function->edges[e], source->exec,
+					 "...}%s",
+					 function->edges[e], source->exec,
 					 source->name ? source->name : "?", function->edges[e],
 					 parse->from_steps ? " and write routes instead of steps" :
 							     "");

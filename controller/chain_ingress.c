@@ -27,7 +27,8 @@ static int read_path(struct chain_parse *parse, const yaml_node_t *node,
 	if (!chain_value_is_path(text)) {
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "path \"%.80s\" must begin with a slash, without spaces and "
-				 "query; a star may only follow the last slash", text);
+				 "query; a star may only follow the last slash",
+				 text);
 		return 0;
 	}
 	if (strlen(text) > INGRESS_PATH_MAX) {
@@ -41,7 +42,8 @@ static int read_path(struct chain_parse *parse, const yaml_node_t *node,
 		if (other && other != ingress->path && !strcmp(other, text))
 			chain_errors_add(parse->errors, chain_node_place(node),
 					 "path \"%.80s\" is already taken by ingress %u: list all "
-					 "its methods there", text, i + 1);
+					 "its methods there",
+					 text, i + 1);
 	}
 	ingress->path = strdup(text);
 	return ingress->path ? 0 : -ENOMEM;
@@ -87,7 +89,8 @@ static void read_max_body(struct chain_parse *parse, const yaml_node_t *node,
 	if (max_body > largest && !parse->pool_bad)
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "maxBody %s is above the largest buffer %s: add %s to "
-				 "pool.bufferSizes", chain_value_size_text(max_body, size),
+				 "pool.bufferSizes",
+				 chain_value_size_text(max_body, size),
 				 chain_value_size_text(largest, have), size);
 	ingress->max_body = (uint32_t)max_body;
 }

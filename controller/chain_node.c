@@ -12,8 +12,8 @@
 
 /* Keys that the format reserves and this release does not read. */
 static const char *const later_keys[] = {
-	"qos", "scale", "security", "traffic", "deadLetter", "all", "join", "tee", "calls",
-	"idempotent", "workers",
+	"qos",  "scale", "security", "traffic",    "deadLetter", "all",
+	"join", "tee",   "calls",    "idempotent", "workers",
 };
 
 struct chain_place chain_node_place(const yaml_node_t *node)
@@ -153,8 +153,7 @@ const yaml_node_t *chain_node_item(const struct chain_parse *parse, const yaml_n
 	return yaml_document_get_node(parse->document, list->data.sequence.items.start[i]);
 }
 
-const yaml_node_t *chain_node_key(const struct chain_parse *parse, const yaml_node_t *map,
-				  size_t i)
+const yaml_node_t *chain_node_key(const struct chain_parse *parse, const yaml_node_t *map, size_t i)
 {
 	return yaml_document_get_node(parse->document, map->data.mapping.pairs.start[i].key);
 }

@@ -22,12 +22,12 @@
 
 /* What else is known of a function while it is read. */
 struct chain_source {
-	const char *name;             /* as written, also when it is no valid name */
-	const char *exec;             /* as written; NULL when missing */
-	const yaml_node_t *config;    /* mapping, or NULL */
+	const char *name;          /* as written, also when it is no valid name */
+	const char *exec;          /* as written; NULL when missing */
+	const yaml_node_t *config; /* mapping, or NULL */
 	struct chain_place at;
 	struct chain_place exec_at;
-	bool described;               /* edges and config are what the executable says */
+	bool described; /* edges and config are what the executable says */
 };
 
 /* A route. Functions by number: 0 is ingress as `from` and reply as `to`; CHAIN_UNKNOWN
@@ -36,8 +36,8 @@ struct chain_route {
 	struct chain_place at; /* of its `from` */
 	int from;
 	int to;
-	int edge;        /* as rule.from_edge; CHAIN_UNKNOWN */
-	bool broken;     /* has an error: from and to may be guesses */
+	int edge;    /* as rule.from_edge; CHAIN_UNKNOWN */
+	bool broken; /* has an error: from and to may be guesses */
 	struct rule when;
 };
 
@@ -49,15 +49,15 @@ struct chain_parse {
 	struct chain_source functions[SP_FN_MAX]; /* by function number */
 	struct chain_route *routes;
 	size_t route_count;
-	bool from_steps;               /* routes come from `steps` */
+	bool from_steps; /* routes come from `steps` */
 	bool max_hops_set;
-	bool pool_bad;                 /* the pool section has an error */
-	bool instances_bad;            /* some count of instances has an error */
-	uint64_t memory;               /* bytes of the pool */
+	bool pool_bad;      /* the pool section has an error */
+	bool instances_bad; /* some count of instances has an error */
+	uint64_t memory;    /* bytes of the pool */
 	uint32_t sizes[SHM_CLASS_MAX];
 	uint32_t size_count;
-	struct chain_place pool_at;    /* of the value to change when the pool is too small */
-	struct chain_place routes_at;      /* of the routes or steps */
+	struct chain_place pool_at;   /* of the value to change when the pool is too small */
+	struct chain_place routes_at; /* of the routes or steps */
 	struct chain_place max_hops_at;
 };
 

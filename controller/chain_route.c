@@ -51,7 +51,8 @@ static int believe_edge(struct chain_parse *parse, struct chain_function *functi
 	if (!chain_value_is_edge(edge) || function->edge_count == SP_EDGE_MAX) {
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "edge \"%.80s\" must be 1 to 63 letters, digits, dashes or "
-				 "underscores, and one of at most %d", edge, SP_EDGE_MAX);
+				 "underscores, and one of at most %d",
+				 edge, SP_EDGE_MAX);
 		return CHAIN_UNKNOWN;
 	}
 	edges = reallocarray(function->edges, function->edge_count + 1, sizeof(*edges));
@@ -89,8 +90,7 @@ static int find_edge(struct chain_parse *parse, int number, const yaml_node_t *n
 	return CHAIN_UNKNOWN;
 }
 
-static void read_from(struct chain_parse *parse, const yaml_node_t *node,
-		      struct chain_route *route)
+static void read_from(struct chain_parse *parse, const yaml_node_t *node, struct chain_route *route)
 {
 	const char *text = chain_node_text(parse, node, "from");
 	const char *dot = text ? strchr(text, '.') : NULL;
@@ -114,8 +114,8 @@ static void read_from(struct chain_parse *parse, const yaml_node_t *node,
 	if (route->from == 0)
 		chain_errors_add(parse->errors, route->at,
 				 "ingress has no edges: write \"from: ingress\" and use \"when\"");
-	route->edge = route->from && !route->broken ?
-		      find_edge(parse, route->from, node, dot + 1) : CHAIN_UNKNOWN;
+	route->edge = route->from && !route->broken ? find_edge(parse, route->from, node, dot + 1) :
+						      CHAIN_UNKNOWN;
 	route->broken |= route->edge < 0;
 }
 
@@ -139,7 +139,8 @@ static void read_route(struct chain_parse *parse, const yaml_node_t *node,
 {
 	const yaml_node_t *v[ROUTE];
 
-	*route = (struct chain_route){ .at = chain_node_place(node), .from = CHAIN_UNKNOWN,
+	*route = (struct chain_route){ .at = chain_node_place(node),
+				       .from = CHAIN_UNKNOWN,
 				       .to = CHAIN_UNKNOWN };
 	if (!chain_node_take(parse, node, "route", route_keys, ROUTE, v)) {
 		route->broken = true;
@@ -219,14 +220,18 @@ int chain_read_steps(struct chain_parse *parse, const yaml_node_t *list)
 
 		broken = broken || !check_step(parse, item, to);
 		parse->routes[parse->route_count++] = (struct chain_route){
-			.at = chain_node_place(item), .from = from, .to = to,
+			.at = chain_node_place(item),
+			.from = from,
+			.to = to,
 			.broken = broken || from_broken,
 		};
 		from = to;
 		from_broken = broken;
 	}
 	parse->routes[parse->route_count++] = (struct chain_route){
-		.at = chain_node_place(list), .from = from, .broken = from_broken,
+		.at = chain_node_place(list),
+		.from = from,
+		.broken = from_broken,
 	};
 	return 0;
 }

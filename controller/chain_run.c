@@ -22,7 +22,7 @@
 struct run {
 	pid_t pid;
 	int pidfd;
-	int out;   /* read ends; -1 once at EOF */
+	int out; /* read ends; -1 once at EOF */
 	int err;
 	int start; /* read end: gets errno when exec failed, else EOF */
 	size_t complaint_len;

@@ -16,11 +16,11 @@
 #define CHAIN_RUN_COMPLAINT_MAX 160
 
 struct chain_output {
-	char *data;     /* the caller's buffer */
-	size_t size;    /* its bytes */
-	size_t len;     /* filled */
+	char *data;                              /* the caller's buffer */
+	size_t size;                             /* its bytes */
+	size_t len;                              /* filled */
 	char complaint[CHAIN_RUN_COMPLAINT_MAX]; /* first line of its errors, or "" */
-	int status;     /* as of waitpid() */
+	int status;                              /* as of waitpid() */
 };
 
 /*

@@ -50,12 +50,14 @@ static bool check_reached(struct chain_parse *parse, const struct chain_route *r
 		if (other->when.kind == RULE_ALWAYS)
 			chain_errors_add(parse->errors, route->at,
 					 "route is never used: the one on line %u takes all that "
-					 "comes from \"%s\"", other->at.line,
+					 "comes from \"%s\"",
+					 other->at.line,
 					 source_text(parse, route, source, sizeof(source)));
 		else if (same_condition(&other->when, &route->when))
 			chain_errors_add(parse->errors, route->at,
 					 "route is never used: the one on line %u has the same "
-					 "condition", other->at.line);
+					 "condition",
+					 other->at.line);
 		else
 			continue;
 		return false;
@@ -80,7 +82,8 @@ static void check_default(struct chain_parse *parse, const struct chain_route *r
 	source_text(parse, route, source, sizeof(source));
 	chain_errors_add(parse->errors, route->at,
 			 "routes from \"%s\" have no default: add {from: %s, to: ...} without "
-			 "\"when\" after them", source, source);
+			 "\"when\" after them",
+			 source, source);
 }
 
 /* Index of a function's target, which is added when it is new. There is room for all:

@@ -19,7 +19,10 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 }, { "Ki", 1 << 10 }, { "Mi", 1 << 20 }, { "Gi", 1 << 30 },
+	{ "", 1 },
+	{ "Ki", 1 << 10 },
+	{ "Mi", 1 << 20 },
+	{ "Gi", 1 << 30 },
 };
 
 static const struct unit duration_units[] = {
@@ -79,8 +82,8 @@ int chain_value_size(const char *text, uint64_t *ret)
 
 int chain_value_duration(const char *text, uint64_t *ret_ns)
 {
-	return with_unit(text, duration_units,
-			 sizeof(duration_units) / sizeof(duration_units[0]), ret_ns);
+	return with_unit(text, duration_units, sizeof(duration_units) / sizeof(duration_units[0]),
+			 ret_ns);
 }
 
 const char *chain_value_size_text(uint64_t size, char *buf)

@@ -83,7 +83,8 @@ static bool read_path(struct chain_parse *parse, const yaml_node_t *node, struct
 		return true;
 	chain_errors_add(parse->errors, chain_node_place(node),
 			 "when.path \"%.80s\" must begin with a slash, without spaces and query; a "
-			 "star may only follow the last slash", ret->value);
+			 "star may only follow the last slash",
+			 ret->value);
 	return false;
 }
 
@@ -111,7 +112,8 @@ bool chain_read_when(struct chain_parse *parse, const yaml_node_t *when, struct 
 	if (conditions != 1 && chain_node_count(when) != 1) {
 		chain_errors_add(parse->errors, chain_node_place(when),
 				 "when has %u conditions: it takes exactly one (header, topic, "
-				 "status, path or method)", conditions);
+				 "status, path or method)",
+				 conditions);
 		return false;
 	}
 	if (v[RULE_HEADER])

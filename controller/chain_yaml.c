@@ -88,7 +88,8 @@ static int scan_value(struct scan *scan, yaml_mark_t mark, const yaml_char_t *an
 	if (anchor)
 		chain_errors_add(scan->errors, place(mark),
 				 "anchor \"&%.80s\": anchors and aliases are not supported, "
-				 "write the value out where it is needed", anchor);
+				 "write the value out where it is needed",
+				 anchor);
 	if (tag)
 		chain_errors_add(scan->errors, place(mark),
 				 "tag \"%.80s\": tags are not supported, leave it out", tag);
@@ -117,7 +118,8 @@ static int scan_event(struct scan *scan, const yaml_event_t *event)
 	case YAML_ALIAS_EVENT:
 		chain_errors_add(scan->errors, place(event->start_mark),
 				 "alias \"*%.80s\": anchors and aliases are not supported, "
-				 "write the value out here", event->data.alias.anchor);
+				 "write the value out here",
+				 event->data.alias.anchor);
 		return chain_errors_full(scan->errors) ? -EINVAL : 0;
 	case YAML_SCALAR_EVENT:
 		return scan_value(scan, event->start_mark, event->data.scalar.anchor,
@@ -220,8 +222,7 @@ static int check_all_keys(yaml_document_t *document, struct chain_errors *errors
 	return err;
 }
 
-int chain_yaml_load(const char *text, size_t len, struct chain_errors *errors,
-		    yaml_document_t *ret)
+int chain_yaml_load(const char *text, size_t len, struct chain_errors *errors, yaml_document_t *ret)
 {
 	yaml_document_t document;
 	yaml_parser_t parser;

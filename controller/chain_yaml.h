@@ -18,8 +18,8 @@
 
 #include "controller/chain_errors.h"
 
-#define CHAIN_FILE_MAX (1U << 20) /* bytes of a chain file */
-#define CHAIN_DEPTH_MAX 32        /* levels of nesting */
+#define CHAIN_FILE_MAX (1U << 20)   /* bytes of a chain file */
+#define CHAIN_DEPTH_MAX 32          /* levels of nesting */
 #define CHAIN_VALUES_MAX (1U << 16) /* keys and values of a file */
 
 /* Returns 0 and *ret (yaml_document_delete() is the caller's); -EINVAL when errors were

@@ -45,8 +45,7 @@ static void child_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-static _Noreturn void child_run(const struct process_spec *spec, int wiring, int log,
-				pid_t parent)
+static _Noreturn void child_run(const struct process_spec *spec, int wiring, int log, pid_t parent)
 {
 	char *argv[] = { (char *)(uintptr_t)spec->name, NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -18,8 +18,8 @@
 #include "controller/chain.h"
 
 struct process_spec {
-	const char *path; /* of the executable */
-	const char *name; /* argv[0], and what messages call it */
+	const char *path;     /* of the executable */
+	const char *name;     /* argv[0], and what messages call it */
 	const uint32_t *cpus; /* it is pinned to these */
 	uint32_t cpu_count;
 	const struct chain_pairs *env; /* added to our environment; NULL = none */

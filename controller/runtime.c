@@ -154,7 +154,8 @@ static int kernel_start(struct runtime *runtime)
 	int r = sproxy_open(runtime->chain->layout.buffer_count, &runtime->proxy);
 
 	if (r < 0) {
-		runtime_say(runtime, "cannot load the kernel program: %s (`sprocket doctor` says why)",
+		runtime_say(runtime,
+			    "cannot load the kernel program: %s (`sprocket doctor` says why)",
 			    strerror(-r));
 		return r;
 	}

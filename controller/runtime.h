@@ -30,14 +30,14 @@
 #define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
-#define RUNTIME_STEADY_NS 10000000000ULL      /* alive so long: the back-off starts anew */
+#define RUNTIME_STEADY_NS 10000000000ULL /* alive so long: the back-off starts anew */
 
 /* X(state, what it means) */
-#define INSTANCE_STATES(X)                                                     \
-	X(NONE, "the slot is free")                                            \
-	X(STARTING, "forked, wired, not ready yet")                            \
-	X(READY, "gets requests")                                              \
-	X(STOPPING, "ordered to stop")                                         \
+#define INSTANCE_STATES(X)                          \
+	X(NONE, "the slot is free")                 \
+	X(STARTING, "forked, wired, not ready yet") \
+	X(READY, "gets requests")                   \
+	X(STOPPING, "ordered to stop")              \
 	X(RECLAIMING, "dead; the gateway takes back what it held")
 
 enum instance_state {
@@ -82,7 +82,7 @@ struct function_state {
 	uint32_t fn;
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
-	uint32_t deaths; /* in a row, for the back-off */
+	uint32_t deaths;              /* in a row, for the back-off */
 	bool missing[SP_FN_INST_MAX]; /* instances that wait for the back-off, by number */
 	struct loop_timer backoff;
 };

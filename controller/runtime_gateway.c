@@ -12,8 +12,7 @@
 #include "controller/runtime.h"
 #include "controller/tables.h"
 
-int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn,
-		 uint32_t count)
+int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn, uint32_t count)
 {
 	struct wiring_msg msg = { .type = type, .slot = slot, .fn = fn, .count = count };
 
@@ -83,8 +82,8 @@ static void on_wiring(void *arg, uint32_t events)
 {
 	struct runtime *runtime = arg;
 	struct wiring_msg msg;
-	ssize_t n = wiring_receive(runtime->gateway.process.wiring, &msg, sizeof(msg), NULL, 0,
-				   NULL);
+	ssize_t n =
+		wiring_receive(runtime->gateway.process.wiring, &msg, sizeof(msg), NULL, 0, NULL);
 
 	(void)events;
 	if (n == sizeof(msg))
@@ -203,8 +202,7 @@ static int sources_add(struct runtime *runtime)
 static int sockets_open(struct runtime *runtime)
 {
 	uint32_t workers = runtime->options.workers;
-	int r = listen_open(runtime->options.listen, workers, runtime->listeners,
-			    runtime->address);
+	int r = listen_open(runtime->options.listen, workers, runtime->listeners, runtime->address);
 
 	if (r < 0) {
 		runtime_say(runtime, "cannot listen on %s: %s%s", runtime->options.listen,

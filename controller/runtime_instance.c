@@ -155,8 +155,8 @@ static void on_death(struct instance *instance, const char *how, bool in_order)
 	enum instance_state was = instance->state;
 
 	if (!in_order)
-		runtime_say(runtime, "%s (slot %u) died: %s", runtime_fn_name(runtime, instance->fn),
-			    instance->slot, how);
+		runtime_say(runtime, "%s (slot %u) died: %s",
+			    runtime_fn_name(runtime, instance->fn), instance->slot, how);
 	/* Out of the maps first: after that nothing more can come to it, so what it holds
 	 * can be taken back. */
 	sproxy_detach(runtime->proxy, instance->slot);

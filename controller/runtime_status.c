@@ -81,12 +81,12 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 		if (i->state == INSTANCE_NONE || i->fn != fn)
 			continue;
 		counters_add(i, counters);
-		json_array_append_new(
-			instances,
-			json_pack("{s:i, s:i, s:s, s:i, s:I, s:I}", "slot", (int)slot, "pid",
-				  (int)i->process.pid, "state", state_name(i->state), "in_flight",
-				  (int)table[slot].in_flight, "in", (json_int_t)table[slot].in,
-				  "out", (json_int_t)table[slot].out));
+		json_array_append_new(instances, json_pack("{s:i, s:i, s:s, s:i, s:I, s:I}", "slot",
+							   (int)slot, "pid", (int)i->process.pid,
+							   "state", state_name(i->state),
+							   "in_flight", (int)table[slot].in_flight,
+							   "in", (json_int_t)table[slot].in, "out",
+							   (json_int_t)table[slot].out));
 	}
 	return json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", runtime_fn_name(runtime, fn),
 			 "number", (int)fn, "restarts", (int)runtime->functions[fn].restarts,
@@ -114,8 +114,8 @@ static json_t *gateway_json(const struct runtime *runtime)
 {
 	json_t *gateway = json_pack("{s:i}", "pid", (int)runtime->gateway.process.pid);
 
-#define X(field, text)                                                                           \
-	json_object_set_new(gateway, #field,                                                     \
+#define X(field, text)                       \
+	json_object_set_new(gateway, #field, \
 			    json_integer((json_int_t)runtime->gateway.stats.field));
 	WIRING_STATS_FIELDS(X)
 #undef X

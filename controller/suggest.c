@@ -79,8 +79,7 @@ int suggest_index(const char *word, const char *const *candidates, size_t count)
 	return best;
 }
 
-const char *suggest_text(char *buf, const char *word, const char *const *candidates,
-			 size_t count)
+const char *suggest_text(char *buf, const char *word, const char *const *candidates, size_t count)
 {
 	int index = suggest_index(word, candidates, count);
 

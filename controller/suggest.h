@@ -22,7 +22,6 @@ int suggest_index(const char *word, const char *const *candidates, size_t count)
 
 /* Puts `. Did you mean "candidate"?` into `buf` (SUGGEST_TEXT_MAX bytes), or "" when
  * nothing is near. Returns buf. */
-const char *suggest_text(char *buf, const char *word, const char *const *candidates,
-			 size_t count);
+const char *suggest_text(char *buf, const char *word, const char *const *candidates, size_t count);
 
 #endif

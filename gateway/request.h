@@ -48,7 +48,7 @@ struct gw_request {
 	struct gw_tie *tie; /* NULL without a client */
 	struct gw_trace trace;
 	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it */
-	h2o_linklist_t held; /* in the worker's queue of the function */
+	h2o_linklist_t held;          /* in the worker's queue of the function */
 };
 
 /* Makes the structs of all buffers. Returns 0 or -ENOMEM. */

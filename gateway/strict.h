@@ -16,10 +16,9 @@ struct phr_header {
 	size_t value_len;
 };
 
-typedef int gw_strict_parse_fn(const char *buf, size_t len, const char **method,
-			       size_t *method_len, const char **path, size_t *path_len,
-			       int *minor_version, struct phr_header *headers, size_t *num_headers,
-			       size_t last_len);
+typedef int gw_strict_parse_fn(const char *buf, size_t len, const char **method, size_t *method_len,
+			       const char **path, size_t *path_len, int *minor_version,
+			       struct phr_header *headers, size_t *num_headers, size_t last_len);
 
 /* False for header fields that leave it open where the message ends. */
 bool gw_strict_headers_valid(const struct phr_header *headers, size_t count);

@@ -155,8 +155,8 @@ static void slice_shift(struct shm_slice *s, uint32_t by)
 		s->off = 0;
 }
 
-int shm_buffer_move(struct shm_header *header, const struct shm_header *from,
-		    uint32_t from_payload, struct shm_header *to, uint32_t to_slot_size)
+int shm_buffer_move(struct shm_header *header, const struct shm_header *from, uint32_t from_payload,
+		    struct shm_header *to, uint32_t to_slot_size)
 {
 	uint32_t meta = header->slot_size - header->meta_low;
 	uint32_t shift = to_slot_size - header->slot_size;

@@ -40,9 +40,9 @@ struct shm_header {
 	uint8_t parent_id[8];
 	uint8_t trace_flags;
 	uint8_t qos;
-	uint8_t hops;         /* functions that handled it */
-	uint8_t error;        /* enum sp_error of a failed reply */
-	uint16_t status;      /* HTTP status of the reply; 0 = not set */
+	uint8_t hops;    /* functions that handled it */
+	uint8_t error;   /* enum sp_error of a failed reply */
+	uint16_t status; /* HTTP status of the reply; 0 = not set */
 	uint16_t reserved0;
 	struct shm_slice method;
 	struct shm_slice path;
@@ -51,8 +51,8 @@ struct shm_header {
 	struct shm_slice topic;
 	struct shm_slice request_headers;  /* records */
 	struct shm_slice response_headers; /* records, last set first */
-	uint32_t slot_size;     /* bytes a slot has, header included */
-	uint32_t meta_low;      /* lowest byte used by meta data; payload ends below it */
+	uint32_t slot_size;                /* bytes a slot has, header included */
+	uint32_t meta_low; /* lowest byte used by meta data; payload ends below it */
 	uint32_t reserved1[4];
 };
 _Static_assert(sizeof(struct shm_header) == SHM_HEADER_SIZE, "two cache lines");
@@ -142,7 +142,7 @@ int shm_header_check(const struct shm_header *shared, uint32_t slot_size, uint32
  * are shifted, since meta data hang from a slot's end, and it is written to `to`.
  * Returns 0; -ENOSPC when they do not fit: nothing is changed then.
  */
-int shm_buffer_move(struct shm_header *header, const struct shm_header *from,
-		    uint32_t from_payload, struct shm_header *to, uint32_t to_slot_size);
+int shm_buffer_move(struct shm_header *header, const struct shm_header *from, uint32_t from_payload,
+		    struct shm_header *to, uint32_t to_slot_size);
 
 #endif

@@ -8,10 +8,21 @@
 
 static const char *const reserved[] = {
 	/* hop by hop, or how the message is framed */
-	"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer",
-	"transfer-encoding", "upgrade", "content-length",
+	"connection",
+	"keep-alive",
+	"proxy-connection",
+	"proxy-authenticate",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"upgrade",
+	"content-length",
 	/* the gateway's own */
-	"date", "server", "x-request-id", "traceparent", "server-timing",
+	"date",
+	"server",
+	"x-request-id",
+	"traceparent",
+	"server-timing",
 };
 
 static bool name_is_reserved(const struct shm_field *field)

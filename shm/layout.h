@@ -17,9 +17,9 @@
 
 #define SHM_CLASS_MAX 8
 #define SHM_BUFFER_COUNT_MAX (1U << 20)
-#define SHM_META_ROOM 1920U              /* meta bytes a slot has beside its payload */
-#define SHM_SIZE_MIN 64U                 /* payload bytes of the smallest allowed class */
-#define SHM_SIZE_MAX (64U << 20)         /* and of the largest */
+#define SHM_META_ROOM 1920U      /* meta bytes a slot has beside its payload */
+#define SHM_SIZE_MIN 64U         /* payload bytes of the smallest allowed class */
+#define SHM_SIZE_MAX (64U << 20) /* and of the largest */
 
 struct shm_class {
 	uint64_t offset; /* of the first slot, bytes from the start of the memory */

@@ -31,9 +31,9 @@ enum shm_hugepages {
 };
 
 struct shm_memory {
-	int fd;         /* the memfd; -1 = none */
-	bool huge;      /* on hugepages */
-	size_t size;    /* bytes */
+	int fd;          /* the memfd; -1 = none */
+	bool huge;       /* on hugepages */
+	size_t size;     /* bytes */
 	long overcommit; /* pages that vm.nr_overcommit_hugepages was raised by for it */
 };
 

@@ -109,8 +109,8 @@ static int class_pool_init(struct class_pool *c, uint32_t number, uint32_t count
 	if (size < 0)
 		return (int)size;
 	c->memory_size = ((size_t)size + 4095) & ~4095UL;
-	c->memory = mmap(NULL, c->memory_size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c->memory = mmap(NULL, c->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 	if (c->memory == MAP_FAILED) {
 		c->memory = NULL;
 		return -errno;

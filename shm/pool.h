@@ -36,8 +36,7 @@ void shm_pool_thread_done(void);
  * writable; kept, not owned) as ownership table: every entry becomes free.
  * Returns 0 and *ret, or -errno.
  */
-int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners,
-		 struct shm_pool **ret);
+int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret);
 struct shm_pool *shm_pool_free(struct shm_pool *pool);
 
 /* Takes a buffer that holds `len` payload bytes for gateway slot `slot`.

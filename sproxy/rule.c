@@ -10,8 +10,7 @@ static bool equals(const struct rule *rule, const char *data, size_t len)
 	return len == rule->value_len && memcmp(data, rule->value, len) == 0;
 }
 
-static bool slice_equals(const struct rule *rule, const struct shm_header *slot,
-			 struct shm_slice s)
+static bool slice_equals(const struct rule *rule, const struct shm_header *slot, struct shm_slice s)
 {
 	return equals(rule, shm_slice_data(slot, s), s.len);
 }
@@ -21,8 +20,7 @@ static bool header_equals(const struct rule *rule, const struct shm_header *head
 {
 	struct shm_field field;
 
-	return shm_record_find(slot, header->request_headers, rule->name, rule->name_len,
-			       &field) &&
+	return shm_record_find(slot, header->request_headers, rule->name, rule->name_len, &field) &&
 	       equals(rule, field.value, field.value_len);
 }
 
@@ -55,8 +53,8 @@ static bool rule_holds(const struct rule *rule, const struct shm_header *header,
 	}
 }
 
-int rule_match(const struct rule_table *table, uint32_t from_edge,
-	       const struct shm_header *header, const struct shm_header *slot)
+int rule_match(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
+	       const struct shm_header *slot)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct rule *rule = &table->rules[i];

@@ -21,19 +21,19 @@
 #define RULE_VALUE_MAX 128
 
 /* What a condition compares: enum, name in the chain file. */
-#define RULE_KINDS(X)        \
-	X(ALWAYS, "always")  \
-	X(HEADER, "header")  \
-	X(TOPIC, "topic")    \
-	X(STATUS, "status")  \
-	X(PATH, "path")      \
+#define RULE_KINDS(X)       \
+	X(ALWAYS, "always") \
+	X(HEADER, "header") \
+	X(TOPIC, "topic")   \
+	X(STATUS, "status") \
+	X(PATH, "path")     \
 	X(METHOD, "method")
 
 enum rule_kind {
 #define X(id, name) RULE_##id,
 	RULE_KINDS(X)
 #undef X
-	RULE_KIND_COUNT,
+		RULE_KIND_COUNT,
 };
 
 struct rule {
@@ -55,11 +55,10 @@ struct rule_table {
 /* Edge for a request leaving by `from_edge`. `header` is the checked copy of the header
  * that `slot` begins with (the same, for the holder of the buffer).
  * Returns the wire edge, or -ENOENT when no rule matches. */
-int rule_match(const struct rule_table *table, uint32_t from_edge,
-	       const struct shm_header *header, const struct shm_header *slot);
+int rule_match(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
+	       const struct shm_header *slot);
 
 /* True when `path` is `pattern`, or begins with it where the pattern ends in "/" and a star. */
-int rule_path_match(const char *pattern, size_t pattern_len, const char *path,
-		    size_t path_len);
+int rule_path_match(const char *pattern, size_t pattern_len, const char *path, size_t path_len);
 
 #endif

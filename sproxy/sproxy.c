@@ -96,8 +96,8 @@ static int program_load(struct sproxy *proxy)
 
 static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
-	return level == LIBBPF_WARN && getenv("SPROCKET_DEBUG") ? vfprintf(stderr, format, args)
-								 : 0;
+	return level == LIBBPF_WARN && getenv("SPROCKET_DEBUG") ? vfprintf(stderr, format, args) :
+								  0;
 }
 
 int sproxy_open(uint32_t buffer_count, struct sproxy **ret)

@@ -31,7 +31,7 @@ struct sproxy_ends {
 
 /* The ends kept for an instance; owned by the sproxy, for polling only. */
 struct sproxy_kept {
-	int tcp;  /* readable: bytes bypassed the program (alarm), or the instance is gone */
+	int tcp;   /* readable: bytes bypassed the program (alarm), or the instance is gone */
 	int unix_; /* EOF or POLLHUP: the instance is gone */
 };
 

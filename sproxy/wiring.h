@@ -101,32 +101,32 @@ struct wiring_gateway {
 };
 
 enum wiring_type {
-	WIRING_READY = 1,    /* child -> controller: serving */
-	WIRING_FAILED,       /* child -> controller: cannot start; text says why */
-	WIRING_LOST,         /* controller -> gateway: instance `slot` of `fn` is gone */
-	WIRING_RECLAIMED,    /* gateway -> controller: `count` buffers of `slot` came back */
-	WIRING_UP,           /* controller -> gateway: function `fn` has an instance again */
-	WIRING_DRAIN,        /* controller -> gateway: accept no more, finish, say DRAINED */
-	WIRING_DRAINED,      /* gateway -> controller: nothing in flight; EOF is then its order
+	WIRING_READY = 1, /* child -> controller: serving */
+	WIRING_FAILED,    /* child -> controller: cannot start; text says why */
+	WIRING_LOST,      /* controller -> gateway: instance `slot` of `fn` is gone */
+	WIRING_RECLAIMED, /* gateway -> controller: `count` buffers of `slot` came back */
+	WIRING_UP,        /* controller -> gateway: function `fn` has an instance again */
+	WIRING_DRAIN,     /* controller -> gateway: accept no more, finish, say DRAINED */
+	WIRING_DRAINED,   /* gateway -> controller: nothing in flight; EOF is then its order
 			      * to end, once functions have given back their leases */
-	WIRING_STATS_ASK,    /* controller -> gateway */
-	WIRING_STATS,        /* gateway -> controller: the counters below */
+	WIRING_STATS_ASK, /* controller -> gateway */
+	WIRING_STATS,     /* gateway -> controller: the counters below */
 };
 
 /* What a gateway counts; X(field, what it counts). */
-#define WIRING_STATS_FIELDS(X)                                           \
-	X(requests, "requests taken into the chain")                     \
-	X(answered, "requests answered by a function")                   \
-	X(failed, "requests a function failed")                          \
-	X(refused, "requests refused before they entered the chain")     \
-	X(no_buffer, "requests refused because no buffer was free")      \
-	X(timed_out, "requests whose deadline passed")                   \
-	X(lost, "requests lost with the instance that held them")        \
-	X(held, "requests that waited for an instance")                  \
-	X(bad_buffer, "answers whose buffer was garbage")                \
-	X(abandoned, "requests whose client went away")                  \
-	X(connections, "connections open now")                           \
-	X(in_flight, "requests in the chain now")                        \
+#define WIRING_STATS_FIELDS(X)                                       \
+	X(requests, "requests taken into the chain")                 \
+	X(answered, "requests answered by a function")               \
+	X(failed, "requests a function failed")                      \
+	X(refused, "requests refused before they entered the chain") \
+	X(no_buffer, "requests refused because no buffer was free")  \
+	X(timed_out, "requests whose deadline passed")               \
+	X(lost, "requests lost with the instance that held them")    \
+	X(held, "requests that waited for an instance")              \
+	X(bad_buffer, "answers whose buffer was garbage")            \
+	X(abandoned, "requests whose client went away")              \
+	X(connections, "connections open now")                       \
+	X(in_flight, "requests in the chain now")                    \
 	X(leased, "buffers leased to functions now")
 
 struct wiring_stats {

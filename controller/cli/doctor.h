@@ -18,10 +18,10 @@
 #define DOCTOR_TEXT_MAX 512
 
 /* What a finding means: id, and what is printed. */
-#define DOCTOR_LEVELS(X)                                            \
-	X(OK, "ok")     /* as it should be */                       \
-	X(INFO, "info") /* worth knowing */                         \
-	X(WARN, "warn") /* chains run, but less well */             \
+#define DOCTOR_LEVELS(X)                                \
+	X(OK, "ok")     /* as it should be */           \
+	X(INFO, "info") /* worth knowing */             \
+	X(WARN, "warn") /* chains run, but less well */ \
 	X(FAIL, "FAIL") /* chains do not run */
 
 enum doctor_level {
@@ -42,12 +42,12 @@ struct doctor {
 	struct doctor_finding findings[DOCTOR_FINDING_MAX];
 };
 
-__attribute__((format(printf, 4, 5)))
-void doctor_add(struct doctor *doctor, enum doctor_level level, const char *name,
-		const char *format, ...);
+__attribute__((format(printf, 4, 5))) void doctor_add(struct doctor *doctor,
+						      enum doctor_level level, const char *name,
+						      const char *format, ...);
 /* What to do about the finding added last. */
-__attribute__((format(printf, 2, 3)))
-void doctor_fix(struct doctor *doctor, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void doctor_fix(struct doctor *doctor, const char *format,
+						      ...);
 
 /* The checks: the kernel and our rights; the machine's resources; the live redirect. */
 void doctor_kernel(struct doctor *doctor);

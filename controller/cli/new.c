@@ -23,10 +23,8 @@ static const struct file {
 	const char *name; /* @NAME@ stands for the function's */
 	const char *text;
 } files[] = {
-	{ "@NAME@.c", template_function },
-	{ "test_@NAME@.c", template_test },
-	{ "chain.yaml", template_chain },
-	{ "Makefile", template_makefile },
+	{ "@NAME@.c", template_function }, { "test_@NAME@.c", template_test },
+	{ "chain.yaml", template_chain },  { "Makefile", template_makefile },
 	{ "README.md", template_readme },
 };
 #define FILES (sizeof(files) / sizeof(*files))
@@ -135,9 +133,9 @@ static int create(const char *parent, const char *name)
 		return CLI_FAILED;
 	}
 	if (mkdir(folder, 0777) < 0) {
-		const char *fix = errno == EEXIST   ? ": choose another name or folder"
-				  : errno == ENOENT ? ": make the folder it is to lie in first"
-						    : "";
+		const char *fix = errno == EEXIST ? ": choose another name or folder" :
+				  errno == ENOENT ? ": make the folder it is to lie in first" :
+						    "";
 
 		fprintf(stderr, "sprocket new: %s: %s%s\n", folder, strerror(errno), fix);
 		return CLI_FAILED;

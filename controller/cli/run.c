@@ -247,7 +247,8 @@ static void pool_check(const struct runtime *runtime)
 	uint32_t free_count = status_free_buffers(runtime);
 
 	if (free_count != total)
-		runtime_say(runtime, "pool not whole: %u of %u buffers are free", free_count, total);
+		runtime_say(runtime, "pool not whole: %u of %u buffers are free", free_count,
+			    total);
 	else
 		runtime_tell(runtime, "pool whole: %u of %u buffers are free", free_count, total);
 }

@@ -25,9 +25,8 @@ int sdk_request_move(struct sp_request *req, uint32_t len, uint32_t meta)
 	struct sdk_slot to;
 	uint32_t cls = 0;
 
-	while (cls < layout->class_count &&
-	       (layout->classes[cls].stride <= req->slot.stride ||
-		!class_fits(&layout->classes[cls], len, meta_all)))
+	while (cls < layout->class_count && (layout->classes[cls].stride <= req->slot.stride ||
+					     !class_fits(&layout->classes[cls], len, meta_all)))
 		cls++;
 	if (cls == layout->class_count || source->take(source, cls, &to) < 0)
 		return -ENOSPC;

@@ -89,10 +89,9 @@ static void error_name(const char *constant, char name[ERROR_NAME_MAX])
 
 void sdk_count_error(sp_error error)
 {
-	static const char *const constants[] = {
-		"SP_OK",
+	static const char *const constants[] = { "SP_OK",
 #define X(name, status, title) #name,
-		SP_ERRORS(X)
+						 SP_ERRORS(X)
 #undef X
 	};
 	static char names[SP_ERROR_COUNT][ERROR_NAME_MAX];

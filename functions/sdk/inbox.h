@@ -20,8 +20,8 @@
 
 struct sdk_inbox {
 	int fd;
-	bool eof;     /* the order to stop was read, or the other side is gone */
-	bool more;    /* the last read filled the room it had: there may be more */
+	bool eof;  /* the order to stop was read, or the other side is gone */
+	bool more; /* the last read filled the room it had: there may be more */
 	char *ring;
 	size_t size;  /* bytes, whole descriptors */
 	size_t start; /* of the oldest descriptor */

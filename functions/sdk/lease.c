@@ -14,7 +14,9 @@
 
 static void give_back(struct sdk_loop *loop, const struct sp_desc *grant)
 {
-	struct sp_desc d = { .buf = grant->buf, .gen = grant->gen, .edge = SP_EDGE_RELEASE,
+	struct sp_desc d = { .buf = grant->buf,
+			     .gen = grant->gen,
+			     .edge = SP_EDGE_RELEASE,
 			     .home = (uint16_t)loop->home };
 
 	sdk_outbox_put(&loop->outbox, &d);
@@ -42,8 +44,10 @@ static void collect(struct sdk_loop *loop)
 static int ask(struct sdk_loop *loop, uint32_t cls)
 {
 	bool large = loop->layout->classes[cls].size > SDK_LEASE_LARGE;
-	struct sp_desc d = { .buf = cls, .len = large ? 1 : SDK_LEASE_MAX,
-			     .edge = SP_EDGE_REFILL, .home = (uint16_t)loop->home };
+	struct sp_desc d = { .buf = cls,
+			     .len = large ? 1 : SDK_LEASE_MAX,
+			     .edge = SP_EDGE_REFILL,
+			     .home = (uint16_t)loop->home };
 	int r;
 
 	loop->asked = cls;
@@ -97,8 +101,11 @@ static void moved(struct sdk_source *source, const struct sp_request *req,
 		  const struct sdk_slot *from, const struct sdk_slot *to)
 {
 	struct sdk_loop *loop = (struct sdk_loop *)source;
-	struct sp_desc d = { .buf = from->index, .gen = from->gen, .len = to->index,
-			     .edge = SP_EDGE_RELEASE, .flags = req->flags | SP_DESC_MOVED,
+	struct sp_desc d = { .buf = from->index,
+			     .gen = from->gen,
+			     .len = to->index,
+			     .edge = SP_EDGE_RELEASE,
+			     .flags = req->flags | SP_DESC_MOVED,
 			     .home = req->home };
 
 	sdk_outbox_put(&loop->outbox, &d);

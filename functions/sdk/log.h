@@ -12,8 +12,8 @@
 
 #include <stddef.h>
 
-#define SDK_LOG_RATE 100  /* lines a second */
-#define SDK_LOG_MAX 1024  /* bytes of a line */
+#define SDK_LOG_RATE 100 /* lines a second */
+#define SDK_LOG_MAX 1024 /* bytes of a line */
 
 /* Where lines go instead of stderr; NULL: stderr again. Starts the rate anew. */
 typedef void sdk_log_sink(void *arg, const char *line, size_t len);

@@ -30,7 +30,9 @@ struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc 
 	uint64_t offset = c->offset + (uint64_t)(desc->buf - c->first) * c->stride;
 
 	return (struct sdk_slot){ .at = (struct shm_header *)(void *)(loop->memory + offset),
-				  .index = desc->buf, .gen = desc->gen, .size = c->size,
+				  .index = desc->buf,
+				  .gen = desc->gen,
+				  .size = c->size,
 				  .stride = c->stride };
 }
 
@@ -55,7 +57,8 @@ static uint8_t edge_of(struct sdk_loop *loop, sp_verdict *verdict)
 static void send_on(struct sdk_loop *loop, sp_verdict verdict)
 {
 	struct sp_request *req = &loop->req;
-	struct sp_desc d = { .edge = edge_of(loop, &verdict), .home = req->home,
+	struct sp_desc d = { .edge = edge_of(loop, &verdict),
+			     .home = req->home,
 			     .flags = req->flags };
 
 	sdk_request_end(req, verdict);

@@ -33,17 +33,17 @@ struct sdk_lease {
 struct sdk_loop {
 	struct sdk_source source; /* first: the source's calls get back to the loop by it */
 	struct sp_worker worker;
-	struct sp_request req;    /* the one in the handler */
+	struct sp_request req; /* the one in the handler */
 	struct sdk_inbox inbox;
 	struct sdk_outbox outbox;
 	struct sdk_lease leases[SHM_CLASS_MAX];
-	uint32_t asked;           /* class of the last refill asked for */
-	bool waiting;             /* it is not answered yet */
-	uint32_t home;            /* gateway slot that grants leases */
-	uint32_t max_hops;        /* 0: any number */
+	uint32_t asked;    /* class of the last refill asked for */
+	bool waiting;      /* it is not answered yet */
+	uint32_t home;     /* gateway slot that grants leases */
+	uint32_t max_hops; /* 0: any number */
 	const struct rule_table *rules;
 	const struct shm_layout *layout;
-	char *memory;             /* the pool */
+	char *memory; /* the pool */
 };
 
 /* Prepares a zeroed loop whose worker, rules, layout, memory, home and max_hops are set.

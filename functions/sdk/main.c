@@ -12,10 +12,9 @@
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static const char usage[] =
-	"usage: %s [--describe | --version]\n"
-	"  --describe  print what the function declares, as JSON\n"
-	"  --version   print its name and version\n";
+static const char usage[] = "usage: %s [--describe | --version]\n"
+			    "  --describe  print what the function declares, as JSON\n"
+			    "  --version   print its name and version\n";
 
 static const char by_hand[] =
 	"%s: a function of a Sprocket chain, started by the chain's runtime and not by hand\n"

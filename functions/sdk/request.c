@@ -9,8 +9,8 @@
 #include "functions/sdk/clock.h"
 #include "functions/sdk/counter.h"
 
-int sdk_request_begin(struct sp_request *req, struct sp_worker *worker,
-		      const struct sdk_slot *slot, uint32_t len)
+int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const struct sdk_slot *slot,
+		      uint32_t len)
 {
 	int r;
 

@@ -18,16 +18,16 @@
 #include "shm/buffer.h"
 #include "shm/layout.h"
 
-#define SDK_TEXT_MAX 512   /* text of sp_fail, with the NUL */
-#define SDK_CONFIG_MAX 64  /* values from the chain file */
+#define SDK_TEXT_MAX 512  /* text of sp_fail, with the NUL */
+#define SDK_CONFIG_MAX 64 /* values from the chain file */
 
 /* A buffer as its holder names it. */
 struct sdk_slot {
 	struct shm_header *at; /* NULL: none */
 	uint32_t index;
 	uint32_t gen;
-	uint32_t size;         /* payload bytes of its class */
-	uint32_t stride;       /* bytes of the slot */
+	uint32_t size;   /* payload bytes of its class */
+	uint32_t stride; /* bytes of the slot */
 };
 
 /* Where larger buffers come from: the lease of a process, or the heap of a test. */
@@ -52,7 +52,7 @@ struct sp_worker {
 	const char *name; /* in the chain */
 	const struct shm_layout *layout;
 	struct sdk_source *source;
-	void *state;      /* the function's own */
+	void *state; /* the function's own */
 	uint32_t edge_count;
 	uint32_t config_count;
 	struct sdk_pair config[SDK_CONFIG_MAX];
@@ -63,11 +63,11 @@ struct sp_request {
 	struct sdk_slot slot;
 	struct sdk_slot left; /* moved from; old pointers may be read until it is retired */
 	struct shm_header header;
-	uint32_t len;         /* payload bytes */
-	uint8_t flags;        /* QoS and elephant bits of its descriptor */
+	uint32_t len;  /* payload bytes */
+	uint8_t flags; /* QoS and elephant bits of its descriptor */
 	uint16_t home;
 	bool meta_known;
-	uint8_t error;        /* enum sp_error, set by sp_fail */
+	uint8_t error; /* enum sp_error, set by sp_fail */
 	uint32_t text_len;
 	char text[SDK_TEXT_MAX];
 	sp_meta meta;
@@ -83,8 +83,8 @@ void sdk_worker_stop(struct sp_worker *worker);
 
 /* request.c: takes up the buffer `slot` with `len` payload bytes. Returns 0; -EBADMSG when
  * its header is garbage: then the header is made anew, empty. */
-int sdk_request_begin(struct sp_request *req, struct sp_worker *worker,
-		      const struct sdk_slot *slot, uint32_t len);
+int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const struct sdk_slot *slot,
+		      uint32_t len);
 /* Runs the handler. Returns a verdict that is valid: out-of-range ones have become SP_FAILED. */
 sp_verdict sdk_request_run(struct sp_request *req);
 /* Gives the request the form in which it leaves, and writes its header back. */

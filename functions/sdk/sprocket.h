@@ -74,9 +74,9 @@ typedef struct sp_buf {
 } sp_buf;
 
 #ifdef __cplusplus
-#define SP_S(literal) (sp_str{"" literal, sizeof(literal) - 1})
+#define SP_S(literal) (sp_str{ "" literal, sizeof(literal) - 1 })
 #else
-#define SP_S(literal) ((sp_str){"" literal, sizeof(literal) - 1})
+#define SP_S(literal) ((sp_str){ "" literal, sizeof(literal) - 1 })
 #endif
 /* For "%.*s". */
 #define SP_ARG(s) (int)(s).len, (s).data
@@ -84,32 +84,28 @@ typedef struct sp_buf {
 /* What a handler returns: one of these, or the index of an edge in .edges. */
 typedef int sp_verdict;
 enum {
-	SP_NEXT = -1,     /* on by the default edge of the chain file */
-	SP_REPLY = -2,    /* the body as it is now is the answer */
-	SP_DROP = -3,     /* no answer to give: the client gets 204 and no body */
-	SP_FAILED = -4    /* what sp_fail returned */
+	SP_NEXT = -1,  /* on by the default edge of the chain file */
+	SP_REPLY = -2, /* the body as it is now is the answer */
+	SP_DROP = -3,  /* no answer to give: the client gets 204 and no body */
+	SP_FAILED = -4 /* what sp_fail returned */
 };
 
 /* Errors of sp_fail: X(name, HTTP status, title). */
-#define SP_ERRORS(X)                                          \
-	X(SP_EINPUT, 400, "bad input")                        \
-	X(SP_EDENIED, 403, "denied")                          \
-	X(SP_ENOTFOUND, 404, "not found")                     \
-	X(SP_ECONFLICT, 409, "conflict")                      \
-	X(SP_ETOOBIG, 413, "too big")                         \
-	X(SP_EUNSUPPORTED, 415, "unsupported media type")     \
-	X(SP_EINTERNAL, 500, "internal error")                \
-	X(SP_EUPSTREAM, 502, "upstream failed")               \
-	X(SP_EUNAVAILABLE, 503, "unavailable")                \
-	X(SP_ETIMEOUT, 504, "timed out")                      \
+#define SP_ERRORS(X)                                      \
+	X(SP_EINPUT, 400, "bad input")                    \
+	X(SP_EDENIED, 403, "denied")                      \
+	X(SP_ENOTFOUND, 404, "not found")                 \
+	X(SP_ECONFLICT, 409, "conflict")                  \
+	X(SP_ETOOBIG, 413, "too big")                     \
+	X(SP_EUNSUPPORTED, 415, "unsupported media type") \
+	X(SP_EINTERNAL, 500, "internal error")            \
+	X(SP_EUPSTREAM, 502, "upstream failed")           \
+	X(SP_EUNAVAILABLE, 503, "unavailable")            \
+	X(SP_ETIMEOUT, 504, "timed out")                  \
 	X(SP_ELOOP, 508, "loop detected")
 
 #define SP_ERROR_NAME_(name, status, title) name,
-typedef enum sp_error {
-	SP_OK = 0,
-	SP_ERRORS(SP_ERROR_NAME_)
-	SP_ERROR_COUNT
-} sp_error;
+typedef enum sp_error { SP_OK = 0, SP_ERRORS(SP_ERROR_NAME_) SP_ERROR_COUNT } sp_error;
 #undef SP_ERROR_NAME_
 
 /* What is known of a request besides its body. Valid until the handler returns. */
@@ -118,34 +114,34 @@ typedef struct sp_meta {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
 	sp_str id;            /* X-Request-Id */
 	sp_str chain;
-	sp_str function;      /* this function's name in the chain */
+	sp_str function; /* this function's name in the chain */
 	sp_str method;
 	sp_str path;
-	sp_str query;         /* without the question mark */
+	sp_str query; /* without the question mark */
 	sp_str topic;
 	sp_str content_type;  /* of the request */
 	uint8_t trace_id[16]; /* W3C trace context */
 	uint8_t parent_id[8];
 	uint8_t trace_flags;
-	uint8_t qos;          /* class, 0 is the highest */
-	uint8_t elephant;     /* 1: part of an elephant flow */
-	uint8_t hop;          /* functions that handled it before, 0 for the first */
+	uint8_t qos;      /* class, 0 is the highest */
+	uint8_t elephant; /* 1: part of an elephant flow */
+	uint8_t hop;      /* functions that handled it before, 0 for the first */
 } sp_meta;
 
 /* ---- registration ---- */
 
 typedef struct sp_function {
-	unsigned abi;           /* SP_ABI; filled in by SP_FUNCTION */
-	const char *name;       /* required */
+	unsigned abi;     /* SP_ABI; filled in by SP_FUNCTION */
+	const char *name; /* required */
 	const char *version;
 	sp_verdict (*on_request)(sp_request *req, void *state); /* required */
 	/* Once, before the first request. Non-zero (a negative errno) stops the start; say
 	 * why with sp_log. fini is not called then. */
 	int (*init)(sp_worker *worker, void **state);
-	void (*fini)(void *state);  /* once, after the last request */
-	int (*ready)(void *state);  /* 0: ready to serve. Asked once after init; else fini. */
-	const char *const *edges;   /* names, NULL at the end; indices are verdicts */
-	const char *const *config;  /* "key=default", "key!" (required) or "key"; NULL at the end */
+	void (*fini)(void *state); /* once, after the last request */
+	int (*ready)(void *state); /* 0: ready to serve. Asked once after init; else fini. */
+	const char *const *edges;  /* names, NULL at the end; indices are verdicts */
+	const char *const *config; /* "key=default", "key!" (required) or "key"; NULL at the end */
 } sp_function;
 
 /* The function of this program, as SP_FUNCTION registers it; for unit tests. */
@@ -222,8 +218,7 @@ SP_API SP_MUST_USE int sp_set_topic(sp_request *req, sp_str topic);
 /* Ends the request with an error: the client gets the error's status and a problem
  * document (RFC 9457) with the formatted text, of which 511 bytes are kept. The arguments
  * may point into the request. Return what it returns. */
-SP_API sp_verdict sp_fail(sp_request *req, sp_error error, const char *format, ...)
-	SP_PRINTF(3, 4);
+SP_API sp_verdict sp_fail(sp_request *req, sp_error error, const char *format, ...) SP_PRINTF(3, 4);
 
 /* Nanoseconds until the deadline; 0 when it has passed, INT64_MAX when there is none. */
 SP_API int64_t sp_remaining_ns(sp_request *req);

@@ -23,11 +23,11 @@ struct sp_test {
 	struct shm_layout layout;
 	uint32_t next_index;
 	bool deny;
-	struct shm_header header;     /* of the last result */
-	struct shm_header *last;      /* its slot, copied; NULL before the first */
+	struct shm_header header; /* of the last result */
+	struct shm_header *last;  /* its slot, copied; NULL before the first */
 	struct sp_test_result result;
-	struct shm_counters before;   /* the counters as they were at the start */
-	char *log;                    /* NUL-terminated */
+	struct shm_counters before; /* the counters as they were at the start */
+	char *log;                  /* NUL-terminated */
 	size_t log_len;
 };
 
@@ -47,7 +47,9 @@ static struct sdk_slot slot_new(struct sp_test *t, uint32_t cls)
 	const struct shm_class *c = &t->layout.classes[cls];
 
 	return (struct sdk_slot){ .at = must(aligned_alloc(SLOT_ALIGN, c->stride)),
-				  .index = t->next_index++, .gen = 1, .size = c->size,
+				  .index = t->next_index++,
+				  .gen = 1,
+				  .size = c->size,
 				  .stride = c->stride };
 }
 
@@ -120,13 +122,15 @@ sp_test *sp_test_new(const sp_function *function, const char *const *config)
 			   NULL);
 	sdk_counters_snapshot(&t->before);
 	t->source = (struct sdk_source){ .take = take, .moved = moved, .retire = retire };
-	t->worker = (struct sp_worker){ .function = function, .chain = "test",
-					.name = function->name, .layout = &t->layout,
+	t->worker = (struct sp_worker){ .function = function,
+					.chain = "test",
+					.name = function->name,
+					.layout = &t->layout,
 					.source = &t->source };
 	for (; config && config[0] && config[1] && t->worker.config_count < SDK_CONFIG_MAX;
 	     config += 2)
-		t->worker.config[t->worker.config_count++] = (struct sdk_pair){ config[0],
-										config[1] };
+		t->worker.config[t->worker.config_count++] =
+			(struct sdk_pair){ config[0], config[1] };
 	r = sdk_function_check(function, why, sizeof(why));
 	if (r == 0)
 		r = sdk_worker_start(&t->worker, why, sizeof(why));
@@ -163,7 +167,8 @@ static bool put_headers(struct shm_header *h, uint32_t len, const char *const *h
 {
 	for (; headers && headers[0] && headers[1]; headers += 2) {
 		char name[SHM_NAME_MAX];
-		struct shm_field field = { .name = name, .value = headers[1],
+		struct shm_field field = { .name = name,
+					   .value = headers[1],
 					   .name_len = (uint32_t)strlen(headers[0]),
 					   .value_len = (uint32_t)strlen(headers[1]) };
 
@@ -243,14 +248,14 @@ static void keep_result(struct sp_test *t, sp_verdict verdict)
 	t->header = *t->last;
 	payload = (sp_str){ shm_buffer_payload(t->last), req->len };
 	r->verdict = verdict;
-	r->edge = verdict == SP_NEXT ? "next"
-		  : verdict >= 0     ? t->worker.function->edges[verdict]
-				     : NULL;
+	r->edge = verdict == SP_NEXT ? "next" :
+		  verdict >= 0       ? t->worker.function->edges[verdict] :
+				       NULL;
 	r->status = status_of(t, verdict);
 	r->error = (sp_error)t->header.error;
 	if (t->header.topic.len > 0)
-		r->topic = (sp_str){ shm_slice_data(t->last, t->header.topic),
-				     t->header.topic.len };
+		r->topic =
+			(sp_str){ shm_slice_data(t->last, t->header.topic), t->header.topic.len };
 	if (verdict == SP_FAILED)
 		r->error_text = payload;
 	else
@@ -284,8 +289,7 @@ sp_str sp_test_header_at(const sp_test *t, const char *name, size_t i)
 	struct shm_field field;
 	uint32_t pos = 0;
 
-	while (t->last &&
-	       shm_record_next(t->last, t->header.response_headers, &pos, &field) == 1) {
+	while (t->last && shm_record_next(t->last, t->header.response_headers, &pos, &field) == 1) {
 		if (field.name_len != strlen(name) ||
 		    strncasecmp(field.name, name, field.name_len) != 0)
 			continue;

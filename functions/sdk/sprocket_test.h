@@ -45,14 +45,14 @@ typedef struct sp_test_request {
 	int64_t remaining_ns;       /* until the deadline; 0 = none, below 0 = passed */
 	uint8_t qos;
 	uint8_t elephant;
-	uint8_t hop;                /* functions that handled it before */
+	uint8_t hop; /* functions that handled it before */
 } sp_test_request;
 
 /* What became of it. Valid until the next run. */
 typedef struct sp_test_result {
 	sp_verdict verdict;
-	const char *edge;  /* "next" for SP_NEXT, the name of a declared edge, else NULL */
-	sp_str body;       /* what is sent on, or the answer */
+	const char *edge; /* "next" for SP_NEXT, the name of a declared edge, else NULL */
+	sp_str body;      /* what is sent on, or the answer */
 	sp_str topic;
 	int status;        /* as the client would see it if the request ended here */
 	sp_error error;    /* SP_OK, or what sp_fail was told */

@@ -18,12 +18,12 @@
 
 struct sdk_process {
 	struct sdk_loop loop;
-	bool started;   /* init succeeded: fini is due */
-	int sock;       /* to the controller; open while we live */
+	bool started; /* init succeeded: fini is due */
+	int sock;     /* to the controller; open while we live */
 	int fds[WIRING_FN_FDS];
 	size_t fd_count;
-	void *memory;   /* NULL: not mapped */
-	char why[224];  /* what is wrong, for people */
+	void *memory;  /* NULL: not mapped */
+	char why[224]; /* what is wrong, for people */
 	struct wiring_function wiring;
 };
 

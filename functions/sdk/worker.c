@@ -44,8 +44,7 @@ sp_str sp_config(sp_worker *worker, const char *key)
 
 	for (uint32_t i = 0; i < worker->config_count; i++)
 		if (strcmp(worker->config[i].key, key) == 0)
-			return (sp_str){ worker->config[i].value,
-					 strlen(worker->config[i].value) };
+			return (sp_str){ worker->config[i].value, strlen(worker->config[i].value) };
 	for (; declared && *declared; declared++) {
 		const char *is = strchr(*declared, '=');
 

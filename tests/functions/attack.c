@@ -147,8 +147,11 @@ static bool attack_refill(struct hostile *h, struct sp_desc d, const struct orde
 /* One refill with a class (value) and a count (seed) that make no sense. */
 static bool attack_refill_garbage(struct hostile *h, struct sp_desc d, const struct order *order)
 {
-	struct sp_desc ask = { .buf = (uint32_t)order->value, .len = (uint32_t)order->seed,
-			       .edge = SP_EDGE_REFILL, .flags = 0xff, .home = d.home };
+	struct sp_desc ask = { .buf = (uint32_t)order->value,
+			       .len = (uint32_t)order->seed,
+			       .edge = SP_EDGE_REFILL,
+			       .flags = 0xff,
+			       .home = d.home };
 
 	hostile_send(h, order->kind, &ask, sizeof(ask));
 	return false;
@@ -275,8 +278,8 @@ static bool attack_race(struct hostile *h, struct sp_desc d, const struct order 
 /* Good bytes handed over as a page, not as a copy, and overwritten once they are checked. */
 static bool attack_splice(struct hostile *h, struct sp_desc d, const struct order *order)
 {
-	struct sp_desc *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sp_desc *page =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct iovec iov = { .iov_base = page, .iov_len = sizeof(*page) };
 	int ends[2];
 	ssize_t n;

@@ -16,7 +16,8 @@
 
 struct shm_header *hostile_slot(const struct hostile *h, uint32_t index)
 {
-	return (struct shm_header *)(void *)(h->base + shm_layout_offset(&h->wiring->layout, index));
+	return (struct shm_header *)(void *)(h->base +
+					     shm_layout_offset(&h->wiring->layout, index));
 }
 
 uint64_t hostile_random(uint64_t *state)
@@ -109,8 +110,8 @@ static void read_order(const struct shm_header *header, const struct shm_header 
 	ret->count = 1;
 	find_number(header, slot, "x-count", &ret->count);
 	if (find(header, slot, "x-bytes", &field))
-		ret->byte_count = parse_hex(field.value, field.value_len, ret->bytes,
-					    sizeof(ret->bytes));
+		ret->byte_count =
+			parse_hex(field.value, field.value_len, ret->bytes, sizeof(ret->bytes));
 }
 
 /* Returns true when the request was used up. */
@@ -148,7 +149,8 @@ static void tell(struct hostile *h, struct sp_desc *d)
 			     "{\"pid\":%d,\"slot\":%u,\"fn\":%u,\"home\":%u,\"buffers\":%u,"
 			     "\"size\":%u,\"held_count\":%u,\"buf\":%u,\"gen\":%u",
 			     getpid(), h->wiring->slot, h->wiring->fn, d->home,
-			     h->wiring->layout.buffer_count, c->size, h->held_count, d->buf, d->gen);
+			     h->wiring->layout.buffer_count, c->size, h->held_count, d->buf,
+			     d->gen);
 	n += tell_desc(text + n, sizeof(text) - n, "desc", d);
 	n += tell_desc(text + n, sizeof(text) - n, "last", &h->last);
 	if (h->held_count)
@@ -245,7 +247,8 @@ static int start(struct hostile *h)
 	if (h->wiring_sock < 0)
 		return h->wiring_sock;
 	if (wiring_receive(h->wiring_sock, &wiring, sizeof(wiring), h->fds, WIRING_FN_FDS,
-			   &fd_count) <= 0 || fd_count != WIRING_FN_FDS)
+			   &fd_count) <= 0 ||
+	    fd_count != WIRING_FN_FDS)
 		return -EPROTO;
 	if (shm_memory_map(h->fds[WIRING_FN_MEMORY], wiring.layout.size, &base) < 0)
 		return -ENOMEM;
@@ -262,7 +265,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--describe") == 0) {
 		printf("{\"name\":\"hostile\",\"version\":\"1\",\"abi\":%u,\"edges\":[],"
-		       "\"config\":[]}\n", WIRING_ABI);
+		       "\"config\":[]}\n",
+		       WIRING_ABI);
 		return 0;
 	}
 	err = start(&h);

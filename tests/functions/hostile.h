@@ -31,13 +31,13 @@ struct hostile {
 	struct wiring_function *wiring;
 	int wiring_sock;
 	int fds[WIRING_FN_FDS];
-	char *base;              /* the pool, as mapped here */
-	struct sp_desc last;     /* the descriptor passed on last */
+	char *base;          /* the pool, as mapped here */
+	struct sp_desc last; /* the descriptor passed on last */
 	struct sp_desc held[HOSTILE_HELD_MAX];
 	uint32_t held_count;
-	uint32_t hoard_left;     /* lease buffers still to be asked for */
+	uint32_t hoard_left; /* lease buffers still to be asked for */
 	uint32_t hoarded;
-	struct sp_desc to_move;  /* with moves: the request to move once a lease is granted */
+	struct sp_desc to_move; /* with moves: the request to move once a lease is granted */
 	bool moves;
 };
 

@@ -18,15 +18,30 @@ struct field {
 	size_t size;
 };
 
-#define FIELD(name) { #name, offsetof(struct shm_header, name), \
-		      sizeof(((struct shm_header *)0)->name) }
+#define FIELD(name)                                                                              \
+	{                                                                                        \
+#name, offsetof(struct shm_header, name), sizeof(((struct shm_header *)0)->name) \
+	}
 #define SLICE(name) FIELD(name.off), FIELD(name.len)
 
 static const struct field fields[] = {
-	FIELD(number), FIELD(deadline_ns), FIELD(trace_flags), FIELD(qos), FIELD(hops),
-	FIELD(error), FIELD(status), SLICE(method), SLICE(path), SLICE(query), SLICE(id),
-	SLICE(topic), SLICE(request_headers), SLICE(response_headers), FIELD(slot_size),
-	FIELD(meta_low), { NULL, 0, 0 },
+	FIELD(number),
+	FIELD(deadline_ns),
+	FIELD(trace_flags),
+	FIELD(qos),
+	FIELD(hops),
+	FIELD(error),
+	FIELD(status),
+	SLICE(method),
+	SLICE(path),
+	SLICE(query),
+	SLICE(id),
+	SLICE(topic),
+	SLICE(request_headers),
+	SLICE(response_headers),
+	FIELD(slot_size),
+	FIELD(meta_low),
+	{ NULL, 0, 0 },
 };
 
 static uint32_t slot_size(const struct hostile *h, struct sp_desc d)
@@ -115,8 +130,7 @@ static bool lie_block(struct hostile *h, struct sp_desc d, const struct order *o
 {
 	struct shm_header *slot = hostile_slot(h, d.buf);
 
-	if (shm_meta_put(slot, d.len, order->bytes, order->byte_count,
-			 &slot->response_headers) < 0)
+	if (shm_meta_put(slot, d.len, order->bytes, order->byte_count, &slot->response_headers) < 0)
 		fprintf(stderr, "%s: does not fit\n", order->kind);
 	pass(h, d, 0);
 	return true;
@@ -192,14 +206,9 @@ static bool lie_scribble(struct hostile *h, struct sp_desc d, const struct order
 }
 
 const struct hostile_kind hostile_lies[] = {
-	{ "lie-field", lie_field },
-	{ "lie-header", lie_header },
-	{ "lie-fill", lie_zero },
-	{ "lie-scatter", lie_scatter },
-	{ "lie-record", lie_record },
-	{ "lie-block", lie_block },
-	{ "lie-length", lie_length },
-	{ "lie-failed", lie_failed },
-	{ "lie-scribble", lie_scribble },
-	{ NULL, NULL },
+	{ "lie-field", lie_field },       { "lie-header", lie_header },
+	{ "lie-fill", lie_zero },         { "lie-scatter", lie_scatter },
+	{ "lie-record", lie_record },     { "lie-block", lie_block },
+	{ "lie-length", lie_length },     { "lie-failed", lie_failed },
+	{ "lie-scribble", lie_scribble }, { NULL, NULL },
 };

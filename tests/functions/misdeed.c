@@ -107,7 +107,9 @@ static bool do_punch(struct hostile *h, struct sp_desc d, const struct order *or
 	(void)d;
 	fprintf(stderr, "%s: %s\n", order->kind,
 		fallocate(h->fds[WIRING_FN_MEMORY], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			  (off_t)h->wiring->layout.size) ? strerror(errno) : "done");
+			  (off_t)h->wiring->layout.size) ?
+			strerror(errno) :
+			"done");
 	return false;
 }
 
@@ -171,18 +173,11 @@ static bool do_log(struct hostile *h, struct sp_desc d, const struct order *orde
 }
 
 const struct hostile_kind hostile_misdeeds[] = {
-	{ "exit", do_exit },
-	{ "signal", do_signal },
-	{ "hang", do_hang },
-	{ "disconnect", do_disconnect },
-	{ "shutdown", do_shutdown },
-	{ "close", do_close },
-	{ "escape", do_escape },
-	{ "truncate", do_truncate },
-	{ "punch", do_punch },
-	{ "counters", do_counters },
-	{ "wiring", do_wiring },
-	{ "wiring-close", do_wiring_close },
-	{ "log", do_log },
-	{ NULL, NULL },
+	{ "exit", do_exit },         { "signal", do_signal },
+	{ "hang", do_hang },         { "disconnect", do_disconnect },
+	{ "shutdown", do_shutdown }, { "close", do_close },
+	{ "escape", do_escape },     { "truncate", do_truncate },
+	{ "punch", do_punch },       { "counters", do_counters },
+	{ "wiring", do_wiring },     { "wiring-close", do_wiring_close },
+	{ "log", do_log },           { NULL, NULL },
 };

@@ -53,8 +53,7 @@ static int replay_folder(const char *folder, int *count)
 		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
 		r = replay(path);
 		if (r <= 0)
-			printf("%sok %d - %s\n", r < 0 ? "not " : "", ++*count,
-			       entries[i]->d_name);
+			printf("%sok %d - %s\n", r < 0 ? "not " : "", ++*count, entries[i]->d_name);
 		fflush(stdout); /* a crash is in the file after the last line */
 		failed |= r < 0;
 		free(entries[i]);

@@ -17,25 +17,29 @@
 #include "shm/buffer.h"
 #include "shm/counters.h"
 
-#define CHECK(object, ...)                                                 \
-	do {                                                               \
-		static const unsigned char golden[] = { __VA_ARGS__ };     \
-		assert_int_equal(sizeof(object), sizeof(golden));          \
-		assert_memory_equal(&(object), golden, sizeof(golden));    \
+#define CHECK(object, ...)                                              \
+	do {                                                            \
+		static const unsigned char golden[] = { __VA_ARGS__ };  \
+		assert_int_equal(sizeof(object), sizeof(golden));       \
+		assert_memory_equal(&(object), golden, sizeof(golden)); \
 	} while (0)
 
 /* The bytes of `object` from `at` on. */
-#define CHECK_AT(object, at, ...)                                                           \
-	do {                                                                                \
-		static const unsigned char golden[] = { __VA_ARGS__ };                      \
-		assert_true((at) + sizeof(golden) <= sizeof(object));                       \
+#define CHECK_AT(object, at, ...)                                                            \
+	do {                                                                                 \
+		static const unsigned char golden[] = { __VA_ARGS__ };                       \
+		assert_true((at) + sizeof(golden) <= sizeof(object));                        \
 		assert_memory_equal((const char *)&(object) + (at), golden, sizeof(golden)); \
 	} while (0)
 
 static void test_descriptor(void **state)
 {
-	struct sp_desc d = { .buf = 0x14131211, .gen = 0x24232221, .len = 0x34333231,
-			     .edge = 0x41, .flags = 0x51, .home = 0x6261 };
+	struct sp_desc d = { .buf = 0x14131211,
+			     .gen = 0x24232221,
+			     .len = 0x34333231,
+			     .edge = 0x41,
+			     .flags = 0x51,
+			     .home = 0x6261 };
 
 	(void)state;
 	CHECK(d, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32, 0x33, 0x34, 0x41, 0x51,
@@ -53,8 +57,11 @@ static void test_hop(void **state)
 static void test_owner(void **state)
 {
 	struct sp_owner o = { .word = SP_OWNER_WORD(0x24232221, 0x14131211),
-			      .start_ns = 0x3837363534333231, .cap = 0x44434241, .home = 0x5251,
-			      .leased = 0x61, .hops = 0x71 };
+			      .start_ns = 0x3837363534333231,
+			      .cap = 0x44434241,
+			      .home = 0x5251,
+			      .leased = 0x61,
+			      .hops = 0x71 };
 
 	(void)state;
 	o.hop[0] = (struct sp_hop){ 0x84838281, 0x9291, 0xa2a1 };
@@ -78,9 +85,12 @@ static void test_owner_word(void **state)
 
 static void test_instance(void **state)
 {
-	struct sp_instance i = { .in_flight = 0x14131211, .refill = 0x24232221,
-				 .in = 0x3837363534333231, .out = 0x4847464544434241,
-				 .fn = 0x54535251, .cpu = 0x64636261 };
+	struct sp_instance i = { .in_flight = 0x14131211,
+				 .refill = 0x24232221,
+				 .in = 0x3837363534333231,
+				 .out = 0x4847464544434241,
+				 .fn = 0x54535251,
+				 .cpu = 0x64636261 };
 
 	(void)state;
 	for (int n = 0; n < 4; n++)
@@ -113,8 +123,11 @@ static void test_route_identity_event(void **state)
 {
 	struct sp_route r = { .kind = 0x1211, .fn = 0x2221, .reserved = 0x34333231 };
 	struct sp_identity i = { .slot = 0x14131211, .fn = 0x24232221 };
-	struct sp_event e = { .at_ns = 0x1817161514131211, .slot = 0x24232221, .fn = 0x34333231,
-			      .reason = 0x44434241, .size = 0x54535251,
+	struct sp_event e = { .at_ns = 0x1817161514131211,
+			      .slot = 0x24232221,
+			      .fn = 0x34333231,
+			      .reason = 0x44434241,
+			      .size = 0x54535251,
 			      .desc = { 0x64636261, 0x74737271, 0x84838281, 0x91, 0xa1, 0xb2b1 } };
 
 	(void)state;
@@ -132,13 +145,22 @@ static struct shm_slice slice_of(uint32_t high)
 
 static void test_header(void **state)
 {
-	struct shm_header h = { .number = 0x1817161514131211, .deadline_ns = 0x2827262524232221,
-				.trace_flags = 0x51, .qos = 0x52, .hops = 0x53, .error = 0x54,
-				.status = 0x5655, .reserved0 = 0x5857,
-				.method = slice_of(0x61), .path = slice_of(0x62),
-				.query = slice_of(0x63), .id = slice_of(0x64),
-				.topic = slice_of(0x65), .request_headers = slice_of(0x66),
-				.response_headers = slice_of(0x67), .slot_size = 0x74737271,
+	struct shm_header h = { .number = 0x1817161514131211,
+				.deadline_ns = 0x2827262524232221,
+				.trace_flags = 0x51,
+				.qos = 0x52,
+				.hops = 0x53,
+				.error = 0x54,
+				.status = 0x5655,
+				.reserved0 = 0x5857,
+				.method = slice_of(0x61),
+				.path = slice_of(0x62),
+				.query = slice_of(0x63),
+				.id = slice_of(0x64),
+				.topic = slice_of(0x65),
+				.request_headers = slice_of(0x66),
+				.response_headers = slice_of(0x67),
+				.slot_size = 0x74737271,
 				.meta_low = 0x84838281,
 				.reserved1 = { 0x91, 0x92, 0x93, 0x94 } };
 

@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-	"detect", "search", "index", "charge", "rated", "split", "garbage", "not-object", "no-abi",
-	"wrong-abi", "edges-no-list", "edge-no-name", "edge-twice", "config-no-list",
-	"config-no-name", "silent", "fails", "dies", "hangs", "floods", "many-edges",
+	"detect",        "search",       "index",      "charge",         "rated",
+	"split",         "garbage",      "not-object", "no-abi",         "wrong-abi",
+	"edges-no-list", "edge-no-name", "edge-twice", "config-no-list", "config-no-name",
+	"silent",        "fails",        "dies",       "hangs",          "floods",
+	"many-edges",
 };
 
 static char folder[] = "/tmp/sprocket-chain-XXXXXX";
@@ -25,7 +27,7 @@ static char fixture_path[PATH_MAX];
 #define REQUIRE(condition)                                                            \
 	do {                                                                          \
 		if (!(condition))                                                     \
-			errx(1, "%s:%d: not so: %s", __FILE__, __LINE__, #condition);          \
+			errx(1, "%s:%d: not so: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
 static void make_file(const char *name, mode_t mode)
@@ -125,9 +127,9 @@ static void check_function(const struct chain *chain, const struct chain_functio
 		const struct sp_route *target = &function->targets[i];
 
 		REQUIRE(target->kind == SP_ROUTE_REPLY ?
-			target->fn == 0 :
-			target->kind == SP_ROUTE_FUNCTION && target->fn > 0 &&
-			target->fn <= chain->function_count);
+				target->fn == 0 :
+				target->kind == SP_ROUTE_FUNCTION && target->fn > 0 &&
+					target->fn <= chain->function_count);
 	}
 }
 

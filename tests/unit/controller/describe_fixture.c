@@ -21,7 +21,7 @@ static const struct {
 	{ "detect", "{\"abi\":1,\"name\":\"detect\",\"edges\":[],\"config\":"
 		    "[{\"key\":\"threshold\",\"default\":\"0.5\"}]}" },
 	{ "rated", "{\"abi\":1,\"name\":\"rated\",\"config\":"
-		    "[{\"key\":\"rate\",\"required\":true}]}" },
+		   "[{\"key\":\"rate\",\"required\":true}]}" },
 	{ "split", "{\"abi\":1,\"name\":\"split\",\"edges\":[\"found\",\"none\"],"
 		   "\"later\":{\"more\":1}}" },
 	{ "garbage", "hello, world" },

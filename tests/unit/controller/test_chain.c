@@ -195,7 +195,8 @@ static void test_without_asking_routes_declare_the_edges(void **state)
 		FRAME
 		"  functions: [{name: a, exec: bin/a, config: {any: 1}}, {name: b, image: x}]\n"
 		"  routes: [{from: ingress, to: a}, {from: a.two, to: b}, {from: a.one, to: reply},"
-		" {from: a.two, to: reply, when: {status: 200}}]\n", CHAIN_NO_DESCRIBE);
+		" {from: a.two, to: reply, when: {status: 200}}]\n",
+		CHAIN_NO_DESCRIBE);
 
 	(void)state;
 	assert_int_equal(outcome.err, -EINVAL);
@@ -226,7 +227,8 @@ static void test_an_executable_is_asked_once(void **state)
 	(void)state;
 	chain_files_link("count");
 	outcome = parse_text(
-		FRAME "  functions: [{name: a, exec: ./count}, {name: b, exec: count}]\n"
+		FRAME
+		"  functions: [{name: a, exec: ./count}, {name: b, exec: count}]\n"
 		"  routes: [{from: ingress, to: a}, {from: a.e, to: b}, {from: b.e, to: reply}]\n",
 		0);
 	assert_int_equal(outcome.err, 0);

@@ -63,9 +63,9 @@ static void test_declaration(void **state)
 
 static void test_failure_leaves_nothing(void **state)
 {
-	static const char *const names[] = { "./garbage", "./fails", "./dies", "./floods",
-					     "./silent", "./missing", "./no-program",
-					     "./many-edges" };
+	static const char *const names[] = { "./garbage",    "./fails",     "./dies",
+					     "./floods",     "./silent",    "./missing",
+					     "./no-program", "./many-edges" };
 	struct chain_description description = { .edge_count = 42 };
 	unsigned fds = count_fds();
 	char why[CHAIN_WHY_MAX];
@@ -140,11 +140,20 @@ static void test_a_child_left_behind_is_ended(void **state)
 static void test_hostile_json(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "{\"abi\":1", "{\"abi\":\"1\"}", "{\"abi\":1.0}", "{\"abi\":1,\"abi\":1}",
-		"{\"abi\":99999999999999999999}", "{\"abi\":1,\"edges\":[1]}",
-		"{\"abi\":1,\"edges\":[\"\"]}", "{\"abi\":1,\"edges\":[\"a\\u0000b\"]}",
-		"{\"abi\":1,\"config\":[3]}", "{\"abi\":1,\"config\":[{\"key\":\"\"}]}",
-		"{\"abi\":1} x", "\xff\xfe",
+		"",
+		"{",
+		"{\"abi\":1",
+		"{\"abi\":\"1\"}",
+		"{\"abi\":1.0}",
+		"{\"abi\":1,\"abi\":1}",
+		"{\"abi\":99999999999999999999}",
+		"{\"abi\":1,\"edges\":[1]}",
+		"{\"abi\":1,\"edges\":[\"\"]}",
+		"{\"abi\":1,\"edges\":[\"a\\u0000b\"]}",
+		"{\"abi\":1,\"config\":[3]}",
+		"{\"abi\":1,\"config\":[{\"key\":\"\"}]}",
+		"{\"abi\":1} x",
+		"\xff\xfe",
 	};
 	struct chain_description description;
 	char why[CHAIN_WHY_MAX];

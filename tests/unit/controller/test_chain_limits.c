@@ -157,8 +157,10 @@ static void test_files_that_cannot_be_loaded(void **state)
 /* Just below the limit of size, shapes that make naive readers slow or large. */
 static void test_large_files_end_soon(void **state)
 {
-	static const char *const units[] = { "[", "{", "a: ", "- ", "? ", "a,", "&a x\n", "x\n",
-					     "\"\\", "a: b\n", "- {from: x}\n", "!!a ", "#\n" };
+	static const char *const units[] = { "[",    "{",      "a: ",           "- ",
+					     "? ",   "a,",     "&a x\n",        "x\n",
+					     "\"\\", "a: b\n", "- {from: x}\n", "!!a ",
+					     "#\n" };
 	size_t size = 1 << 20;
 	char *text = malloc(size);
 

@@ -38,11 +38,20 @@ static void run_cases(const struct text_case *cases, size_t count,
 static void test_numbers(void **state)
 {
 	static const struct text_case cases[] = {
-		{ "0", 0, 0 }, { "32", 0, 32 }, { "18446744073709551615", 0, UINT64_MAX },
-		{ "18446744073709551616", -ERANGE, 0 }, { "", -EINVAL, 0 }, { "032", -EINVAL, 0 },
-		{ "-1", -EINVAL, 0 }, { "+1", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
-		{ "1 ", -EINVAL, 0 }, { "0x10", -EINVAL, 0 }, { "1.5", -EINVAL, 0 },
-		{ "1e3", -EINVAL, 0 }, { "1Ki", -EINVAL, 0 },
+		{ "0", 0, 0 },
+		{ "32", 0, 32 },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ "032", -EINVAL, 0 },
+		{ "-1", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 },
+		{ "0x10", -EINVAL, 0 },
+		{ "1.5", -EINVAL, 0 },
+		{ "1e3", -EINVAL, 0 },
+		{ "1Ki", -EINVAL, 0 },
 	};
 
 	(void)state;
@@ -52,11 +61,17 @@ static void test_numbers(void **state)
 static void test_sizes(void **state)
 {
 	static const struct text_case cases[] = {
-		{ "16", 0, 16 }, { "64Ki", 0, 65536 }, { "1Mi", 0, 1 << 20 },
+		{ "16", 0, 16 },
+		{ "64Ki", 0, 65536 },
+		{ "1Mi", 0, 1 << 20 },
 		{ "2Gi", 0, UINT64_C(2) << 30 },
 		{ "17179869183Gi", 0, UINT64_C(17179869183) << 30 },
-		{ "17179869184Gi", -ERANGE, 0 }, { "64K", -EINVAL, 0 }, { "64ki", -EINVAL, 0 },
-		{ "64 Ki", -EINVAL, 0 }, { "64KiB", -EINVAL, 0 }, { "Ki", -EINVAL, 0 },
+		{ "17179869184Gi", -ERANGE, 0 },
+		{ "64K", -EINVAL, 0 },
+		{ "64ki", -EINVAL, 0 },
+		{ "64 Ki", -EINVAL, 0 },
+		{ "64KiB", -EINVAL, 0 },
+		{ "Ki", -EINVAL, 0 },
 	};
 
 	(void)state;
@@ -66,11 +81,18 @@ static void test_sizes(void **state)
 static void test_durations(void **state)
 {
 	static const struct text_case cases[] = {
-		{ "50ms", 0, 50000000 }, { "2s", 0, 2000000000 }, { "1m", 0, 60000000000 },
-		{ "1h", 0, 3600000000000 }, { "0s", 0, 0 },
+		{ "50ms", 0, 50000000 },
+		{ "2s", 0, 2000000000 },
+		{ "1m", 0, 60000000000 },
+		{ "1h", 0, 3600000000000 },
+		{ "0s", 0, 0 },
 		{ "5124095h", 0, 5124095 * UINT64_C(3600000000000) },
-		{ "5124096h", -ERANGE, 0 }, { "2", -EINVAL, 0 }, { "2us", -EINVAL, 0 },
-		{ "1.5s", -EINVAL, 0 }, { "s", -EINVAL, 0 }, { "1m30s", -EINVAL, 0 },
+		{ "5124096h", -ERANGE, 0 },
+		{ "2", -EINVAL, 0 },
+		{ "2us", -EINVAL, 0 },
+		{ "1.5s", -EINVAL, 0 },
+		{ "s", -EINVAL, 0 },
+		{ "1m30s", -EINVAL, 0 },
 	};
 
 	(void)state;
@@ -83,9 +105,15 @@ static void test_size_text(void **state)
 		uint64_t size;
 		const char *text;
 	} cases[] = {
-		{ 0, "0" }, { 1, "1" }, { 1023, "1023" }, { 1024, "1Ki" }, { 65536, "64Ki" },
-		{ 21 << 20, "21Mi" }, { (21 << 20) + 1024, "21505Ki" },
-		{ (200 << 20) + 1, "201Mi" }, { UINT64_C(3) << 30, "3Gi" },
+		{ 0, "0" },
+		{ 1, "1" },
+		{ 1023, "1023" },
+		{ 1024, "1Ki" },
+		{ 65536, "64Ki" },
+		{ 21 << 20, "21Mi" },
+		{ (21 << 20) + 1024, "21505Ki" },
+		{ (200 << 20) + 1, "201Mi" },
+		{ UINT64_C(3) << 30, "3Gi" },
 	};
 	char buf[CHAIN_SIZE_TEXT_MAX];
 
@@ -126,8 +154,8 @@ static void test_names(void **state)
 static void test_paths(void **state)
 {
 	static const char *const good[] = { "/", "/*", "/a/b", "/a/*", "/%20" };
-	static const char *const bad[] = { "", "a", "*", "/a*", "/*/a", "/**", "/a b", "/a?b", "/#",
-					   "/\n", "/\xc3\xa4" };
+	static const char *const bad[] = { "",     "a",    "*",  "/a*", "/*/a",     "/**",
+					   "/a b", "/a?b", "/#", "/\n", "/\xc3\xa4" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
@@ -162,9 +190,9 @@ static void test_suggestions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_size_text),
-		cmocka_unit_test(test_names),     cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_durations),   cmocka_unit_test(test_size_text),
+		cmocka_unit_test(test_names),       cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_suggestions),
 	};
 

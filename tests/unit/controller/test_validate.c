@@ -96,8 +96,11 @@ static void test_valid(void **state)
 
 	(void)state;
 	assert_int_equal(command.code, CLI_OK);
-	assert_int_equal(strncmp(command.out, "parking.yaml: valid: 4 functions, 6 routes, "
-				 "pool 64Mi (", 54), 0);
+	assert_int_equal(strncmp(command.out,
+				 "parking.yaml: valid: 4 functions, 6 routes, "
+				 "pool 64Mi (",
+				 54),
+			 0);
 	assert_string_equal(command.err, "");
 	done(&command);
 }

@@ -72,7 +72,8 @@ static void test_head_is_known_after_more_came(void **state)
 	assert_false(client_readable(&c, 50));
 	for (int i = 0; i < 40; i++) {
 		client_open(&others[i], rig.port);
-		client_say(&others[i], "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+		client_say(&others[i],
+			   "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
 	}
 	client_reply(&c, &reply, true);
 	assert_int_equal(reply.status, 504);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
+
 #include <cmocka.h>
 
 SP_COUNTER(handled);
@@ -63,8 +64,9 @@ static void fini(void *state)
 }
 
 static const char *const edges[] = { "found", "none", NULL };
-static const sp_function function = { .abi = SP_ABI, .name = "obey", .on_request = obey,
-				      .fini = fini, .edges = edges };
+static const sp_function function = {
+	.abi = SP_ABI, .name = "obey", .on_request = obey, .fini = fini, .edges = edges
+};
 
 void obey_launch(struct rig *rig)
 {

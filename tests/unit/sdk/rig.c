@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 enum { OURS, THEIRS };
@@ -67,8 +68,8 @@ void rig_config(struct rig *rig, const char *key, const char *value)
 	assert_int_equal(wiring_put(&rig->table.heap, value, &p->value), 0);
 }
 
-static void __attribute__((noreturn)) child(const struct rig *rig, const sp_function *function,
-					    int sock)
+static void __attribute__((noreturn))
+child(const struct rig *rig, const sp_function *function, int sock)
 {
 	char name[] = "fn", number[16];
 	char *argv[] = { name, NULL };
@@ -91,8 +92,7 @@ struct wiring_msg rig_launch(struct rig *rig, const sp_function *function)
 {
 	int wiring[2], in[2], out[2], fds[WIRING_FN_FDS], counters;
 	struct wiring_msg msg = { 0 };
-	size_t size = offsetof(struct wiring_function, heap.data) + rig->table.heap.used -
-		      rig->cut;
+	size_t size = offsetof(struct wiring_function, heap.data) + rig->table.heap.used - rig->cut;
 
 	pair(SOCK_SEQPACKET, wiring);
 	pair(SOCK_SEQPACKET, in);
@@ -179,8 +179,9 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		shm_header_init(rig_slot(rig, first + i),
 				shm_layout_class(&rig->table.layout, first + i)->stride);
-		d[i] = (struct sp_desc){ .buf = first + i, .gen = 5000 + first + i,
-					 .edge = SP_EDGE_GRANT, .home = 40 };
+		d[i] = (struct sp_desc){
+			.buf = first + i, .gen = 5000 + first + i, .edge = SP_EDGE_GRANT, .home = 40
+		};
 	}
 	rig_write(rig, d, count * sizeof(d[0]));
 }

@@ -25,15 +25,15 @@
 struct rig {
 	pid_t pid;
 	int wiring;
-	int in;     /* the function's sends are read here */
-	int out;    /* what it receives is written here */
-	int log;    /* memfd: the child's stderr */
+	int in;  /* the function's sends are read here */
+	int out; /* what it receives is written here */
+	int log; /* memfd: the child's stderr */
 	int memory_fd;
 	char *memory;
 	struct shm_counters *counters; /* of the child; after rig_wait() what they were at last */
 	struct shm_counters last;
 	struct wiring_function table;
-	size_t cut; /* bytes at the table's end that are not sent */
+	size_t cut;      /* bytes at the table's end that are not sent */
 	char text[4096]; /* of rig_log() */
 };
 

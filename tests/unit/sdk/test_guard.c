@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "tests/unit/sdk/obey.h"
@@ -59,7 +60,8 @@ static void garbage_records_are_not_read(void **state)
 	d = rig_request(&rig, 0, "next");
 	h = rig_slot(&rig, 0);
 	assert_int_equal(shm_meta_put(h, 4, "\xff\xff\xff\xff\xff\xff\xff\xff", 8,
-				      &h->request_headers), 0);
+				      &h->request_headers),
+			 0);
 	rig_write(&rig, &d, sizeof(d));
 	assert_int_equal(rig_read(&rig, got), 1);
 	assert_int_equal(got[0].edge, 5);

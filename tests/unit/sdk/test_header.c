@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "functions/sdk/sprocket_test.h"
@@ -31,7 +32,7 @@ static int init(sp_worker *worker, void **state)
 	assert_null(sp_config(worker, "plain").data);
 	assert_null(sp_config(worker, "mod").data);
 	sp_log(NULL, SP_INFO, "init");
-	*state = (void *)(uintptr_t)"state";
+	*state = (void *)(uintptr_t) "state";
 	return init_result;
 }
 
@@ -47,8 +48,12 @@ static void fini(void *state)
 	fini_calls++;
 }
 
-static const sp_function function = { .abi = SP_ABI, .name = "fn", .on_request = on_request,
-				      .init = init, .fini = fini, .ready = ready,
+static const sp_function function = { .abi = SP_ABI,
+				      .name = "fn",
+				      .on_request = on_request,
+				      .init = init,
+				      .fini = fini,
+				      .ready = ready,
 				      .config = config };
 
 static int open_test(void **state)
@@ -125,10 +130,21 @@ static void response_fields_the_last_first(void **state)
 static sp_verdict set_wrong(sp_request *req)
 {
 	static const char *const reserved[] = {
-		"Connection",	 "Keep-Alive",	      "Proxy-Connection", "Proxy-Authenticate",
-		"TE",		 "Trailer",	      "Transfer-Encoding", "Upgrade",
-		"Content-Length", "Date",	      "Server",		  "X-Request-Id",
-		"Traceparent",	 "Server-Timing",     ":status",
+		"Connection",
+		"Keep-Alive",
+		"Proxy-Connection",
+		"Proxy-Authenticate",
+		"TE",
+		"Trailer",
+		"Transfer-Encoding",
+		"Upgrade",
+		"Content-Length",
+		"Date",
+		"Server",
+		"X-Request-Id",
+		"Traceparent",
+		"Server-Timing",
+		":status",
 	};
 	char longest[258];
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "tests/unit/sdk/obey.h"
@@ -62,7 +63,8 @@ static void failures_are_answered(void **state)
 	obey_launch(&rig);
 	obey_expect_failed(&rig, obey_one(&rig, "fail"), SP_ENOTFOUND, "no /path");
 	obey_expect_failed(&rig, obey_one(&rig, "1"), SP_EINTERNAL, "no route for edge none of fn");
-	obey_expect_failed(&rig, obey_one(&rig, "x"), SP_EINTERNAL, "fn returned edge 17, but declares 2");
+	obey_expect_failed(&rig, obey_one(&rig, "x"), SP_EINTERNAL,
+			   "fn returned edge 17, but declares 2");
 	assert_int_equal(obey_counter(&rig, "error_notfound"), 1);
 	assert_int_equal(obey_counter(&rig, "error_internal"), 2);
 	assert_int_equal(obey_one(&rig, "next").edge, 5);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "functions/sdk/sprocket_test.h"
@@ -19,8 +20,9 @@ static sp_verdict on_request(sp_request *req, void *state)
 	return step(req);
 }
 
-static const sp_function function = { .abi = SP_ABI, .name = "fn", .on_request = on_request,
-				      .edges = edges };
+static const sp_function function = {
+	.abi = SP_ABI, .name = "fn", .on_request = on_request, .edges = edges
+};
 
 static int open_test(void **state)
 {
@@ -69,7 +71,8 @@ static void meta_is_what_was_sent(void **state)
 	step = check_meta;
 	assert_int_equal(SP_TEST(*state, .method = "PUT", .path = "/a/b?x=1&y=?", .topic = "cars",
 				 .id = "id-7", .headers = headers, .qos = 2, .elephant = 1,
-				 .hop = 3)->verdict,
+				 .hop = 3)
+				 ->verdict,
 			 SP_REPLY);
 }
 
@@ -133,7 +136,7 @@ static sp_verdict grow(sp_request *req)
 
 static void resize_keeps_the_body_in_every_class(void **state)
 {
-	static const size_t sizes[] = { 0,     1,	   2047,      2048,	 2049,	   16384,
+	static const size_t sizes[] = { 0,     1,     2047,  2048,  2049,    16384,
 					16385, 65535, 65536, 65537, 1048575, 1048576 };
 	char *text = letters(2000);
 
@@ -198,8 +201,8 @@ static void meta_moves_along(void **state)
 	static const char *const headers[] = { "X-A", "1", NULL };
 
 	step = through_all_classes;
-	assert_int_equal(SP_TEST(*state, .body = SP_S("start"), .path = "/far",
-				 .headers = headers)->moves,
+	assert_int_equal(SP_TEST(*state, .body = SP_S("start"), .path = "/far", .headers = headers)
+				 ->moves,
 			 3);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_start.c - sp_main(): arguments, --describe, and what the controller hands over. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <errno.h>
+
 #include <cmocka.h>
 
 #include "tests/unit/sdk/rig.h"
@@ -31,11 +32,16 @@ static int refuse(sp_worker *worker, void **state)
 static const char *const edges[] = { "found", "quo\"te\\\n\x01\x7f", "\xc3\xa4\xff\xed\xa0\x80",
 				     NULL };
 static const char *const config[] = { "mode=a=b", "key!", "plain", NULL };
-static const sp_function full = { .abi = SP_ABI, .name = "full", .version = "1.2",
-				  .on_request = next, .edges = edges, .config = config };
+static const sp_function full = { .abi = SP_ABI,
+				  .name = "full",
+				  .version = "1.2",
+				  .on_request = next,
+				  .edges = edges,
+				  .config = config };
 static const sp_function least = { .abi = SP_ABI, .name = "least", .on_request = next };
-static const sp_function failing = { .abi = SP_ABI, .name = "failing", .on_request = next,
-				     .init = refuse };
+static const sp_function failing = {
+	.abi = SP_ABI, .name = "failing", .on_request = next, .init = refuse
+};
 static const sp_function foreign = { .abi = 2, .name = "foreign", .on_request = next };
 
 /* ---- by hand ---- */

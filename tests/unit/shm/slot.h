@@ -40,7 +40,8 @@ static inline struct guarded guarded_new(uint32_t size)
 	g.map = mmap(NULL, g.map_size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(g.map, MAP_FAILED);
 	assert_int_equal(mprotect(g.map + SLOT_PAGE, (size_t)pages * SLOT_PAGE,
-				  PROT_READ | PROT_WRITE), 0);
+				  PROT_READ | PROT_WRITE),
+			 0);
 	g.slot = (struct shm_header *)(void *)(g.map + (size_t)(pages + 1) * SLOT_PAGE - size);
 	return g;
 }

@@ -120,13 +120,13 @@ static void test_meta_stops_at_the_payload(void **state)
 	shm_header_init(g.slot, g.size);
 	for (size_t i = 0; i < sizeof(too_much) / sizeof(*too_much); i++) {
 		assert_int_equal(shm_meta_put(g.slot, too_much[i].payload_len, text,
-					      too_much[i].len, &slice), -ENOSPC);
+					      too_much[i].len, &slice),
+				 -ENOSPC);
 		assert_int_equal(slice.off, 7);
 		assert_int_equal(slice.len, 7);
 		assert_int_equal(g.slot->meta_low, ODD);
 	}
-	assert_int_equal(shm_meta_put(g.slot, 1000, text, ODD - SHM_HEADER_SIZE - 1000, &slice),
-			 0);
+	assert_int_equal(shm_meta_put(g.slot, 1000, text, ODD - SHM_HEADER_SIZE - 1000, &slice), 0);
 	assert_int_equal(slice.off, SHM_HEADER_SIZE + 1000);
 	guarded_free(&g);
 }
@@ -207,7 +207,7 @@ static void test_check_looks_at_every_slice(void **state)
 		{ ODD - 9, 0, -EBADMSG },
 		{ ODD, 1, -EBADMSG },
 		{ ODD + 1, 0, -EBADMSG },
-		{ 0, 8, -EBADMSG }, /* the header itself */
+		{ 0, 8, -EBADMSG },                /* the header itself */
 		{ ODD - 4, UINT32_MAX, -EBADMSG }, /* the end wraps */
 		{ ODD - 4, UINT32_MAX - ODD + 8, -EBADMSG },
 		{ UINT32_MAX, 1, -EBADMSG },

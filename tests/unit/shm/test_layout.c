@@ -145,7 +145,8 @@ static void test_too_little_memory_says_what_is_needed(void **state)
 	assert_int_equal(layout.size, 77);
 	assert_int_equal(memory_min % SHM_HUGEPAGE_SIZE, 0);
 	assert_int_equal(shm_layout_compute(defaults, DEFAULTS, memory_min - SHM_HUGEPAGE_SIZE, 8,
-					    &layout, NULL), -ENOSPC);
+					    &layout, NULL),
+			 -ENOSPC);
 	assert_int_equal(shm_layout_compute(defaults, DEFAULTS, memory_min, 8, &layout, NULL), 0);
 	check_promises(&layout, memory_min, 8);
 }
@@ -158,8 +159,8 @@ static void test_limits(void **state)
 	uint64_t huge = 1ULL << 47;
 
 	(void)state;
-	assert_int_equal(shm_layout_compute(smallest, 1, huge, SHM_BUFFER_COUNT_MAX, &layout,
-					    NULL), 0);
+	assert_int_equal(shm_layout_compute(smallest, 1, huge, SHM_BUFFER_COUNT_MAX, &layout, NULL),
+			 0);
 	assert_int_equal(layout.buffer_count, SHM_BUFFER_COUNT_MAX);
 	check_promises(&layout, huge, SHM_BUFFER_COUNT_MAX);
 	assert_int_equal(shm_layout_compute(largest, 2, huge, 1, &layout, NULL), 0);

@@ -346,7 +346,8 @@ static void test_largest_pool(void **state)
 	owners = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(owners, MAP_FAILED);
 	assert_int_equal(shm_layout_compute(smallest, 1, 1ULL << 40, SHM_BUFFER_COUNT_MAX, &layout,
-					    NULL), 0);
+					    NULL),
+			 0);
 	assert_int_equal(shm_pool_new(&layout, owners, &pool), 0);
 	assert_int_equal(shm_pool_available(pool, 0), SHM_BUFFER_COUNT_MAX);
 	shm_pool_free(pool);

@@ -55,8 +55,8 @@ static void test_last_pushed_comes_first(void **state)
 /* What lies in memory is an interface too: golden bytes. */
 static void test_bytes_of_a_record(void **state)
 {
-	static const unsigned char golden[] = { 4, 0, 0, 0, 3, 0, 0, 0, 'h', 'o', 's', 't',
-						'a', ':', '1' };
+	static const unsigned char golden[] = { 4,   0,   0,   0,   3,   0,   0,  0,
+						'h', 'o', 's', 't', 'a', ':', '1' };
 	struct guarded g = guarded_new(SIZE);
 	struct shm_slice block = { 0, 0 };
 
@@ -208,8 +208,8 @@ static void test_lying_records(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct shm_slice block = lying_block(&g, cases[i].len, cases[i].name_len,
-						     cases[i].value_len);
+		struct shm_slice block =
+			lying_block(&g, cases[i].len, cases[i].name_len, cases[i].value_len);
 		struct shm_field f = { .name_len = 77 };
 		uint32_t pos = 0;
 

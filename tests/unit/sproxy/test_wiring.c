@@ -275,10 +275,18 @@ static void test_strings(void **state)
 static void test_strings_out_of_bounds(void **state)
 {
 	static const struct wiring_string bad[] = {
-		{ 6, 0 }, { 7, 0 }, { 0, 6 }, { 0, 7 }, { 3, 3 }, { UINT32_MAX, 0 },
-		{ 0, UINT32_MAX }, { 1, UINT32_MAX }, { UINT32_MAX, UINT32_MAX },
+		{ 6, 0 },
+		{ 7, 0 },
+		{ 0, 6 },
+		{ 0, 7 },
+		{ 3, 3 },
+		{ UINT32_MAX, 0 },
+		{ 0, UINT32_MAX },
+		{ 1, UINT32_MAX },
+		{ UINT32_MAX, UINT32_MAX },
 		{ 0, 4 }, /* no NUL there */
-		{ WIRING_HEAP_MAX, 0 }, { WIRING_HEAP_MAX - 1, 1 },
+		{ WIRING_HEAP_MAX, 0 },
+		{ WIRING_HEAP_MAX - 1, 1 },
 	};
 	static struct wiring_heap heap;
 	struct wiring_string s;
@@ -317,8 +325,14 @@ static void test_inherited(void **state)
 
 static void test_inherited_garbage(void **state)
 {
-	static const char *const garbage[] = { "", "x", "-1", "9999", "1048577", "4294967299",
-					       "99999999999999999999", "-99999999999999999999",
+	static const char *const garbage[] = { "",
+					       "x",
+					       "-1",
+					       "9999",
+					       "1048577",
+					       "4294967299",
+					       "99999999999999999999",
+					       "-99999999999999999999",
 					       "0x3" };
 	struct link *l = *state;
 	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);

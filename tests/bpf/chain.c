@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bpf/chain.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const uint32_t function_of[SLOTS] = { 0, 0, 0, 1, 1, 2 };
+static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
+
+int setup(void **state)
+{
+	static struct fixture f;
+	int r;
+
+	memset(&f, 0, sizeof(f));
+	r = sproxy_open(BUFFERS, &f.proxy);
+	if (r == -EPERM)
+		skip();
+	assert_int_equal(r, 0);
+	for (uint32_t s = GW; s < SLOTS; s++) {
+		assert_int_equal(sproxy_attach(f.proxy, s, function_of[s], cpu_of[s], &f.ends[s]),
+				 0);
+		if (function_of[s] != SP_GATEWAY_FN && s != A2)
+			assert_int_equal(sproxy_enable(f.proxy, s, 8), 0);
+	}
+	for (uint32_t fn = 1; fn <= 3; fn++)
+		sproxy_route(f.proxy, 0, fn,
+			     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = (uint16_t)fn });
+	sproxy_route(f.proxy, 1, EDGE_NEXT,
+		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 2 });
+	sproxy_route(f.proxy, 1, EDGE_REPLY, (struct sp_route){ .kind = SP_ROUTE_REPLY, .fn = 0 });
+	sproxy_route(f.proxy, 1, EDGE_NOBODY,
+		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 3 });
+	sproxy_route(f.proxy, 2, EDGE_NEXT,
+		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 1 });
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		struct sp_owner *o = &sproxy_owners(f.proxy)[i];
+
+		o->cap = CAP;
+		o->home = GW;
+		o->word = SP_OWNER_WORD(7, GW);
+	}
+	*state = &f;
+	return 0;
+}
+
+int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t s = GW; s < SLOTS; s++) {
+		close(f->ends[s].send);
+		close(f->ends[s].receive);
+	}
+	sproxy_close(f->proxy);
+	return 0;
+}
+
+struct sp_desc desc(uint32_t buf, uint8_t edge)
+{
+	return (struct sp_desc){ .buf = buf, .gen = 7, .len = 10, .edge = edge, .home = GW };
+}
+
+ssize_t put(struct fixture *f, uint32_t slot, const void *data, size_t len)
+{
+	return send(f->ends[slot].send, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int put_one(struct fixture *f, uint32_t slot, struct sp_desc d)
+{
+	return put(f, slot, &d, sizeof(d)) == sizeof(d) ? 0 : -errno;
+}
+
+ssize_t take(struct fixture *f, uint32_t slot, struct sp_desc *ret, size_t max)
+{
+	ssize_t n = recv(f->ends[slot].receive, ret, max * sizeof(*ret), MSG_DONTWAIT);
+
+	return n < 0 ? -1 : n / (ssize_t)sizeof(*ret);
+}
+
+uint64_t word(struct fixture *f, uint32_t buf)
+{
+	return sproxy_owners(f->proxy)[buf].word;
+}
+
+void give(struct fixture *f, uint32_t buf, uint32_t slot)
+{
+	sproxy_owners(f->proxy)[buf].word = SP_OWNER_WORD(7, slot);
+}
+
+static void on_event(const struct sp_event *event, void *arg)
+{
+	struct fixture *f = arg;
+
+	f->last_reason = event->reason;
+	f->last_slot = event->slot;
+}
+
+int events(struct fixture *f)
+{
+	f->last_reason = UINT32_MAX;
+	return sproxy_events_read(f->proxy, on_event, f);
+}
+
+void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason)
+{
+	uint64_t counters[SP_COUNT_MAX];
+	struct sp_desc d;
+
+	assert_true(events(f) >= 1);
+	assert_string_equal(sproxy_violation_name(f->last_reason), sproxy_violation_name(reason));
+	assert_int_equal(f->last_slot, slot);
+	assert_int_equal(sproxy_counters(f->proxy, counters), 0);
+	assert_int_equal(counters[SP_COUNT_VIOLATION + reason], 1);
+	for (uint32_t s = GW; s < SLOTS; s++)
+		assert_int_equal(take(f, s, &d, 1), -1);
+	assert_int_equal(put_one(f, slot, desc(0, EDGE_NEXT)), -EACCES);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain.h - a small chain on the real kernel: real sockets in real maps.
+ *
+ * Two gateway workers (slots 1, 2), function 1 (slot 3, and 4 on another CPU, not enabled),
+ * function 2 (slot 5). The test plays all of them from one process. Every buffer begins in
+ * the hands of worker 1, generation 7.
+ */
+#ifndef SPROCKET_TESTS_BPF_CHAIN_H
+#define SPROCKET_TESTS_BPF_CHAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sproxy/sproxy.h"
+
+enum { BUFFERS = 256, CAP = 1000, GW = 1, GW2 = 2, A = 3, A2 = 4, B = 5, SLOTS = 6 };
+enum { EDGE_NEXT = 0, EDGE_REPLY = 1, EDGE_EMPTY = 2, EDGE_NOBODY = 3 };
+
+struct fixture {
+	struct sproxy *proxy;
+	struct sproxy_ends ends[SLOTS];
+	uint32_t last_reason;
+	uint32_t last_slot;
+};
+
+/* For cmocka_unit_test_setup_teardown(); *state is the struct fixture. */
+int setup(void **state);
+int teardown(void **state);
+
+/* A descriptor of buffer `buf`, as worker 1 or its holder would send it. */
+struct sp_desc desc(uint32_t buf, uint8_t edge);
+
+/* Sends from a slot; put_one() returns 0 or -errno. */
+ssize_t put(struct fixture *f, uint32_t slot, const void *data, size_t len);
+int put_one(struct fixture *f, uint32_t slot, struct sp_desc d);
+
+/* Descriptors waiting at a slot; -1 when there is none. */
+ssize_t take(struct fixture *f, uint32_t slot, struct sp_desc *ret, size_t max);
+
+/* The owner word of a buffer; give() makes `slot` its holder. */
+uint64_t word(struct fixture *f, uint32_t buf);
+void give(struct fixture *f, uint32_t buf, uint32_t slot);
+
+/* Reads the events; the last one is in last_reason and last_slot. Returns how many. */
+int events(struct fixture *f);
+
+/* The last send must have been refused for `reason`, counted, told, and be sticky. */
+void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason);
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the kernel program lets through, and where it goes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/bpf/chain.h"
+
+static void test_request_goes_round(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_owner *o = &sproxy_owners(f->proxy)[0];
+	struct sp_desc d;
+
+	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
+	assert_int_equal(take(f, A, &d, 1), 1);
+	d.edge = EDGE_NEXT;
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, B, &d, 1), 1);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	d.edge = SP_EDGE_REPLY;
+	assert_int_equal(put_one(f, B, d), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, 0);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 0);
+	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 0);
+	assert_int_equal(o->hops, 3);
+	assert_int_equal(o->hop[0].slot, A);
+	assert_int_equal(o->hop[1].fn, 2);
+	assert_int_equal(o->hop[2].fn, SP_GATEWAY_FN);
+	assert_true(o->hop[2].at_ns >= o->hop[1].at_ns);
+}
+
+static void test_edge_to_reply_goes_home(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(1, EDGE_REPLY);
+
+	give(f, 1, A);
+	sproxy_owners(f->proxy)[1].home = GW2;
+	d.home = GW2;
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW2, &d, 1), 1);
+	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, GW2));
+}
+
+static void test_full_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc batch[SP_BATCH_MAX], got[SP_BATCH_MAX];
+	uint64_t counters[SP_COUNT_MAX];
+
+	for (uint32_t i = 0; i < SP_BATCH_MAX; i++)
+		batch[i] = desc(i, 1);
+	assert_int_equal(put(f, GW, batch, sizeof(batch)), sizeof(batch));
+	assert_int_equal(take(f, A, got, SP_BATCH_MAX), SP_BATCH_MAX);
+	assert_memory_equal(batch, got, sizeof(batch));
+	assert_int_equal(sproxy_counters(f->proxy, counters), 0);
+	assert_int_equal(counters[SP_COUNT_DESCRIPTORS], SP_BATCH_MAX);
+	assert_int_equal(counters[SP_COUNT_BATCHES], 1);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, SP_BATCH_MAX);
+}
+
+static void test_no_instance_goes_home_flagged(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	give(f, 0, A);
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NOBODY)), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(sproxy_owners(f->proxy)[0].hop[0].fn, 3);
+	/* and the sender is not poisoned */
+	give(f, 1, A);
+	assert_int_equal(put_one(f, A, desc(1, EDGE_NEXT)), 0);
+}
+
+static void test_dead_instance_goes_home_flagged(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	close(f->ends[B].receive);
+	f->ends[B].receive = -1;
+	give(f, 0, A);
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
+}
+
+static void test_local_instance_until_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_instance *i = sproxy_instances(f->proxy);
+
+	assert_int_equal(sproxy_enable(f->proxy, A2, 8), 0);
+	for (uint32_t n = 0; n < 64; n++)
+		assert_int_equal(put_one(f, GW, desc(n, 1)), 0);
+	/* Both are used, and neither is far ahead of the other: 8 go to the one on this CPU,
+	 * wherever that is, the rest to the less loaded. */
+	assert_int_equal(i[A].in_flight + i[A2].in_flight, 64);
+	assert_in_range(i[A].in_flight, 28, 36);
+}
+
+static void test_disabled_instance_gets_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(sproxy_enable(f->proxy, A2, 8), 0);
+	sproxy_disable(f->proxy, A);
+	for (uint32_t n = 0; n < 32; n++)
+		assert_int_equal(put_one(f, GW, desc(n, 1)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A2].in_flight, 32);
+}
+
+static void test_lease_and_move(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = { .buf = 2, .len = 1, .edge = SP_EDGE_REFILL, .home = GW };
+	struct sp_owner *o = sproxy_owners(f->proxy);
+
+	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
+	assert_int_equal(take(f, A, &d, 1), 1);
+	d = (struct sp_desc){ .buf = 2, .len = 1, .edge = SP_EDGE_REFILL, .home = GW };
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.edge, SP_EDGE_REFILL);
+	assert_int_equal(d.gen, A); /* the kernel says who asks */
+	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 1);
+
+	o[9].leased = 1;
+	sproxy_instances(f->proxy)[A].refill = 0;
+	d = desc(9, SP_EDGE_GRANT);
+	d.home = A;
+	assert_int_equal(put_one(f, GW, d), 0);
+	assert_int_equal(take(f, A, &d, 1), 1);
+	assert_int_equal(word(f, 9), SP_OWNER_WORD(7, A));
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
+
+	d = desc(0, SP_EDGE_RELEASE);
+	d.flags = SP_DESC_MOVED;
+	d.len = 9;
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(o[9].leased, 0);
+	assert_int_equal(o[9].hops, 1);
+	assert_int_equal(put_one(f, A, desc(9, EDGE_NEXT)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 0);
+	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 1);
+}
+
+static void test_grant_to_the_dead_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(9, SP_EDGE_GRANT);
+
+	sproxy_detach(f->proxy, A);
+	d.home = A;
+	assert_int_equal(put_one(f, GW, d), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
+	assert_int_equal(word(f, 9), SP_OWNER_WORD(7, GW));
+	d = (struct sp_desc){ .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = A };
+	assert_int_equal(put_one(f, GW, d), 0);
+	assert_int_equal(put_one(f, GW, desc(0, 2)), 0);
+}
+
+static void test_denied_reaches_the_asker(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = { .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = A };
+
+	assert_int_equal(put_one(f, GW, d), 0);
+	assert_int_equal(take(f, A, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_DENIED);
+}
+
+static void test_slot_is_reused_cleanly(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	sproxy_detach(f->proxy, A);
+	close(f->ends[A].send);
+	close(f->ends[A].receive);
+	assert_int_equal(sproxy_attach(f->proxy, A, 1, 0, &f->ends[A]), 0);
+	assert_int_equal(put_one(f, GW, desc(0, 1)), 0); /* not enabled yet */
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(sproxy_enable(f->proxy, A, 8), 0);
+	assert_int_equal(put_one(f, GW, desc(1, 1)), 0);
+	assert_int_equal(take(f, A, &d, 1), 1);
+}
+
+static void test_death_is_seen_at_the_kept_end(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+
+	close(f->ends[A].send);
+	close(f->ends[A].receive);
+	f->ends[A] = (struct sproxy_ends){ -1, -1 };
+	assert_int_equal(recv(sproxy_kept(f->proxy, A).unix_, &byte, 1, 0), 0);
+	sproxy_stop(f->proxy, B);
+	assert_int_equal(recv(f->ends[B].receive, &byte, 1, 0), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_request_goes_round),
+		CASE(test_edge_to_reply_goes_home),
+		CASE(test_full_batch),
+		CASE(test_no_instance_goes_home_flagged),
+		CASE(test_dead_instance_goes_home_flagged),
+		CASE(test_local_instance_until_behind),
+		CASE(test_disabled_instance_gets_nothing),
+		CASE(test_lease_and_move),
+		CASE(test_grant_to_the_dead_comes_back),
+		CASE(test_denied_reaches_the_asker),
+		CASE(test_slot_is_reused_cleanly),
+		CASE(test_death_is_seen_at_the_kept_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
