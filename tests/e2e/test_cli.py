@@ -3,6 +3,7 @@
 places, functions that do not start; each error says what to do."""
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -57,7 +58,7 @@ class CliTest(ChainTest):
         """An executable that describes itself well and then does what `text` says."""
         file = self.folder / name
         file.write_text(f"#!/bin/sh\nif [ \"$1\" = --describe ]; then exec "
-                        f"{program('hostile')} --describe; fi\n{text}\n")
+                        f"{shlex.quote(str(program('hostile')))} --describe; fi\n{text}\n")
         file.chmod(0o755)
         return file
 
