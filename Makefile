@@ -24,8 +24,9 @@ deps:
 	@[ -n "$(SKIP_DEPS)" ] || "$(ROOT)/tools/deps"
 
 build: deps
-	@cd "$(ROOT)" && { [ -e $(BUILD)/build.ninja ] || meson setup $(BUILD); }
-	@cd "$(ROOT)" && ninja -C $(BUILD)
+	@# One at a time: two makes may run at once, ninja in one folder may not.
+	@cd "$(ROOT)" && flock . sh -c \
+		'{ [ -e $(BUILD)/build.ninja ] || meson setup $(BUILD); } && ninja -C $(BUILD)'
 
 run: build
 	@cd "$(ROOT)" && functions/examples/parking/run-demo $(BUILD)
