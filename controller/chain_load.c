@@ -105,30 +105,30 @@ static int parse_text(struct chain *chain, const char *text, size_t len, unsigne
 	return errors->failed ? errors->failed : errors->count ? -EINVAL : 0;
 }
 
-int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *out,
+int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *errors,
 		struct chain **ret, unsigned *ret_errors)
 {
-	struct chain_errors *errors = calloc(1, sizeof(*errors));
+	struct chain_errors *found = calloc(1, sizeof(*found));
 	struct chain *chain = chain_new(path);
 	int err = -ENOMEM;
 
-	if (errors && chain)
-		err = parse_text(chain, text, len, flags, errors);
+	if (found && chain)
+		err = parse_text(chain, text, len, flags, found);
 	if (err == -EINVAL) {
-		chain_errors_print(errors, path, out);
+		chain_errors_print(found, path, errors);
 		if (ret_errors)
-			*ret_errors = errors->count;
+			*ret_errors = found->count;
 	} else if (err) {
-		fprintf(out, "%s: %s\n", path, strerror(-err));
+		fprintf(errors, "%s: %s\n", path, strerror(-err));
 	}
 	if (!err) {
 		*ret = chain;
 		chain = NULL;
 	}
 	chain_free(chain);
-	if (errors)
-		chain_errors_done(errors);
-	free(errors);
+	if (found)
+		chain_errors_done(found);
+	free(found);
 	return err;
 }
 

@@ -14,7 +14,7 @@
 #include "shm/counters.h"
 
 /* Counts in `page` from now on; it stays mapped for the process's life. */
-void sdk_counters_use(struct shm_counters *page);
+void sdk_counters_use(struct shm_counters *shared);
 /* Value of a counter by name, now or in a copy of the page; 0 for one that never counted. */
 uint64_t sdk_counter_value(const char *name);
 uint64_t sdk_counter_value_in(const struct shm_counters *copy, const char *name);
