@@ -15,6 +15,7 @@
 
 #include "controller/runstate.h"
 #include "controller/runstate_file.h"
+#include "shm/hugepages.h"
 #include "shm/memory.h"
 
 #define KILL_WAIT_MS 2000

@@ -56,14 +56,4 @@ int shm_memory_map(int fd, size_t size, void **ret);
 /* Faults in every page for writing. Returns 0, or -errno (-EFAULT or -ENOMEM: too few). */
 int shm_memory_populate(void *base, size_t size);
 
-/* Pages that can be had now without changing a limit; 0 when there is no hugetlb. */
-long shm_hugepages_available(void);
-
-/* Lowers vm.nr_overcommit_hugepages by `pages`, never below 0: gives back what a killed
- * process had raised it by (shm_memory.overcommit). Returns 0 or -errno. */
-int shm_hugepages_lower(long pages);
-
-/* 0 when this process may raise vm.nr_overcommit_hugepages, or -errno. Changes nothing. */
-int shm_hugepages_may_raise(void);
-
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "controller/cli/doctor.h"
+#include "shm/hugepages.h"
 #include "shm/memory.h"
 #include "sproxy/ends.h"
 

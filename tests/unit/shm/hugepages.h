@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "shm/hugepages.h"
 #include "shm/memory.h"
 
 #define SYSFS "/sys/kernel/mm/hugepages/hugepages-2048kB/"
