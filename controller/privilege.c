@@ -18,15 +18,27 @@ bool privilege_has(int cap)
 
 int privilege_check(FILE *errors)
 {
-	bool bpf = privilege_has(CAP_BPF) || privilege_has(CAP_SYS_ADMIN);
-	bool net = privilege_has(CAP_NET_ADMIN);
+	static const struct {
+		int cap;
+		const char *why;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF (to load the kernel program)" },
+		{ CAP_PERFMON, "CAP_PERFMON (for its pointer arithmetic)" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN (to attach it to sockets)" },
+	};
+	bool all = privilege_has(CAP_SYS_ADMIN);
+	unsigned missing = 0;
 
-	if (bpf && net)
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+		if (privilege_has(needed[i].cap) || (all && needed[i].cap != CAP_NET_ADMIN))
+			continue;
+		fprintf(errors, "%s%s",
+			missing++ ? ", " : "sprocket: missing privilege: ", needed[i].why);
+	}
+	if (missing == 0)
 		return 0;
-	fprintf(errors,
-		"sprocket: missing privilege: %s%s%s. Run as root (sudo sprocket ...), or give the "
-		"program the rights: setcap cap_bpf,cap_net_admin,cap_sys_resource+ep PATH\n",
-		bpf ? "" : "CAP_BPF (to load the kernel program)", !bpf && !net ? " and " : "",
-		net ? "" : "CAP_NET_ADMIN (to attach it to sockets)");
+	fputs(". Run as root (sudo sprocket ...), or give the program the rights: setcap "
+	      "cap_bpf,cap_perfmon,cap_net_admin+ep PATH\n",
+	      errors);
 	return -EPERM;
 }

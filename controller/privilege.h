@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * privilege.h - the rights that a controller needs: CAP_BPF and CAP_NET_ADMIN.
+ * privilege.h - the rights that a controller needs: CAP_BPF, CAP_PERFMON and
+ * CAP_NET_ADMIN.
  */
 #ifndef SPROCKET_CONTROLLER_PRIVILEGE_H
 #define SPROCKET_CONTROLLER_PRIVILEGE_H

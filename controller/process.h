@@ -4,8 +4,8 @@
  *
  * For: the runtime. How: fork and exec; the child gets its own process group (so that a
  * terminal's Ctrl-C reaches the controller alone, and whatever it forks can be killed with
- * it), dies with the controller, is pinned to its CPUs, and inherits one end of a wiring
- * socket and one of a log pipe.
+ * it), has no capability but root's to reach files, dies with the controller, is pinned to
+ * its CPUs, and inherits one end of a wiring socket and one of a log pipe.
  * Thread-safety: the calling process must have one thread.
  */
 #ifndef SPROCKET_CONTROLLER_PROCESS_H

@@ -10,7 +10,7 @@
  * that the kernel did not redirect: an alarm.
  * A slot is reused only after an RCU grace period, when no running program can still know
  * its former instance.
- * Thread-safety: one thread per struct sproxy. Needs CAP_BPF and CAP_NET_ADMIN.
+ * Thread-safety: one thread per struct sproxy. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.
  * Source: Documentation/bpf/map_sockmap.rst, net/core/skmsg.c, net/unix/unix_bpf.c.
  */
 #ifndef SPROCKET_SPROXY_SPROXY_H

@@ -38,6 +38,18 @@ class Functions(ChainTest):
 
 
 class Answers(Functions):
+    def test_children_have_no_rights(self):
+        """Neither gateway nor functions: but for root's way to files (CAP_DAC_*: bits 1, 2)."""
+        status = self.chain.status()
+        pids = [status["gateway"]["pid"]]
+        pids += [i["pid"] for f in status["functions"] for i in f["instances"]]
+        for pid in pids:
+            with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+                values = dict(line.split(":", 1) for line in file)
+            for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+                self.assertEqual(int(values[name], 16) & ~0b110, 0, name)
+            self.assertEqual(values["NoNewPrivs"].strip(), "1")
+
     def test_body_is_what_the_functions_made_of_it(self):
         answer = self.ask("a.upper; c.grow=30", b"hello, world")
         self.assertEqual((answer.status, answer.body), (200, b"HELLO, WORLDmnopqrstuvwxyzabcd"))
