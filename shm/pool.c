@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -15,6 +16,7 @@
 
 #include "shm/buffer.h"
 
+#define FOLDER "/tmp/sprocket-dpdk-XXXXXX"
 #define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
 
 /* A mempool object: private to the gateway, names one buffer. */
@@ -45,6 +47,19 @@ static void first_cpu(const cpu_set_t *allowed, char *ret, size_t size)
 	snprintf(ret, size, "--lcores=0@%d", cpu);
 }
 
+/* DPDK makes a folder for files even when it is told to share none. */
+static void folder_remove(const char *folder)
+{
+	static const char *const inner[] = { "/dpdk/rte", "/dpdk", "" };
+	char path[sizeof(FOLDER) + 16];
+
+	unsetenv("RUNTIME_DIRECTORY");
+	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
+		snprintf(path, sizeof(path), "%s%s", folder, inner[i]);
+		rmdir(path);
+	}
+}
+
 int shm_dpdk_init(void)
 {
 	char lcores[32];
@@ -58,13 +73,17 @@ int shm_dpdk_init(void)
 			 (char[]){ "-m" },
 			 (char[]){ "64" },
 			 lcores };
+	char folder[] = FOLDER;
 	cpu_set_t allowed;
 	int r;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return -errno;
 	first_cpu(&allowed, lcores, sizeof(lcores));
+	if (mkdtemp(folder))
+		setenv("RUNTIME_DIRECTORY", folder, 1);
 	r = rte_eal_init((int)(sizeof(args) / sizeof(*args)), args) < 0 ? -rte_errno : 0;
+	folder_remove(folder);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 	return r;
 }
