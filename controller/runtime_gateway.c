@@ -11,6 +11,7 @@
 #include "controller/programs.h"
 #include "controller/runtime.h"
 #include "controller/tables.h"
+#include "shm/dpdk_folder.h"
 
 int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn, uint32_t count)
 {
@@ -112,6 +113,7 @@ static void on_exit_(void *arg, uint32_t events)
 	logs_read(&gateway->logs, gateway->process.log, stderr);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, gateway->process.pid);
+	shm_dpdk_folder_remove(gateway->process.pid); /* when it died while it started */
 	loop_remove(runtime->loop, &gateway->on_exit);
 	loop_remove(runtime->loop, &gateway->on_wiring);
 	loop_remove(runtime->loop, &gateway->on_log);

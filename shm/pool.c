@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -15,8 +16,8 @@
 #include <rte_mempool.h>
 
 #include "shm/buffer.h"
+#include "shm/dpdk_folder.h"
 
-#define FOLDER "/tmp/sprocket-dpdk-XXXXXX"
 #define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
 
 /* A mempool object: private to the gateway, names one buffer. */
@@ -47,19 +48,6 @@ static void first_cpu(const cpu_set_t *allowed, char *ret, size_t size)
 	snprintf(ret, size, "--lcores=0@%d", cpu);
 }
 
-/* DPDK makes a folder for files even when it is told to share none. */
-static void folder_remove(const char *folder)
-{
-	static const char *const inner[] = { "/dpdk/rte", "/dpdk", "" };
-	char path[sizeof(FOLDER) + 16];
-
-	unsetenv("RUNTIME_DIRECTORY");
-	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
-		snprintf(path, sizeof(path), "%s%s", folder, inner[i]);
-		rmdir(path);
-	}
-}
-
 int shm_dpdk_init(void)
 {
 	char lcores[32];
@@ -73,17 +61,19 @@ int shm_dpdk_init(void)
 			 (char[]){ "-m" },
 			 (char[]){ "64" },
 			 lcores };
-	char folder[] = FOLDER;
+	char folder[SHM_DPDK_FOLDER_MAX];
 	cpu_set_t allowed;
 	int r;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return -errno;
 	first_cpu(&allowed, lcores, sizeof(lcores));
-	if (mkdtemp(folder))
+	shm_dpdk_folder(getpid(), folder);
+	if (mkdir(folder, 0700) == 0)
 		setenv("RUNTIME_DIRECTORY", folder, 1);
 	r = rte_eal_init((int)(sizeof(args) / sizeof(*args)), args) < 0 ? -rte_errno : 0;
-	folder_remove(folder);
+	unsetenv("RUNTIME_DIRECTORY");
+	shm_dpdk_folder_remove(getpid());
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 	return r;
 }
