@@ -4,34 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client.h"
-#include "rig.h"
-
-static struct rig rig;
-static struct client c, other;
-static struct reply reply;
-
-static void start(uint32_t workers, uint32_t timeout_ms, uint32_t buffers)
-{
-	struct rig_config config = { workers, timeout_ms, buffers, false, 0 };
-
-	rig_start(&rig, &config);
-	client_open(&c, rig.port);
-}
-
-static void stop(void)
-{
-	if (c.fd >= 0)
-		client_close(&c);
-	rig_assert_all_free(&rig);
-	rig_stop(&rig);
-}
-
-static struct sp_desc post(void)
-{
-	client_post(&c, "/work", "", "body", 4);
-	return rig_take(&rig);
-}
+#include "session.h"
 
 static void test_the_deadline_is_504_and_the_buffer_comes_back(void **state)
 {
