@@ -182,11 +182,6 @@ struct runstate *runstate_close(struct runstate *state)
 	return NULL;
 }
 
-const char *runstate_path(const struct runstate *state)
-{
-	return state->path;
-}
-
 static int entry_add(struct runstate *state, pid_t pid, const char *text)
 {
 	for (size_t i = 0; i < RUNSTATE_ENTRY_MAX; i++) {

@@ -34,9 +34,6 @@ int runstate_open(struct runstate **ret);
 /* Removes the record: nothing is left to give back. Takes NULL; returns NULL. */
 struct runstate *runstate_close(struct runstate *state);
 
-/* The record's file. */
-const char *runstate_path(const struct runstate *state);
-
 /* Adds a process that must not outlive the run. Returns 0, -ENOSPC, -ESRCH, or -errno. */
 int runstate_add_child(struct runstate *state, pid_t pid);
 /* Takes it out again, once it is reaped. */

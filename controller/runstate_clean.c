@@ -15,7 +15,6 @@
 
 #include "controller/runstate.h"
 #include "controller/runstate_file.h"
-#include "shm/dpdk_folder.h"
 #include "shm/hugepages.h"
 #include "shm/memory.h"
 
@@ -90,20 +89,14 @@ static void clean_child(struct left *left, const char *line)
 	uint64_t start;
 	int pid;
 
-	if (left->rebooted || sscanf(line, "child %d %" SCNu64, &pid, &start) != 2 || pid <= 1)
+	if (left->rebooted || sscanf(line, "child %d %" SCNu64, &pid, &start) != 2 || pid <= 1 ||
+	    !same_process(pid, start))
 		return;
-	if (!same_process(pid, start)) {
-		if (!left->dry_run)
-			shm_dpdk_folder_remove(pid); /* of a gateway that died while it started */
-		return;
-	}
 	snprintf(what, sizeof(what), "process %d", pid);
 	if (left->dry_run)
 		say(left, "run %d: %s still runs", left->pid, what);
 	else
 		say_done(left, child_kill(pid, start), "killed", what);
-	if (!left->dry_run)
-		shm_dpdk_folder_remove(pid);
 }
 
 static void clean_overcommit(struct left *left, const char *line)

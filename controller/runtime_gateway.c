@@ -102,7 +102,7 @@ static void on_log(void *arg, uint32_t events)
 		loop_remove(runtime->loop, &runtime->gateway.on_log);
 }
 
-static void on_exit_(void *arg, uint32_t events)
+static void on_end(void *arg, uint32_t events)
 {
 	struct runtime *runtime = arg;
 	struct gateway_state *gateway = &runtime->gateway;
@@ -188,7 +188,7 @@ static int sources_add(struct runtime *runtime)
 	struct gateway_state *g = &runtime->gateway;
 	int r;
 
-	g->on_exit = (struct loop_source){ g->process.pidfd, on_exit_, runtime };
+	g->on_exit = (struct loop_source){ g->process.pidfd, on_end, runtime };
 	g->on_wiring = (struct loop_source){ g->process.wiring, on_wiring, runtime };
 	g->on_log = (struct loop_source){ g->process.log, on_log, runtime };
 	g->limit = (struct loop_timer){ .on_time = on_limit, .arg = runtime };
@@ -221,6 +221,19 @@ static int sockets_open(struct runtime *runtime)
 	return r;
 }
 
+/* What outlives the run when both are killed: the process, and its folders while it starts. */
+static void gateway_record(struct runtime *runtime)
+{
+	pid_t pid = runtime->gateway.process.pid;
+	char path[SHM_DPDK_FOLDER_MAX];
+
+	runstate_add_child(runtime->runstate, pid);
+	for (unsigned n = 0; n < SHM_DPDK_FOLDERS; n++) {
+		shm_dpdk_folder(pid, n, path);
+		runstate_add_path(runtime->runstate, path);
+	}
+}
+
 int gateway_start(struct runtime *runtime)
 {
 	struct process_spec spec = { .name = "sprocket-gateway",
@@ -246,7 +259,7 @@ int gateway_start(struct runtime *runtime)
 	}
 	runtime->children++;
 	if (runtime->runstate)
-		runstate_add_child(runtime->runstate, runtime->gateway.process.pid);
+		gateway_record(runtime);
 	r = sources_add(runtime);
 	message = calloc(1, sizeof(*message));
 	if (!message)

@@ -4,19 +4,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void shm_dpdk_folder(pid_t pid, char ret[SHM_DPDK_FOLDER_MAX])
+void shm_dpdk_folder(pid_t pid, unsigned n, char ret[SHM_DPDK_FOLDER_MAX])
 {
-	snprintf(ret, SHM_DPDK_FOLDER_MAX, "/tmp/sprocket-dpdk-%d", (int)pid);
+	static const char *const inner[SHM_DPDK_FOLDERS] = { "/dpdk/rte", "/dpdk", "" };
+
+	snprintf(ret, SHM_DPDK_FOLDER_MAX, "/tmp/sprocket-dpdk-%d%s", (int)pid, inner[n]);
 }
 
 void shm_dpdk_folder_remove(pid_t pid)
 {
-	static const char *const inner[] = { "/dpdk/rte", "/dpdk", "" };
-	char folder[SHM_DPDK_FOLDER_MAX], path[SHM_DPDK_FOLDER_MAX + 16];
+	char path[SHM_DPDK_FOLDER_MAX];
 
-	shm_dpdk_folder(pid, folder);
-	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
-		snprintf(path, sizeof(path), "%s%s", folder, inner[i]);
+	for (unsigned n = 0; n < SHM_DPDK_FOLDERS; n++) {
+		shm_dpdk_folder(pid, n, path);
 		rmdir(path);
 	}
 }

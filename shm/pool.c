@@ -68,7 +68,7 @@ int shm_dpdk_init(void)
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return -errno;
 	first_cpu(&allowed, lcores, sizeof(lcores));
-	shm_dpdk_folder(getpid(), folder);
+	shm_dpdk_folder(getpid(), SHM_DPDK_FOLDERS - 1, folder);
 	if (mkdir(folder, 0700) == 0)
 		setenv("RUNTIME_DIRECTORY", folder, 1);
 	r = rte_eal_init((int)(sizeof(args) / sizeof(*args)), args) < 0 ? -rte_errno : 0;

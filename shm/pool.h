@@ -24,7 +24,7 @@
 struct shm_pool;
 
 /* Starts DPDK's environment once per process (no hugepages, no PCI, no files).
- * Returns 0 or -errno. Takes about 0.1 s. Not thread-safe. */
+ * Returns 0 or -errno. Takes some 0.15 s. Not thread-safe. */
 int shm_dpdk_init(void);
 
 /* Makes DPDK's per-thread cache usable in the calling thread. Returns 0 or -errno. */
