@@ -35,8 +35,6 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 			gw_request_move(w, d->buf, d->len);
 	} else if (g->owners[d->buf].leased) {
 		gw_lease_return(g, d->buf);
-	} else if (r->state == GW_IN_CHAIN && d->flags & SP_DESC_DROPPED) {
-		gw_response_drop(r);
 	} else if (r->state == GW_IN_CHAIN) {
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
 		gw_request_free(r);
