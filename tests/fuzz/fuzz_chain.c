@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_chain.c - any bytes as a chain file: no crash, no leak, and either errors or a chain
- * that keeps its promises. Its corpus is replayed by tests/unit/controller/test_chain.c.
+ * that keeps its promises. Its corpus is replayed by the suite fuzz.
  */
 #include <stdint.h>
 #include <stdlib.h>
