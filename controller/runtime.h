@@ -73,7 +73,7 @@ struct instance {
 	struct process process;
 	struct shm_counters *counters;
 	struct logs logs;
-	struct loop_source on_exit, on_wiring, on_log, on_kept_tcp, on_kept_unix;
+	struct loop_source on_exit, on_wiring, on_log, on_kept_send, on_kept_receive;
 	struct loop_timer limit; /* for start and stop */
 };
 

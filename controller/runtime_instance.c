@@ -142,8 +142,8 @@ static void process_forget(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_exit);
 	loop_remove(runtime->loop, &instance->on_wiring);
 	loop_remove(runtime->loop, &instance->on_log);
-	loop_remove(runtime->loop, &instance->on_kept_tcp);
-	loop_remove(runtime->loop, &instance->on_kept_unix);
+	loop_remove(runtime->loop, &instance->on_kept_send);
+	loop_remove(runtime->loop, &instance->on_kept_receive);
 	loop_disarm(runtime->loop, &instance->limit);
 	counters_drop(instance);
 	process_done(&instance->process);
@@ -175,7 +175,7 @@ static void on_death(struct instance *instance, const char *how, bool in_order)
 	}
 }
 
-static void on_exit_(void *arg, uint32_t events)
+static void on_end(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
 	struct runtime *runtime = instance->runtime;
@@ -203,20 +203,20 @@ static void kept_ready(struct instance *instance, struct loop_source *source)
 	loop_remove(instance->runtime->loop, source);
 }
 
-static void on_kept_tcp(void *arg, uint32_t events)
+static void on_kept_send(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
 
 	(void)events;
-	kept_ready(instance, &instance->on_kept_tcp);
+	kept_ready(instance, &instance->on_kept_send);
 }
 
-static void on_kept_unix(void *arg, uint32_t events)
+static void on_kept_receive(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
 
 	(void)events;
-	kept_ready(instance, &instance->on_kept_unix);
+	kept_ready(instance, &instance->on_kept_receive);
 }
 
 void instance_violated(struct instance *instance, const struct sp_event *event)
@@ -309,11 +309,11 @@ static int sources_add(struct instance *instance)
 	struct loop *loop = instance->runtime->loop;
 	int r;
 
-	instance->on_exit = (struct loop_source){ instance->process.pidfd, on_exit_, instance };
+	instance->on_exit = (struct loop_source){ instance->process.pidfd, on_end, instance };
 	instance->on_wiring = (struct loop_source){ instance->process.wiring, on_wiring, instance };
 	instance->on_log = (struct loop_source){ instance->process.log, on_log, instance };
-	instance->on_kept_tcp = (struct loop_source){ kept.tcp, on_kept_tcp, instance };
-	instance->on_kept_unix = (struct loop_source){ kept.unix_, on_kept_unix, instance };
+	instance->on_kept_send = (struct loop_source){ kept.send, on_kept_send, instance };
+	instance->on_kept_receive = (struct loop_source){ kept.receive, on_kept_receive, instance };
 	instance->limit = (struct loop_timer){ .on_time = on_limit, .arg = instance };
 	r = loop_add(loop, &instance->on_exit, EPOLLIN);
 	if (r == 0)
@@ -321,9 +321,9 @@ static int sources_add(struct instance *instance)
 	if (r == 0)
 		r = loop_add(loop, &instance->on_log, EPOLLIN);
 	if (r == 0)
-		r = loop_add(loop, &instance->on_kept_tcp, EPOLLIN | EPOLLRDHUP);
+		r = loop_add(loop, &instance->on_kept_send, EPOLLIN | EPOLLRDHUP);
 	if (r == 0)
-		r = loop_add(loop, &instance->on_kept_unix, EPOLLIN | EPOLLRDHUP);
+		r = loop_add(loop, &instance->on_kept_receive, EPOLLIN | EPOLLRDHUP);
 	loop_arm(loop, &instance->limit, RUNTIME_START_LIMIT_NS);
 	return r;
 }

@@ -35,7 +35,6 @@ int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, ui
 	ret->slot = slot;
 	ret->fn = index + 1;
 	ret->home = home;
-	ret->concurrency = f->concurrency;
 	ret->max_hops = chain->max_hops;
 	ret->layout = chain->layout;
 	ret->rules = f->rules;

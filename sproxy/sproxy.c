@@ -199,7 +199,7 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu
 	proxy->instances[slot].fn = fn;
 	proxy->instances[slot].cpu = cpu;
 	proxy->slots[slot] =
-		(struct slot){ .used = true, .kept = { .tcp = tcp[1], .unix_ = local[1] } };
+		(struct slot){ .used = true, .kept = { .send = tcp[1], .receive = local[1] } };
 	r = ends_insert(proxy, slot, fn, tcp[0], local[0]);
 	if (r < 0) {
 		close_fd(&tcp[0]);
@@ -279,8 +279,8 @@ void sproxy_disable(struct sproxy *proxy, uint32_t slot)
 
 void sproxy_stop(struct sproxy *proxy, uint32_t slot)
 {
-	if (slot < SP_INST_MAX && proxy->slots[slot].kept.unix_ >= 0)
-		shutdown(proxy->slots[slot].kept.unix_, SHUT_WR);
+	if (slot < SP_INST_MAX && proxy->slots[slot].kept.receive >= 0)
+		shutdown(proxy->slots[slot].kept.receive, SHUT_WR);
 }
 
 void sproxy_detach(struct sproxy *proxy, uint32_t slot)
@@ -294,8 +294,8 @@ void sproxy_detach(struct sproxy *proxy, uint32_t slot)
 	/* Programs run under rcu_read_lock(); this is synchronize_rcu(): afterwards none can
 	 * be about to make the slot an owner. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	close_fd(&proxy->slots[slot].kept.tcp);
-	close_fd(&proxy->slots[slot].kept.unix_);
+	close_fd(&proxy->slots[slot].kept.send);
+	close_fd(&proxy->slots[slot].kept.receive);
 	proxy->slots[slot].used = false;
 }
 

@@ -29,10 +29,10 @@ struct sproxy_ends {
 	int receive; /* AF_UNIX stream, redirect target */
 };
 
-/* The ends kept for an instance; owned by the sproxy, for polling only. */
+/* The peers of an instance's two ends; owned by the sproxy, for polling only. */
 struct sproxy_kept {
-	int tcp;   /* readable: bytes bypassed the program (alarm), or the instance is gone */
-	int unix_; /* EOF or POLLHUP: the instance is gone */
+	int send;    /* readable: bytes bypassed the program (alarm), or the instance is gone */
+	int receive; /* EOF or POLLHUP: the instance is gone */
 };
 
 /* Loads program and maps for `buffer_count` buffers. Returns 0 and *ret, or -errno

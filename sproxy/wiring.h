@@ -58,7 +58,6 @@ struct wiring_function {
 	uint32_t slot;
 	uint32_t fn;
 	uint32_t home; /* gateway slot that grants leases */
-	uint32_t concurrency;
 	uint32_t max_hops;
 	uint32_t config_count;
 	struct wiring_string chain;

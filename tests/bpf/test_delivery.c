@@ -212,7 +212,7 @@ static void test_death_is_seen_at_the_kept_end(void **state)
 	close(f->ends[A].send);
 	close(f->ends[A].receive);
 	f->ends[A] = (struct sproxy_ends){ -1, -1 };
-	assert_int_equal(recv(sproxy_kept(f->proxy, A).unix_, &byte, 1, 0), 0);
+	assert_int_equal(recv(sproxy_kept(f->proxy, A).receive, &byte, 1, 0), 0);
 	sproxy_stop(f->proxy, B);
 	assert_int_equal(recv(f->ends[B].receive, &byte, 1, 0), 0);
 }
