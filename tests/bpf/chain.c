@@ -16,11 +16,12 @@ static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
 
 int setup(void **state)
 {
+	const struct sproxy_options options = { .buffer_count = BUFFERS, .fn_count = 3 };
 	static struct fixture f;
 	int r;
 
 	memset(&f, 0, sizeof(f));
-	r = sproxy_open(BUFFERS, &f.proxy);
+	r = sproxy_open(&options, &f.proxy);
 	if (r == -EPERM)
 		skip();
 	assert_int_equal(r, 0);
