@@ -14,9 +14,11 @@
 static const uint32_t function_of[SLOTS] = { 0, 0, 0, 1, 1, 2 };
 static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
 
-int setup(void **state)
+int setup_with(void **state, const char *pins)
 {
-	const struct sproxy_options options = { .buffer_count = BUFFERS, .fn_count = 3 };
+	const struct sproxy_options options = { .buffer_count = BUFFERS,
+						.fn_count = 3,
+						.pins = pins };
 	static struct fixture f;
 	int r;
 
@@ -50,6 +52,11 @@ int setup(void **state)
 	}
 	*state = &f;
 	return 0;
+}
+
+int setup(void **state)
+{
+	return setup_with(state, NULL);
 }
 
 int teardown(void **state)
