@@ -5,6 +5,7 @@
  * For: sproxy.c, instances.c, program.c, pins.c, stats.c, rings.c; nobody else includes it.
  * How: everything works on map fds. Whether these came from a program just loaded or from
  * pins makes no difference after sproxy_open() or sproxy_adopt().
+ * Thread-safety: one thread per struct sproxy.
  * Ownership: the fds, the mappings, and the kept ends belong to the struct.
  */
 #ifndef SPROCKET_SPROXY_STATE_H
