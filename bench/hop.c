@@ -188,8 +188,9 @@ static void buffers_give(struct bench *b)
 
 static void checked_open(struct bench *b)
 {
+	const struct sproxy_options options = { .buffer_count = SP_BATCH_MAX, .fn_count = FN_PONG };
 	struct sproxy_ends home, ping, pong;
-	int r = sproxy_open(SP_BATCH_MAX, &b->proxy);
+	int r = sproxy_open(&options, &b->proxy);
 
 	if (r == -EPERM)
 		errx(1, "loading the kernel program needs CAP_BPF and CAP_NET_ADMIN: run as root");

@@ -13,6 +13,8 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
+ * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_stats, sproxy_tap.
+ *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
  * changed by compare-and-swap, in-flight counts by atomic add, everything else of a
  * buffer belongs to whoever holds it.
@@ -21,39 +23,18 @@
 /* The helpers need the types above. */
 #include <bpf/bpf_helpers.h>
 
-#include "sproxy_maps.bpf.h"
-#include "wire.h"
+#include "sproxy_batch.bpf.h"
+#include "sproxy_owner.bpf.h"
+#include "sproxy_stats.bpf.h"
+#include "sproxy_tap.bpf.h"
 
-/* One send on its way through the program. */
-struct batch {
-	__u64 now;
-	__u32 slot;  /* sender */
-	__u32 fn;    /* sender's function */
-	__u32 to;    /* receiver */
-	__u32 to_fn; /* receiver's function; of an undeliverable batch, the one meant */
-	__u32 count; /* descriptors in it */
-	__u32 edge;
-	__u32 home;
-	__u32 flag;                  /* SP_DESC_UNDELIVERABLE or 0 */
-	struct sp_desc *first, *end; /* the message */
-	__u32 moved;                 /* descriptors handed over so far */
-	__u32 requests;              /* those of them that carry a request, not a lease */
-	int reason;                  /* violation that ended the walk, or -1 */
-};
-
-static __always_inline void count(__u32 which, __u64 n)
-{
-	__u64 *value = bpf_map_lookup_elem(&counters, &which);
-
-	if (value)
-		*value += n;
-}
-
-static __noinline int refuse(struct batch *b, enum sp_violation reason, __u32 size,
-			     struct sp_desc *desc)
+/* The send as a whole, for what is wrong with b->shown. */
+__noinline int refuse(struct batch *b, __u32 reason, __u32 size)
 {
 	struct sp_event *event;
 
+	if (!b)
+		return SK_DROP;
 	count(SP_COUNT_VIOLATION + reason, 1);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (event) {
@@ -62,9 +43,11 @@ static __noinline int refuse(struct batch *b, enum sp_violation reason, __u32 si
 		event->fn = b->fn;
 		event->reason = reason;
 		event->size = size;
-		event->desc = *desc;
+		event->desc = b->shown;
 		bpf_ringbuf_submit(event, 0);
 	}
+	if (tap_on())
+		tap(b, SP_TAP_REFUSED + reason, 0);
 	return SK_DROP;
 }
 
@@ -143,181 +126,16 @@ __noinline int route(struct batch *b)
 	return -1;
 }
 
-/* Makes the entry ours alone. The sender may race with itself (threads, a forked copy), and
- * a buffer it has just handed on may carry another's request by now: nothing in an entry is
- * touched before the claim, and only one claim wins. */
-static __always_inline int claim(struct sp_owner *o, __u64 held)
+__noinline int account(struct batch *b)
 {
-	return __sync_val_compare_and_swap(&o->word, held,
-					   SP_OWNER_WORD(held >> 32, SP_HOLDER_MOVING)) == held;
-}
+	struct sp_instance *from, *to;
 
-/* Ends a claim: what was written to the entry is seen before the holder is. */
-static __always_inline void assign(struct sp_owner *o, __u32 gen, __u32 holder)
-{
-#ifdef __TARGET_ARCH_x86
-	/* Stores are seen in their order: that of the program has to be kept, no more. */
-	__asm__ volatile("" : : : "memory");
-	*(volatile __u64 *)&o->word = SP_OWNER_WORD(gen, holder);
-#else
-	__sync_lock_test_and_set(&o->word, SP_OWNER_WORD(gen, holder));
-#endif
-}
-
-/* The request in `from`, which is claimed, continues in the buffer `index`, which the sender
- * must hold. */
-static __always_inline int move_request(struct batch *b, struct sp_owner *from, __u32 index)
-{
-	struct sp_owner *to;
-	__u64 held;
-
-	if (index >= buffer_count)
-		return SP_VIOLATION_INDEX;
-	to = bpf_map_lookup_elem(&owners, &index);
-	if (!to)
-		return SP_VIOLATION_INDEX;
-	held = to->word;
-	if ((__u32)held != b->slot || from->leased || !claim(to, held))
-		return SP_VIOLATION_OWNER;
-	if (!to->leased) {
-		assign(to, held >> 32, b->slot);
-		return SP_VIOLATION_OWNER;
-	}
-	to->start_ns = from->start_ns;
-	to->home = from->home;
-	to->hops = from->hops;
-	to->leased = 0;
-	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
-	from->leased = 1;
-	assign(to, held >> 32, b->slot);
-	return -1;
-}
-
-static __always_inline void stamp(struct batch *b, struct sp_owner *o)
-{
-	__u32 i = o->hops;
-	__u64 since;
-
-	if (i == 0)
-		o->start_ns = b->now;
-	since = b->now - o->start_ns;
-	if (i >= SP_HOPS_MAX)
-		i = SP_HOPS_MAX - 1;
-	o->hop[i].at_ns = since > 0xffffffffULL ? 0xffffffffU : since;
-	o->hop[i].fn = b->to_fn;
-	o->hop[i].slot = b->to;
-	o->hops = i + 1;
-}
-
-/* What the entry, which is claimed, says of the descriptor. A violation, or -1. */
-static __always_inline int check_claimed(struct batch *b, struct sp_desc *d, struct sp_owner *o)
-{
-	int bad;
-
-	if (o->home != b->home && b->edge != SP_EDGE_GRANT)
-		return SP_VIOLATION_HOME;
-	if (b->edge == SP_EDGE_RELEASE && d->flags & SP_DESC_MOVED) {
-		bad = move_request(b, o, d->len);
-		if (bad >= 0)
-			return bad;
-	} else if (d->len > o->cap) {
-		return SP_VIOLATION_LENGTH;
-	}
-	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
-	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
-		return SP_VIOLATION_OWNER;
-	return -1;
-}
-
-/* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
-static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
-{
-	__u32 index = d->buf;
-	struct sp_owner *o;
-	__u64 held;
-	int bad;
-
-	if (d->edge != b->edge || d->home != b->home)
-		return SP_VIOLATION_MIXED;
-	if (index >= buffer_count)
-		return SP_VIOLATION_INDEX;
-	o = bpf_map_lookup_elem(&owners, &index);
-	if (!o)
-		return SP_VIOLATION_INDEX;
-	held = SP_OWNER_WORD(d->gen, b->slot);
-	if (o->word != held)
-		return o->word >> 32 != d->gen ? SP_VIOLATION_STALE : SP_VIOLATION_OWNER;
-	if (!claim(o, held))
-		return SP_VIOLATION_OWNER;
-	bad = check_claimed(b, d, o);
-	if (bad >= 0) {
-		assign(o, d->gen, b->slot);
-		return bad;
-	}
-	b->requests += !o->leased;
-	stamp(b, o);
-	/* These two are the kernel's to set: the gateway passes over what bears them. */
-	d->flags &= ~(SP_DESC_UNDELIVERABLE | SP_DESC_DENIED);
-	d->flags |= b->flag;
-	assign(o, d->gen, b->to);
-	return -1;
-}
-
-/* Descriptor `i` of the batch, or NULL beyond its end. */
-static __always_inline struct sp_desc *nth(struct batch *b, __u32 i)
-{
-	struct sp_desc *d = b->first;
-
-	if (i >= SP_BATCH_MAX)
-		return NULL;
-	d += i;
-	/* One register for check and use: the verifier ties the bound to it. */
-	__asm__ volatile("" : "+r"(d));
-	return d + 1 > b->end ? NULL : d;
-}
-
-/* One step of the walk over a batch: bpf_loop() lets the verifier see it once. */
-static long hand_over_nth(__u32 i, void *arg)
-{
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
-
-	if (!d)
-		return 1;
-	b->reason = hand_over(b, d);
-	if (b->reason >= 0)
-		return 1;
-	b->moved++;
-	return 0;
-}
-
-/* Takes back what hand_over() gave away: the batch is refused as a whole. */
-static long take_back_nth(__u32 i, void *arg)
-{
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
-	struct sp_owner *o;
-	__u32 index;
-
-	if (!d)
-		return 1;
-	index = d->buf;
-	if (index >= buffer_count)
-		return 1;
-	o = bpf_map_lookup_elem(&owners, &index);
-	if (o)
-		__sync_val_compare_and_swap(&o->word, SP_OWNER_WORD(d->gen, b->to),
-					    SP_OWNER_WORD(d->gen, b->slot));
-	return 0;
-}
-
-static __always_inline void account(struct batch *b)
-{
-	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
-	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
-
+	if (!b)
+		return 0;
+	from = bpf_map_lookup_elem(&instances, &b->slot);
+	to = bpf_map_lookup_elem(&instances, &b->to);
 	if (!from || !to)
-		return;
+		return 0;
 	if (from->fn != SP_GATEWAY_FN)
 		__sync_fetch_and_add(&from->in_flight, -b->requests);
 	if (to->fn != SP_GATEWAY_FN)
@@ -328,6 +146,9 @@ static __always_inline void account(struct batch *b)
 	count(SP_COUNT_BATCHES, 1);
 	if (from->cpu != to->cpu)
 		count(SP_COUNT_REMOTE, b->count);
+	if (b->flag)
+		count(SP_COUNT_UNDELIVERABLE, b->count);
+	return 0;
 }
 
 /* A refill names no buffer; the flag in the instance bounds how many can be under way. */
@@ -346,24 +167,75 @@ static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 	return -1;
 }
 
+static __always_inline int redirect(struct sk_msg_md *msg, __u32 slot)
+{
+	return slot != SP_SLOT_NONE &&
+	       bpf_msg_redirect_map(msg, &receivers, slot, BPF_F_INGRESS) == SK_PASS;
+}
+
+/* The worker that answers for the request is not there. The sender is not to blame, and
+ * what is passed without a redirect reaches the TCP peer, which is an alarm: so the message
+ * goes where nobody acts on it. The worker's slot becomes the owner all the same: whoever
+ * takes the slot over finds the buffers in the table. */
+static __always_inline int to_sink(struct sk_msg_md *msg)
+{
+	return bpf_msg_redirect_map(msg, &sink, 0, BPF_F_INGRESS) == SK_PASS;
+}
+
 /* Redirects to the receiver; without one, home: to the worker that answers for the
  * request (hand_over() checks that it is), and a grant back to the worker it came from. */
 __noinline int deliverable(struct sk_msg_md *msg, struct batch *b)
 {
 	if (!b)
 		return 0;
-	if (b->to != SP_SLOT_NONE &&
-	    bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS)
+	if (redirect(msg, b->to))
 		return 1;
 	b->flag = SP_DESC_UNDELIVERABLE;
 	b->to = b->edge == SP_EDGE_GRANT ? b->slot : b->home;
-	return bpf_msg_redirect_map(msg, &receivers, b->to, BPF_F_INGRESS) == SK_PASS;
+	return redirect(msg, b->to) || to_sink(msg);
+}
+
+/* Nobody is there to grant a lease: the sender, which waits, is told so at once. */
+static __always_inline int deny(struct sk_msg_md *msg, struct batch *b, struct sp_desc *d)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+
+	d->edge = SP_EDGE_GRANT;
+	d->flags = SP_DESC_DENIED;
+	d->home = b->slot;
+	b->to = b->slot;
+	if (from)
+		__sync_lock_test_and_set(&from->refill, 0);
+	return redirect(msg, b->slot) ? SK_PASS : SK_DROP;
+}
+
+/* The walk: all of the batch changes hands, or nothing of it. SK_PASS or SK_DROP. */
+static __always_inline int batch_move(struct batch *b, __u32 size)
+{
+	struct sp_desc *d;
+
+	b->now = bpf_ktime_get_ns();
+	b->reason = -1;
+	if (!stats_begin(b))
+		return refuse(b, SP_VIOLATION_IDENTITY, size);
+	bpf_loop(b->count, hand_over_nth, b, 0);
+	if (b->reason < 0) {
+		if (tap_on())
+			bpf_loop(b->count, tap_nth, b, 0);
+		stats_end(b);
+		account(b);
+		return SK_PASS;
+	}
+	bpf_loop(b->moved, take_back_nth, b, 0);
+	d = nth(b, b->moved);
+	if (d)
+		b->shown = *d;
+	return refuse(b, b->reason, size);
 }
 
 SEC("sk_msg")
 int sproxy(struct sk_msg_md *msg)
 {
-	struct sp_desc none = {}, bad;
 	struct batch b = {};
 	struct sp_identity *who;
 	struct sp_desc *d, *end;
@@ -371,57 +243,53 @@ int sproxy(struct sk_msg_md *msg)
 
 	who = msg->sk ? bpf_sk_storage_get(&identities, msg->sk, NULL, 0) : NULL;
 	if (!who)
-		return refuse(&b, SP_VIOLATION_IDENTITY, msg->size, &none);
+		return refuse(&b, SP_VIOLATION_IDENTITY, msg->size);
 	b.slot = who->slot;
 	b.fn = who->fn;
 	b.count = msg->size / sizeof(*d);
 	if (b.count == 0 || b.count > SP_BATCH_MAX || msg->size % sizeof(*d))
-		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size);
 	if ((__u8 *)msg->data_end - (__u8 *)msg->data < msg->size &&
 	    bpf_msg_pull_data(msg, 0, msg->size, 0))
-		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size);
 	d = msg->data;
 	end = msg->data_end;
 	if (d + 1 > end)
-		return refuse(&b, SP_VIOLATION_SIZE, msg->size, &none);
+		return refuse(&b, SP_VIOLATION_SIZE, msg->size);
 	b.edge = d->edge;
 	b.home = d->home;
 	reason = route(&b);
-	if (reason >= 0) {
-		bad = *d;
-		return refuse(&b, reason, msg->size, &bad);
-	}
-	if (b.edge == SP_EDGE_REFILL) {
+	if (reason < 0 && b.edge == SP_EDGE_REFILL)
 		reason = refill_check(&b, d);
-		if (reason >= 0) {
-			bad = *d;
-			return refuse(&b, reason, msg->size, &bad);
-		}
+	if (reason < 0 && !deliverable(msg, &b))
+		reason = SP_VIOLATION_HOME;
+	if (reason >= 0) {
+		b.shown = *d;
+		return refuse(&b, reason, msg->size);
 	}
-	if (!deliverable(msg, &b)) {
-		bad = *d;
-		return refuse(&b, SP_VIOLATION_HOME, msg->size, &bad);
-	}
-	/* Two descriptors name no buffer: the request for a lease, and its refusal. */
-	if (b.edge == SP_EDGE_REFILL ||
-	    (b.edge == SP_EDGE_GRANT && d->flags & SP_DESC_DENIED && b.count == 1))
-		return SK_PASS;
-	b.now = bpf_ktime_get_ns();
-
 	b.first = d;
 	b.end = end;
-	b.reason = -1;
-	bpf_loop(b.count, hand_over_nth, &b, 0);
-	if (b.reason < 0) {
-		account(&b);
-		if (b.flag)
-			count(SP_COUNT_UNDELIVERABLE, b.count);
-		return SK_PASS;
+	/* Two descriptors name no buffer: the request for a lease, and its refusal. */
+	if (b.edge == SP_EDGE_REFILL ||
+	    (b.edge == SP_EDGE_GRANT && d->flags & SP_DESC_DENIED && b.count == 1)) {
+		if (tap_on())
+			bpf_loop(1, tap_nth, &b, 0);
+		return b.edge == SP_EDGE_REFILL && b.flag ? deny(msg, &b, d) : SK_PASS;
 	}
-	bpf_loop(b.moved, take_back_nth, &b, 0);
-	d = nth(&b, b.moved);
-	bad = d ? *d : none;
-	return refuse(&b, b.reason, msg->size, &bad);
+	return batch_move(&b, msg->size);
+}
+
+/*
+ * What is attached to the sockets. A program sticks to the sockets that were in the map when
+ * it was attached, so this one never changes, and what it calls can be replaced while they
+ * live. With an empty slot, which happens only when the array has lost its last pin and fd,
+ * every send is refused: nothing passes unchecked.
+ */
+SEC("sk_msg")
+int sproxy_entry(struct sk_msg_md *msg)
+{
+	bpf_tail_call_static(msg, &programs, 0);
+	return SK_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";

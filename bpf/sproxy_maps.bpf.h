@@ -2,7 +2,8 @@
 /*
  * sproxy_maps.bpf.h - the maps of a chain's kernel program; each chain loads its own.
  *
- * For: sproxy.bpf.c. Sizes are those of wire.h; `owners` gets its own before load.
+ * For: sproxy.bpf.c. Sizes are those of wire.h; `owners` and `function_counts` get
+ * theirs before load. sproxy/state.h names them once more, for user space: keep both alike.
  * Thread-safety: wire.h names the writers of each field.
  */
 #ifndef SPROCKET_BPF_SPROXY_MAPS_BPF_H
@@ -29,6 +30,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } receivers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* one AF_UNIX end of the controller's: see to_sink() */
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} sink SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY); /* what the entry program calls */
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -75,6 +90,26 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1); /* functions and the gateway, set before load */
+	__type(key, __u32);
+	__type(value, struct sp_function_counts);
+} function_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_settings);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024); /* some 4600 records */
+} taps SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -16,15 +16,16 @@
 #include <linux/types.h>
 
 /* Limits of one chain. `sprocket doctor` prints them. */
-#define SP_BATCH_MAX 64   /* descriptors in one send */
-#define SP_INST_MAX 256   /* instance slots, gateway workers included; a slot fits a byte */
-#define SP_FN_MAX 64      /* functions, the gateway (function 0) included */
-#define SP_EDGE_MAX 64    /* edges one function may name */
-#define SP_FN_INST_MAX 60 /* instances of one function */
-#define SP_CPU_MAX 64     /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 29    /* hops stamped per request; later ones overwrite the last */
-#define SP_GATEWAY_FN 0   /* the function number of the gateway's workers */
-#define SP_SLOT_NONE 0    /* no instance has slot 0 */
+#define SP_BATCH_MAX 64     /* descriptors in one send */
+#define SP_INST_MAX 256     /* instance slots, gateway workers included; a slot fits a byte */
+#define SP_FN_MAX 64        /* functions, the gateway (function 0) included */
+#define SP_EDGE_MAX 64      /* edges one function may name */
+#define SP_FN_INST_MAX 60   /* instances of one function */
+#define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
+#define SP_HOPS_MAX 28      /* hops stamped per request; later ones overwrite the last */
+#define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
+#define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
+#define SP_SLOT_NONE 0      /* no instance has slot 0 */
 #define SP_HOLDER_FREE 0xffffffffU   /* nobody: the buffer is in the gateway's free list */
 #define SP_HOLDER_MOVING 0xfffffffeU /* the kernel's, while it hands the buffer over */
 
@@ -75,12 +76,13 @@ struct sp_hop {
  * The gateway writes an entry while it holds the buffer; the kernel while it moves.
  */
 struct sp_owner {
-	__u64 word;     /* generation << 32 | holder; changed by compare-and-swap only */
-	__u64 start_ns; /* CLOCK_MONOTONIC of the first hand-over */
-	__u32 cap;      /* payload bytes the buffer can hold; set once, at start */
-	__u16 home;     /* gateway slot that answers for it */
-	__u8 leased;    /* 1: held as a lease, no request in it */
-	__u8 hops;      /* stamps in hop[] */
+	__u64 word;       /* generation << 32 | holder; changed by compare-and-swap only */
+	__u64 start_ns;   /* CLOCK_MONOTONIC of the first hand-over */
+	__u32 cap;        /* payload bytes the buffer can hold; set once, at start */
+	__u16 home;       /* gateway slot that answers for it */
+	__u8 leased;      /* 1: held as a lease, no request in it */
+	__u8 hops;        /* stamps in hop[] */
+	__u64 arrived_ns; /* CLOCK_MONOTONIC of the last hand-over; stamps saturate, this does not */
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 
@@ -92,7 +94,8 @@ struct sp_instance {
 	__u64 out;       /* descriptors it handed on */
 	__u32 fn;
 	__u32 cpu;
-	__u64 reserved[4];
+	__u64 last_out_ns; /* when it last handed a request on; by the kernel */
+	__u64 reserved[3];
 };
 
 /* Instances of a function. Written by the controller: entry first, count last. */
@@ -148,6 +151,7 @@ enum sp_kernel_counter {
 	SP_COUNT_BATCHES,       /* sends that moved them */
 	SP_COUNT_UNDELIVERABLE, /* sent home because the function had no instance */
 	SP_COUNT_REMOTE,        /* handed to an instance on another CPU than the sender's */
+	SP_COUNT_TAP_LOST,      /* tap records that found the ring full */
 	SP_COUNT_VIOLATION,     /* + enum sp_violation */
 	SP_COUNT_MAX = SP_COUNT_VIOLATION + SP_VIOLATION_COUNT,
 };
@@ -162,6 +166,100 @@ struct sp_event {
 	struct sp_desc desc; /* the offending descriptor; zero for SIZE */
 };
 
+/*
+ * Times from 1 us on, log-linear: below 4 us one bucket per us, then four to each power of
+ * two. Bucket 0 holds what is below 1 us, the last one everything from its lower bound on.
+ */
+struct sp_histogram {
+	__u64 sum_us;
+	__u64 count[SP_HIST_BUCKETS];
+};
+
+/*
+ * What the kernel counts per function and CPU, leases left out.
+ * wait: from the hand-over until the instance had finished what came before;
+ * run: from then until it handed on. A batch shares its busy time evenly.
+ * Of the gateway (function 0) wait is empty, and run is end to end: from a request's first
+ * hand-over until its reply arrives. `in` and `undeliverable` belong to the function meant,
+ * everything else to the one that sent.
+ */
+struct sp_function_stats {
+	__u64 in;            /* requests handed to it */
+	__u64 out;           /* requests it handed on */
+	__u64 failed;        /* replies with SP_DESC_FAILED */
+	__u64 dropped;       /* replies with SP_DESC_DROPPED */
+	__u64 undeliverable; /* requests meant for it, which had no receiver */
+	struct sp_histogram wait, run;
+};
+
+/* An entry of the statistics map: `edges` counts the requests that left by each edge, those
+ * that found no receiver included; the last one is SP_EDGE_REPLY. */
+struct sp_function_counts {
+	struct sp_function_stats stats;
+	__u64 edges[SP_EDGE_MAX + 1];
+};
+
+/* What the controller switches while the chain serves. */
+struct sp_settings {
+	__u32 tap; /* 1: a record of each descriptor goes to the tap's ring buffer */
+	__u32 reserved;
+	__u64 program; /* hash of the program in the entry's slot; the kernel does not read it */
+};
+
+/* What became of a descriptor; a refused one: SP_TAP_REFUSED + enum sp_violation. */
+enum sp_tap_verdict { SP_TAP_PASSED, SP_TAP_UNDELIVERABLE, SP_TAP_REFUSED };
+
+/* A descriptor on its way, as a tap shows it. Of a refused send only the offending one is
+ * shown: the rest of its batch is where it was. */
+struct sp_tap {
+	__u64 at_ns;    /* CLOCK_MONOTONIC */
+	__u64 start_ns; /* first hand-over of the request; 0: refused, or no buffer named */
+	__u32 buf;
+	__u32 gen;
+	__u32 len;
+	__u32 since_us; /* since the sender got it; 0 where there is no earlier hand-over */
+	__u32 verdict;  /* enum sp_tap_verdict */
+	__u16 from_fn;
+	__u16 to_fn; /* of an undeliverable one, the function meant */
+	__u8 from_slot;
+	__u8 to_slot;
+	__u8 edge;
+	__u8 flags;
+	__u32 reserved;
+};
+
+#define SP_INLINE static inline __attribute__((always_inline))
+
+/* The bucket of a time; branch-free, for the kernel counts on every hop. */
+SP_INLINE __u32 sp_histogram_bucket(__u32 us)
+{
+	__u64 rest = us | 4; /* the number of the highest bit is 2 at least */
+	__u32 high, step;
+
+	/* By halves: a difference below 0 has its top bits set. */
+	high = (0xffffULL - rest) >> 59 & 16;
+	rest >>= high;
+	step = (0xffULL - rest) >> 60 & 8;
+	rest >>= step;
+	high += step;
+	step = (0xfULL - rest) >> 61 & 4;
+	rest >>= step;
+	high += step;
+	step = (0x3ULL - rest) >> 62 & 2;
+	rest >>= step;
+	high += step + (rest >> 1) - 2;
+	high = 4 * high + (us >> high);
+	return high < SP_HIST_BUCKETS ? high : SP_HIST_BUCKETS - 1;
+}
+
+/* The upper bound of a bucket, exclusive; of the last one, all there is. */
+SP_INLINE __u64 sp_histogram_upper_us(unsigned bucket)
+{
+	if (bucket >= SP_HIST_BUCKETS - 1)
+		return ~0ULL;
+	return bucket < 4 ? bucket + 1 : (__u64)(bucket % 4 + 5) << (bucket / 4 - 1);
+}
+
 #define SP_OWNER_WORD(gen, holder) ((__u64)(gen) << 32 | (__u32)(holder))
 
 _Static_assert(sizeof(struct sp_desc) == 16, "descriptor is 16 bytes on the wire");
@@ -171,6 +269,10 @@ _Static_assert(sizeof(struct sp_instance) == 64, "instance: one cache line");
 _Static_assert(sizeof(struct sp_function_slots) == 128, "function: two cache lines");
 _Static_assert(sizeof(struct sp_route) == 8, "route");
 _Static_assert(sizeof(struct sp_event) == 40, "event");
+_Static_assert(sizeof(struct sp_histogram) == 8 + 8 * SP_HIST_BUCKETS, "histogram");
+_Static_assert(sizeof(struct sp_function_stats) == 40 + 2 * 808, "function's statistics");
+_Static_assert(sizeof(struct sp_settings) == 16, "settings");
+_Static_assert(sizeof(struct sp_tap) == 48, "tap record");
 _Static_assert(SP_INST_MAX <= 256, "a slot fits a byte");
 _Static_assert(SP_EDGE_MAX <= SP_EDGE_REPLY, "edges do not meet the fixed ones");
 

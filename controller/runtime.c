@@ -151,7 +151,11 @@ static int memory_start(struct runtime *runtime)
 
 static int kernel_start(struct runtime *runtime)
 {
-	int r = sproxy_open(runtime->chain->layout.buffer_count, &runtime->proxy);
+	const struct sproxy_options options = {
+		.buffer_count = runtime->chain->layout.buffer_count,
+		.fn_count = (uint32_t)runtime->chain->function_count,
+	};
+	int r = sproxy_open(&options, &runtime->proxy);
 
 	if (r < 0) {
 		runtime_say(runtime,

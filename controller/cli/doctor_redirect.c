@@ -66,11 +66,12 @@ static void owners_fill(struct sp_owner *owners)
 /* Returns 0, or -errno and what was tried in *ret_what. */
 static int pair_init(struct pair *pair, const char **ret_what)
 {
+	const struct sproxy_options options = { .buffer_count = BUFFERS, .fn_count = FUNCTION_FN };
 	const struct sp_route to_function = { .kind = SP_ROUTE_FUNCTION, .fn = FUNCTION_FN };
 	int r;
 
 	*ret_what = "load the program";
-	r = sproxy_open(BUFFERS, &pair->proxy);
+	r = sproxy_open(&options, &pair->proxy);
 	if (r < 0)
 		return r;
 	owners_fill(sproxy_owners(pair->proxy));

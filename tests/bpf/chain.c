@@ -14,13 +14,16 @@
 static const uint32_t function_of[SLOTS] = { 0, 0, 0, 1, 1, 2 };
 static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
 
-int setup(void **state)
+int setup_with(void **state, const char *pins)
 {
+	const struct sproxy_options options = { .buffer_count = BUFFERS,
+						.fn_count = 3,
+						.pins = pins };
 	static struct fixture f;
 	int r;
 
 	memset(&f, 0, sizeof(f));
-	r = sproxy_open(BUFFERS, &f.proxy);
+	r = sproxy_open(&options, &f.proxy);
 	if (r == -EPERM)
 		skip();
 	assert_int_equal(r, 0);
@@ -49,6 +52,11 @@ int setup(void **state)
 	}
 	*state = &f;
 	return 0;
+}
+
+int setup(void **state)
+{
+	return setup_with(state, NULL);
 }
 
 int teardown(void **state)

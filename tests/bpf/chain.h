@@ -27,6 +27,7 @@ struct fixture {
 
 /* For cmocka_unit_test_setup_teardown(); *state is the struct fixture. */
 int setup(void **state);
+int setup_with(void **state, const char *pins); /* a folder for them, or NULL */
 int teardown(void **state);
 
 /* A descriptor of buffer `buf`, as worker 1 or its holder would send it. */

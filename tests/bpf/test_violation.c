@@ -202,13 +202,14 @@ static void test_refused_move_leaves_the_holders(void **state)
 
 static void test_other_chain_is_another_world(void **state)
 {
+	const struct sproxy_options options = { .buffer_count = BUFFERS, .fn_count = 3 };
 	struct fixture *f = *state;
 	struct sproxy *other;
 	struct sproxy_ends ends;
 	struct sp_desc d = desc(0, SP_EDGE_REPLY);
 
 	give(f, 0, A);
-	assert_int_equal(sproxy_open(BUFFERS, &other), 0);
+	assert_int_equal(sproxy_open(&options, &other), 0);
 	assert_int_equal(sproxy_attach(other, A, 1, 0, &ends), 0);
 	assert_int_equal(send(ends.send, &d, sizeof(d), MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EACCES);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * sproxy_batch.bpf.h - one send on its way through the kernel program.
+ *
+ * For: sproxy.bpf.c and the parts it is made of. Lives on the program's stack.
+ */
+#ifndef SPROCKET_BPF_SPROXY_BATCH_BPF_H
+#define SPROCKET_BPF_SPROXY_BATCH_BPF_H
+
+#include "sproxy_maps.bpf.h"
+
+struct batch {
+	__u64 now;
+	__u32 slot;  /* sender */
+	__u32 fn;    /* sender's function */
+	__u32 to;    /* receiver */
+	__u32 to_fn; /* receiver's function; of an undeliverable batch, the one meant */
+	__u32 count; /* descriptors in it */
+	__u32 edge;
+	__u32 home;
+	__u32 flag;                  /* SP_DESC_UNDELIVERABLE or 0 */
+	struct sp_desc *first, *end; /* the message */
+	__u32 moved;                 /* descriptors handed over so far */
+	__u32 requests;              /* those of them that carry a request, not a lease */
+	int reason;                  /* violation that ended the walk, or -1 */
+	struct sp_function_counts *from_counts; /* the sending function's */
+	struct sp_function_counts *end_counts;  /* the gateway's, where replies arrive */
+	__u64 begin_ns;                         /* when the sender began with the next descriptor */
+	__u64 share_ns;                         /* what it spent on each */
+	__u64 wait_ns, end_ns;                  /* sums over the batch */
+	__u32 failed, dropped;                  /* replies that say so */
+	struct sp_desc shown;                   /* what an event or a tap's record is about */
+};
+
+static __always_inline void count(__u32 which, __u64 n)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &which);
+
+	if (value)
+		*value += n;
+}
+
+/* Descriptor `i` of the batch, or NULL beyond its end. */
+static __always_inline struct sp_desc *nth(struct batch *b, __u32 i)
+{
+	struct sp_desc *d = b->first;
+
+	if (i >= SP_BATCH_MAX)
+		return NULL;
+	d += i;
+	/* One register for check and use: the verifier ties the bound to it. */
+	__asm__ volatile("" : "+r"(d));
+	return d + 1 > b->end ? NULL : d;
+}
+
+#endif

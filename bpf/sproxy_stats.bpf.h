@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * sproxy_stats.bpf.h - how many, how long waited, how long worked: per function and CPU.
+ *
+ * For: the walk over a batch. The sender's entry and the gateway's are looked up once per
+ * batch; each descriptor costs one bucket for its wait and, at its end, one for its whole way.
+ * How: an instance works on its batch one descriptor after another, from when it last handed
+ * on or got the first of them, whichever is later; each takes the same share of the time.
+ * Concurrency: entries are per CPU and added to without a lock. Where the kernel may preempt
+ * the program (not with preempt=none), an increment can be lost; nothing is decided by them.
+ * A refused batch's waits stay counted: one batch at most per instance, which is cut off.
+ */
+#ifndef SPROCKET_BPF_SPROXY_STATS_BPF_H
+#define SPROCKET_BPF_SPROXY_STATS_BPF_H
+
+#include "sproxy_batch.bpf.h"
+
+#define NS_BITS 36 /* 68 s, beyond the last bucket's begin: above it, times are all one */
+
+/* Without a division: / 8, then times 2^32 / 125. Without a branch, too: each doubles what
+ * the verifier has to judge, and with it the time to load. */
+static __always_inline __u32 us_of(__u64 ns)
+{
+	__u64 above = -(ns >> NS_BITS) >> 63; /* 0 or 1 */
+
+	ns = (ns | -above) & ((1ULL << NS_BITS) - 1);
+	return (ns >> 3) * 34359739ULL >> 32;
+}
+
+static __always_inline void histogram_add(struct sp_histogram *h, __u64 ns, __u32 n)
+{
+	h->count[sp_histogram_bucket(us_of(ns))] += n;
+}
+
+/* Before the walk: whose entries, and what each descriptor's share of the time is. Leases
+ * end no turn: they are told by their edge. 0 when the maps have no such entries. */
+static __always_inline int stats_begin(struct batch *b)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+	__u32 gateway = SP_GATEWAY_FN, buf = b->first->buf;
+	struct sp_owner *first;
+
+	buf = buf < buffer_count ? buf : 0; /* out of range: the walk will say so */
+	first = bpf_map_lookup_elem(&owners, &buf);
+	b->from_counts = bpf_map_lookup_elem(&function_counts, &b->fn);
+	b->end_counts = bpf_map_lookup_elem(&function_counts, &gateway);
+	if (!from || !first || !b->from_counts || !b->end_counts)
+		return 0;
+	b->begin_ns = first->arrived_ns;
+	if (b->begin_ns < from->last_out_ns)
+		b->begin_ns = from->last_out_ns;
+	/* Threads of one sender may overtake each other. */
+	if (b->begin_ns > b->now)
+		b->begin_ns = b->now;
+	b->share_ns = b->now - b->begin_ns;
+	if (b->count > 1)
+		b->share_ns /= b->count;
+	if (b->edge <= SP_EDGE_REPLY)
+		from->last_out_ns = b->now;
+	return 1;
+}
+
+/* In the walk, for a request whose entry `o` is ours and not yet stamped. */
+static __always_inline void stats_descriptor(struct batch *b, const struct sp_desc *d,
+					     const struct sp_owner *o)
+{
+	__u64 ns;
+
+	if (b->fn != SP_GATEWAY_FN) {
+		ns = b->begin_ns > o->arrived_ns ? b->begin_ns - o->arrived_ns : 0;
+		b->begin_ns += b->share_ns;
+		b->wait_ns += ns;
+		histogram_add(&b->from_counts->stats.wait, ns, 1);
+	}
+	if (b->to_fn == SP_GATEWAY_FN && !b->flag) {
+		b->failed += d->flags / SP_DESC_FAILED & 1;
+		b->dropped += d->flags / SP_DESC_DROPPED & 1;
+		ns = b->now - o->start_ns;
+		b->end_ns += ns;
+		histogram_add(&b->end_counts->stats.run, ns, 1);
+	}
+}
+
+/* Sums are rounded to the nearest us, not down: a batch of one would lose half a us each. */
+static __always_inline __u32 us_near(__u64 ns)
+{
+	return us_of(ns + 500);
+}
+
+/* After the walk, which moved `b->requests` requests. */
+static __always_inline void stats_end(struct batch *b)
+{
+	__u32 n = b->requests, edge = b->edge, key = b->to_fn;
+	struct sp_function_counts *from = b->from_counts, *to;
+
+	if (edge > SP_EDGE_REPLY)
+		return;
+	from->stats.out += n;
+	from->edges[edge < SP_EDGE_MAX ? edge : SP_EDGE_MAX] += n;
+	if (b->fn != SP_GATEWAY_FN) {
+		from->stats.wait.sum_us += us_near(b->wait_ns);
+		from->stats.run.sum_us += us_near(b->share_ns * n);
+		histogram_add(&from->stats.run, b->share_ns, n);
+		from->stats.failed += b->failed;
+		from->stats.dropped += b->dropped;
+	}
+	b->end_counts->stats.run.sum_us += us_near(b->end_ns);
+	to = bpf_map_lookup_elem(&function_counts, &key);
+	if (!to)
+		return;
+	if (b->flag)
+		to->stats.undeliverable += n;
+	else
+		to->stats.in += n;
+}
+
+#endif
