@@ -75,7 +75,7 @@ static void on_log(void *arg, uint32_t events)
 	struct instance *instance = arg;
 
 	(void)events;
-	if (logs_read(&instance->logs, instance->process.log, stderr))
+	if (logs_read(&instance->logs, instance->process.log))
 		loop_remove(instance->runtime->loop, &instance->on_log);
 }
 
@@ -136,7 +136,7 @@ static void process_forget(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 
-	logs_read(&instance->logs, instance->process.log, stderr);
+	logs_drain(&instance->logs, instance->process.log);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, instance->process.pid);
 	loop_remove(runtime->loop, &instance->on_exit);
@@ -279,8 +279,7 @@ static int page_make(struct instance *instance, int *ret_fd)
 		return r;
 	}
 	instance->page = page;
-	wiring_page_rules(instance->page,
-			  &instance->runtime->chain->functions[instance->fn - 1].rules);
+	wiring_page_rules(page, &instance->runtime->chain->functions[instance->fn - 1].rules);
 	*ret_fd = fd;
 	return 0;
 }
@@ -342,7 +341,7 @@ static int process_begin(struct instance *instance, const uint32_t *cpu)
 
 	instance->started_ns = loop_now_ns();
 	instance->violated = false;
-	logs_init(&instance->logs, f->name);
+	logs_init(&instance->logs, f->name, NULL);
 	r = process_start(&spec, &instance->process);
 	if (r < 0)
 		return r;
