@@ -238,7 +238,8 @@ int gateway_start(struct runtime *runtime)
 {
 	struct process_spec spec = { .name = "sprocket-gateway",
 				     .cpus = runtime->options.cpus,
-				     .cpu_count = runtime->options.cpu_count };
+				     .cpu_count = runtime->options.cpu_count,
+				     .exec_fd = -1 };
 	struct wiring_gateway *message;
 	char path[CHAIN_PATH_MAX];
 	int r = sockets_open(runtime);

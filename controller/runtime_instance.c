@@ -334,9 +334,12 @@ static int process_begin(struct instance *instance, const uint32_t *cpu)
 {
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &runtime->chain->functions[instance->fn - 1];
-	struct process_spec spec = {
-		.path = f->exec, .name = f->name, .cpus = cpu, .cpu_count = 1, .env = &f->env
-	};
+	struct process_spec spec = { .path = f->exec,
+				     .name = f->name,
+				     .cpus = cpu,
+				     .cpu_count = 1,
+				     .env = &f->env,
+				     .exec_fd = -1 };
 	int r;
 
 	instance->started_ns = loop_now_ns();
