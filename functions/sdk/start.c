@@ -85,6 +85,9 @@ static int map_all(struct sdk_process *p)
 	r = shm_memory_map(p->fds[WIRING_FN_MEMORY], p->wiring.layout.size, &p->memory);
 	if (r < 0)
 		return wrong(p, r, "cannot map the pool");
+	/* A core would hold other requests as well, and be long in the writing, and so the
+	 * process long in dying; hugepages are left out by the kernel anyway. */
+	madvise(p->memory, p->wiring.layout.size, MADV_DONTDUMP);
 	r = shm_memory_map(p->fds[WIRING_FN_PAGE], sizeof(*page), &at);
 	if (r < 0)
 		return wrong(p, r, "cannot map the page of counters and routes");
