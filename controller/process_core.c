@@ -115,19 +115,22 @@ static int core_find(DIR *folder, pid_t pid, char ret_name[FILE_NAME_MAX], time_
 	return -ENOENT;
 }
 
-/* When a core of `name` was taken, as text; NULL when `file` is none of its. */
-static const char *taken_time(const char *file, const char *name)
+/* True for a core of `name` that was taken: NAME-PID-TIME.core. */
+static bool is_taken(const char *file, const char *name)
 {
 	size_t len = strlen(name), digits;
 
 	if (strncmp(file, name, len) != 0 || file[len] != '-')
-		return NULL;
+		return false;
 	digits = strspn(file + len + 1, "0123456789");
 	file += len + 1 + digits;
-	if (digits == 0 || *file != '-' || strlen(file + 1) != TIME_LEN + strlen(SUFFIX) ||
-	    strcmp(file + 1 + TIME_LEN, SUFFIX) != 0)
-		return NULL;
-	return file + 1;
+	return digits > 0 && *file == '-' && strlen(file + 1) == TIME_LEN + strlen(SUFFIX) &&
+	       strcmp(file + 1 + TIME_LEN, SUFFIX) == 0;
+}
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
 /* Removes the oldest core of `name` when there are too many. True: there may be more. */
@@ -135,17 +138,20 @@ static bool oldest_remove(DIR *folder, const char *name)
 {
 	char oldest[FILE_NAME_MAX] = "";
 	const struct dirent *entry;
+	struct timespec written = { 0 };
 	unsigned count = 0;
+	struct stat st;
 
 	rewinddir(folder);
 	while ((entry = readdir(folder))) {
-		const char *time = taken_time(entry->d_name, name);
-
-		if (!time)
+		if (!is_taken(entry->d_name, name) ||
+		    fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		count++;
-		if (!oldest[0] || strcmp(time, taken_time(oldest, name)) < 0)
-			snprintf(oldest, sizeof(oldest), "%s", entry->d_name);
+		if (oldest[0] && !is_before(st.st_mtim, written))
+			continue;
+		snprintf(oldest, sizeof(oldest), "%s", entry->d_name);
+		written = st.st_mtim;
 	}
 	return count > PROCESS_CORE_KEPT && unlinkat(dirfd(folder), oldest, 0) == 0;
 }
