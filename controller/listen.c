@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 4096
@@ -108,5 +110,81 @@ int listen_open(const char *address, uint32_t count, int *ret, char ret_address[
 		return r;
 	}
 	address_print(&addr, len, ret_address);
+	return 0;
+}
+
+static int unix_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes room for a socket file: 0 when nothing is there any more. */
+static int stale_remove(const struct sockaddr_un *addr)
+{
+	struct stat st;
+	int fd, r;
+
+	if (lstat(addr->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = unix_socket();
+	if (fd < 0)
+		return fd;
+	r = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
+	close(fd);
+	if (r != -ECONNREFUSED) /* accepted, or its queue is full, or not ours to ask */
+		return r == 0 || r == -EAGAIN ? -EADDRINUSE : r;
+	return unlink(addr->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int listen_unix(const char *path, mode_t mode, int *ret)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	r = stale_remove(&addr);
+	if (r < 0)
+		return r;
+	fd = unix_socket();
+	if (fd < 0)
+		return fd;
+	/* The file has this mode, less our umask, from its first moment on. */
+	if (fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		r = -errno;
+	} else if (chmod(path, mode) < 0 || listen(fd, BACKLOG) < 0) {
+		r = -errno;
+		unlink(path);
+	}
+	if (r < 0)
+		close(fd);
+	else
+		*ret = fd;
+	return r;
+}
+
+int listen_adopt(int fd, char ret_address[LISTEN_ADDRESS_MAX])
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr), size = sizeof(int);
+	const char *path = ((const struct sockaddr_un *)&addr)->sun_path;
+	int accepts = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		return -errno;
+	if (!accepts)
+		return -EINVAL;
+	if (addr.ss_family != AF_UNIX)
+		address_print(&addr, len, ret_address);
+	else if (strlen(path) >= LISTEN_ADDRESS_MAX)
+		return -ENAMETOOLONG;
+	else
+		strcpy(ret_address, path);
 	return 0;
 }

@@ -6,12 +6,15 @@
  * How: one socket per worker in one SO_REUSEPORT group, so that the kernel spreads
  * connections. The first is bound without the option: it fails when somebody else has the
  * address, instead of sharing it with them.
+ * Thread-safety: none needed; listen_unix() looks before it binds, so two processes must not
+ * open the same path at once.
  */
 #ifndef SPROCKET_CONTROLLER_LISTEN_H
 #define SPROCKET_CONTROLLER_LISTEN_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LISTEN_ADDRESS_MAX 64
 
@@ -22,5 +25,17 @@
  */
 int listen_open(const char *address, uint32_t count, int *ret,
 		char ret_address[LISTEN_ADDRESS_MAX]);
+
+/*
+ * Opens a listener at `path`, which `mode` says who may connect to; a socket file that nobody
+ * listens at any more is replaced. The file stays when the fd is closed.
+ * Returns 0 and *ret (the caller's); -EADDRINUSE when somebody listens there, -EEXIST when
+ * something else is there, -ENAMETOOLONG, other -errno of the system.
+ */
+int listen_unix(const char *path, mode_t mode, int *ret);
+
+/* The address of a listener that somebody else opened: "127.0.0.1:8080", or a path.
+ * Returns 0; -EINVAL when `fd` is no listener, -ENAMETOOLONG, other -errno. */
+int listen_adopt(int fd, char ret_address[LISTEN_ADDRESS_MAX]);
 
 #endif

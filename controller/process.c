@@ -4,18 +4,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "controller/runstate_file.h"
 #include "sproxy/wiring.h"
+
+#define LOG_PIPE_SIZE (1 << 20)
+#define REAP_LIMIT_MS 200 /* for the parent of an adopted process to reap it */
+
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* since Linux 6.9 */
+#endif
+
+/* The first version of struct pidfd_info of linux/pidfd.h (Linux 6.15). */
+struct pidfd_info_v0 {
+	uint64_t mask;
+	uint64_t cgroupid;
+	uint32_t pid, tgid, ppid;
+	uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code; /* a wait status */
+};
+_Static_assert(sizeof(struct pidfd_info_v0) == 64, "PIDFD_INFO_SIZE_VER0");
+#define PIDFD_INFO_EXIT_BIT (1ULL << 3)
+#define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
 
 static void child_pin(const struct process_spec *spec)
 {
@@ -57,15 +81,56 @@ static void child_rights_drop(void)
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
+static void child_core(const struct process_spec *spec)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!spec->core_folder) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+		return;
+	}
+	if (setrlimit(RLIMIT_CORE, &limit) < 0 && getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_CORE, &limit);
+	}
+	if (mkdir(spec->core_folder, 0700) < 0 && errno != EEXIST)
+		fprintf(stderr, "cannot make %s: %s\n", spec->core_folder, strerror(errno));
+	if (chdir(spec->core_folder) < 0)
+		fprintf(stderr, "no cores: cannot go to %s: %s\n", spec->core_folder,
+			strerror(errno));
+}
+
+/* With close-on-exec a program does not inherit its own file. A script's interpreter opens
+ * it once more, and the kernel says that it could not: ENOENT. */
+static void child_exec_fd(int fd, char *const argv[])
+{
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+	if (errno != ENOENT)
+		return;
+	fcntl(fd, F_SETFD, 0);
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+}
+
+/* A process of its own group; unless detached it dies with `parent`. */
+static void child_bind(const struct process_spec *spec, pid_t parent)
+{
+	if (spec->detached) {
+		setsid();
+		return;
+	}
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+}
+
 static _Noreturn void child_run(const struct process_spec *spec, int wiring, int log, pid_t parent)
 {
 	char *argv[] = { (char *)(uintptr_t)spec->name, NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
+	child_bind(spec, parent);
 	child_signals();
 	child_pin(spec);
 	dup2(null, STDIN_FILENO);
@@ -73,8 +138,14 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	dup2(log, STDERR_FILENO);
 	fcntl(wiring, F_SETFD, 0);
 	child_environment(spec, wiring);
+	child_core(spec);
 	child_rights_drop();
-	execv(spec->path, argv);
+	if (spec->stopped)
+		raise(SIGSTOP);
+	if (spec->exec_fd >= 0)
+		child_exec_fd(spec->exec_fd, argv);
+	else
+		execv(spec->path, argv);
 	fprintf(stderr, "cannot execute %s: %s\n", spec->path, strerror(errno));
 	_exit(127);
 }
@@ -86,13 +157,25 @@ static void pair_close(int pair[2])
 			close(pair[i]);
 }
 
+/* A detached child's pipe holds much, and a write to a full one fails instead of waiting:
+ * there may be no controller to read it for a while. */
+static int log_pipe(bool detached, int log[2])
+{
+	if (pipe2(log, O_CLOEXEC) < 0 || fcntl(log[0], F_SETFL, O_NONBLOCK) < 0)
+		return -1;
+	if (!detached)
+		return 0;
+	fcntl(log[1], F_SETPIPE_SZ, LOG_PIPE_SIZE); /* less than asked for works, too */
+	return fcntl(log[1], F_SETFL, O_NONBLOCK);
+}
+
 int process_start(const struct process_spec *spec, struct process *ret)
 {
 	int wiring[2] = { -1, -1 }, log[2] = { -1, -1 }, pidfd = -1, r;
 	pid_t parent = getpid(), pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wiring) < 0 ||
-	    pipe2(log, O_CLOEXEC) < 0 || fcntl(log[0], F_SETFL, O_NONBLOCK) < 0)
+	    log_pipe(spec->detached, log) < 0)
 		goto fail;
 	wiring_refuse_fds(wiring[0]);
 	pid = fork();
@@ -100,7 +183,8 @@ int process_start(const struct process_spec *spec, struct process *ret)
 		child_run(spec, wiring[1], log[1], parent);
 	if (pid < 0)
 		goto fail;
-	setpgid(pid, pid); /* by both: whoever comes first */
+	if (!spec->detached)
+		setpgid(pid, pid); /* by both: whoever comes first */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {
 		r = -errno;
@@ -121,25 +205,85 @@ fail:
 	return r;
 }
 
+int process_adopt(pid_t pid, uint64_t start_time, int wiring, int log, struct process *ret)
+{
+	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	uint64_t start;
+
+	if (pidfd < 0)
+		return pid > 0 ? -errno : -ESRCH;
+	/* By now the number cannot go to another one without the start telling. */
+	if (runstate_process_start(pid, &start) < 0 || start != start_time) {
+		close(pidfd);
+		return -ESRCH;
+	}
+	fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+	*ret = (struct process){
+		.pid = pid, .pidfd = pidfd, .wiring = wiring, .log = log, .adopted = true
+	};
+	return 0;
+}
+
+/* By the pidfd: whoever reaps an adopted one frees its number for others. */
+static void group_kill(const struct process *process)
+{
+	if (syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL,
+		    PIDFD_SIGNAL_PROCESS_GROUP) < 0 &&
+	    errno == EINVAL)
+		kill(-process->pid, SIGKILL);
+}
+
 void process_kill(const struct process *process)
 {
 	if (process->pid <= 0)
 		return;
-	kill(-process->pid, SIGKILL);
-	kill(process->pid, SIGKILL);
+	group_kill(process);
+	syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+}
+
+/* The wait status of a process in *ret; -ENODATA while its parent has not reaped it, or -errno. */
+static int exit_status(int pidfd, int *ret)
+{
+	struct pidfd_info_v0 info = { .mask = PIDFD_INFO_EXIT_BIT };
+
+	if (ioctl(pidfd, PIDFD_GET_INFO_V0, &info) < 0)
+		return -errno;
+	if (!(info.mask & PIDFD_INFO_EXIT_BIT))
+		return -ENODATA;
+	*ret = info.exit_code;
+	return 0;
+}
+
+/* How a process ended that we are not the parent of, or -1. */
+static int adopted_status(const struct process *process)
+{
+	struct pollfd reaped = { .fd = process->pidfd }; /* POLLHUP: it is */
+	int status, r = exit_status(process->pidfd, &status);
+
+	if (r == -ENODATA) {
+		poll(&reaped, 1, REAP_LIMIT_MS);
+		r = exit_status(process->pidfd, &status);
+	}
+	return r < 0 ? -1 : status;
 }
 
 int process_reap(const struct process *process, char *text, size_t size)
 {
 	int status = 0;
+	pid_t pid;
 
-	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		pid = waitpid(process->pid, &status, 0);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0) /* not our child */
+		status = adopted_status(process);
 	/* What it forked may still hold its sockets. */
-	kill(-process->pid, SIGKILL);
-	if (WIFSIGNALED(status))
-		snprintf(text, size, "signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
+	group_kill(process);
+	if (status == -1)
+		snprintf(text, size, "ended (how is not known: it was adopted)");
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "signal %d (%s%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
 	else
 		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
 	return status;

@@ -71,7 +71,7 @@ struct instance {
 	uint64_t started_ns;
 	bool violated;
 	struct process process;
-	struct shm_counters *counters;
+	struct wiring_page *page; /* its counters and routes */
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log, on_kept_send, on_kept_receive;
 	struct loop_timer limit; /* for start and stop */

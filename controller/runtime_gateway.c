@@ -98,7 +98,7 @@ static void on_log(void *arg, uint32_t events)
 	struct runtime *runtime = arg;
 
 	(void)events;
-	if (logs_read(&runtime->gateway.logs, runtime->gateway.process.log, stderr))
+	if (logs_read(&runtime->gateway.logs, runtime->gateway.process.log))
 		loop_remove(runtime->loop, &runtime->gateway.on_log);
 }
 
@@ -110,7 +110,7 @@ static void on_end(void *arg, uint32_t events)
 	int status = process_reap(&gateway->process, how, sizeof(how));
 
 	(void)events;
-	logs_read(&gateway->logs, gateway->process.log, stderr);
+	logs_drain(&gateway->logs, gateway->process.log);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, gateway->process.pid);
 	shm_dpdk_folder_remove(gateway->process.pid); /* when it died while it started */
@@ -238,7 +238,8 @@ int gateway_start(struct runtime *runtime)
 {
 	struct process_spec spec = { .name = "sprocket-gateway",
 				     .cpus = runtime->options.cpus,
-				     .cpu_count = runtime->options.cpu_count };
+				     .cpu_count = runtime->options.cpu_count,
+				     .exec_fd = -1 };
 	struct wiring_gateway *message;
 	char path[CHAIN_PATH_MAX];
 	int r = sockets_open(runtime);
@@ -251,7 +252,7 @@ int gateway_start(struct runtime *runtime)
 		return r;
 	}
 	spec.path = path;
-	logs_init(&runtime->gateway.logs, "gateway");
+	logs_init(&runtime->gateway.logs, "gateway", NULL);
 	r = process_start(&spec, &runtime->gateway.process);
 	if (r < 0) {
 		runtime_say(runtime, "cannot start the gateway: %s", strerror(-r));

@@ -75,7 +75,7 @@ static void on_log(void *arg, uint32_t events)
 	struct instance *instance = arg;
 
 	(void)events;
-	if (logs_read(&instance->logs, instance->process.log, stderr))
+	if (logs_read(&instance->logs, instance->process.log))
 		loop_remove(instance->runtime->loop, &instance->on_log);
 }
 
@@ -125,18 +125,18 @@ static void replace(struct instance *instance)
 		loop_arm(runtime->loop, &f->backoff, delay);
 }
 
-static void counters_drop(struct instance *instance)
+static void page_drop(struct instance *instance)
 {
-	if (instance->counters)
-		munmap(instance->counters, sizeof(*instance->counters));
-	instance->counters = NULL;
+	if (instance->page)
+		munmap(instance->page, sizeof(*instance->page));
+	instance->page = NULL;
 }
 
 static void process_forget(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 
-	logs_read(&instance->logs, instance->process.log, stderr);
+	logs_drain(&instance->logs, instance->process.log);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, instance->process.pid);
 	loop_remove(runtime->loop, &instance->on_exit);
@@ -145,7 +145,7 @@ static void process_forget(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_kept_send);
 	loop_remove(runtime->loop, &instance->on_kept_receive);
 	loop_disarm(runtime->loop, &instance->limit);
-	counters_drop(instance);
+	page_drop(instance);
 	process_done(&instance->process);
 }
 
@@ -260,36 +260,38 @@ void instance_stop(struct instance *instance)
 	loop_arm(runtime->loop, &instance->limit, RUNTIME_STOP_LIMIT_NS);
 }
 
-/* A page for the instance's counters: mapped here, its fd for the instance in *ret_fd. */
-static int counters_make(struct instance *instance, int *ret_fd)
+/* The instance's page, with its routes: mapped here, its fd for the instance in *ret_fd. */
+static int page_make(struct instance *instance, int *ret_fd)
 {
-	int fd = memfd_create("sprocket-counters", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
+	int fd = memfd_create("sprocket-page", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
 	void *page = MAP_FAILED;
 
 	if (fd < 0)
 		return -errno;
 	/* Sealed: an instance that shrank it would give us SIGBUS. */
-	if (ftruncate(fd, sizeof(struct shm_counters)) == 0 &&
+	if (ftruncate(fd, sizeof(struct wiring_page)) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		page = mmap(NULL, sizeof(struct shm_counters), PROT_READ, MAP_SHARED, fd, 0);
+		page = mmap(NULL, sizeof(struct wiring_page), PROT_READ | PROT_WRITE, MAP_SHARED,
+			    fd, 0);
 	if (page == MAP_FAILED) {
 		r = -errno;
 		close(fd);
 		return r;
 	}
-	instance->counters = page;
+	instance->page = page;
+	wiring_page_rules(page, &instance->runtime->chain->functions[instance->fn - 1].rules);
 	*ret_fd = fd;
 	return 0;
 }
 
-static int wire(struct instance *instance, const struct sproxy_ends *ends, int counters)
+static int wire(struct instance *instance, const struct sproxy_ends *ends, int page)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_function *message = calloc(1, sizeof(*message));
 	const int fds[WIRING_FN_FDS] = { [WIRING_FN_SEND] = ends->send,
 					 [WIRING_FN_RECEIVE] = ends->receive,
 					 [WIRING_FN_MEMORY] = runtime->memory.fd,
-					 [WIRING_FN_COUNTERS] = counters };
+					 [WIRING_FN_PAGE] = page };
 	int r;
 
 	if (!message)
@@ -332,14 +334,17 @@ static int process_begin(struct instance *instance, const uint32_t *cpu)
 {
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &runtime->chain->functions[instance->fn - 1];
-	struct process_spec spec = {
-		.path = f->exec, .name = f->name, .cpus = cpu, .cpu_count = 1, .env = &f->env
-	};
+	struct process_spec spec = { .path = f->exec,
+				     .name = f->name,
+				     .cpus = cpu,
+				     .cpu_count = 1,
+				     .env = &f->env,
+				     .exec_fd = -1 };
 	int r;
 
 	instance->started_ns = loop_now_ns();
 	instance->violated = false;
-	logs_init(&instance->logs, f->name);
+	logs_init(&instance->logs, f->name, NULL);
 	r = process_start(&spec, &instance->process);
 	if (r < 0)
 		return r;
@@ -355,7 +360,7 @@ int instance_start(struct runtime *runtime, uint32_t fn, uint32_t number)
 	struct instance *instance = slot_find(runtime);
 	const uint32_t *cpu = &runtime->options.cpus[number % runtime->options.cpu_count];
 	struct sproxy_ends ends;
-	int counters = -1, r;
+	int page = -1, r;
 
 	if (!instance) {
 		runtime_say(runtime, "no free slot for %s: a chain has at most %u instances",
@@ -371,23 +376,23 @@ int instance_start(struct runtime *runtime, uint32_t fn, uint32_t number)
 			    strerror(-r));
 		return r;
 	}
-	r = counters_make(instance, &counters);
+	r = page_make(instance, &page);
 	if (r == 0)
 		r = process_begin(instance, cpu);
 	if (r == 0)
-		r = wire(instance, &ends, counters);
+		r = wire(instance, &ends, page);
 	/* No copy of its own ends may stay with us: it would keep a dead instance routed to. */
 	close(ends.send);
 	close(ends.receive);
-	if (counters >= 0)
-		close(counters);
+	if (page >= 0)
+		close(page);
 	if (r < 0) {
 		runtime_say(runtime, "cannot start %s: %s", runtime_fn_name(runtime, fn),
 			    strerror(-r));
 		if (instance->process.pid > 0) {
 			process_kill(&instance->process); /* its exit cleans up */
 		} else {
-			counters_drop(instance);
+			page_drop(instance);
 			sproxy_detach(runtime->proxy, instance->slot);
 		}
 	}

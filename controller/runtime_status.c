@@ -53,7 +53,7 @@ static const char *state_name(enum instance_state state)
 /* Adds an instance's named counts to the function's. Its page is input. */
 static void counters_add(const struct instance *instance, json_t *sums)
 {
-	const struct shm_counters *page = instance->counters;
+	const struct shm_counters *page = instance->page ? &instance->page->counters : NULL;
 	uint32_t used;
 
 	if (!page)

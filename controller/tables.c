@@ -37,7 +37,6 @@ int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, ui
 	ret->home = home;
 	ret->max_hops = chain->max_hops;
 	ret->layout = chain->layout;
-	ret->rules = f->rules;
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);

@@ -56,7 +56,9 @@ static bool rule_holds(const struct rule *rule, const struct shm_header *header,
 int rule_match(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
 	       const struct shm_header *slot)
 {
-	for (uint32_t i = 0; i < table->count; i++) {
+	uint32_t count = table->count < RULE_MAX ? table->count : RULE_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
 		const struct rule *rule = &table->rules[i];
 
 		if (rule->from_edge == from_edge && rule_holds(rule, header, slot))

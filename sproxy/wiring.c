@@ -35,6 +35,31 @@ const char *wiring_get(const struct wiring_heap *heap, struct wiring_string s)
 	return heap->data + s.off;
 }
 
+void wiring_page_rules(struct wiring_page *page, const struct rule_table *rules)
+{
+	uint32_t next = __atomic_load_n(&page->active, __ATOMIC_RELAXED) + 1;
+
+	/* A reader of the table that is overwritten finds `active` changed when it is done. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	memcpy(&page->rules[next & 1], rules, sizeof(*rules));
+	__atomic_store_n(&page->active, next, __ATOMIC_RELEASE);
+}
+
+int wiring_page_match(const struct wiring_page *page, uint32_t from_edge,
+		      const struct shm_header *header, const struct shm_header *slot)
+{
+	uint32_t active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE), before;
+	int edge;
+
+	do {
+		before = active;
+		edge = rule_match(&page->rules[before & 1], from_edge, header, slot);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with wiring_page_rules() */
+		active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE);
+	} while (active != before);
+	return edge;
+}
+
 int wiring_send(int sock, const void *msg, size_t len, const int *fds, size_t fd_count)
 {
 	union {

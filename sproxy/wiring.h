@@ -20,11 +20,12 @@
 #include <sys/types.h>
 
 #include "bpf/wire.h"
+#include "shm/counters.h"
 #include "shm/layout.h"
 #include "sproxy/rule.h"
 
 #define WIRING_ENV "SPROCKET_WIRING"
-#define WIRING_ABI 1U
+#define WIRING_ABI 2U
 #define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
 #define WIRING_CONFIG_MAX 64
 #define WIRING_INGRESS_MAX 16
@@ -48,9 +49,22 @@ struct wiring_pair {
 	struct wiring_string value;
 };
 
-/* fds of a function, in this order: send, receive, memory, counters (struct shm_counters
- * of shm/counters.h, a memfd of one page). */
-enum { WIRING_FN_SEND, WIRING_FN_RECEIVE, WIRING_FN_MEMORY, WIRING_FN_COUNTERS, WIRING_FN_FDS };
+/* fds of a function, in this order: send, receive, memory, page (struct wiring_page). */
+enum { WIRING_FN_SEND, WIRING_FN_RECEIVE, WIRING_FN_MEMORY, WIRING_FN_PAGE, WIRING_FN_FDS };
+
+/*
+ * What the controller and one instance share while it runs: a memfd that no side can resize.
+ * The function writes its counters and reads its routes; the controller writes the routes.
+ * `active` counts the tables written, and its lowest bit says which of the two holds. The
+ * other one is written next, so a table that was read whole while `active` stood still is
+ * whole, however often the routes change meanwhile.
+ */
+struct wiring_page {
+	struct shm_counters counters;
+	uint32_t active;            /* atomic */
+	struct rule_table rules[2]; /* from_edge: 0 = SP_NEXT, 1 + i = declared edge i */
+};
+_Static_assert(offsetof(struct wiring_page, active) == 4096, "the counters have a page alone");
 
 struct wiring_function {
 	uint32_t abi;
@@ -63,7 +77,6 @@ struct wiring_function {
 	struct wiring_string chain;
 	struct wiring_string name;
 	struct shm_layout layout;
-	struct rule_table rules; /* from_edge: 0 = SP_NEXT, 1 + i = declared edge i */
 	struct wiring_pair config[WIRING_CONFIG_MAX];
 	struct wiring_heap heap; /* last: only the used part is sent */
 };
@@ -149,6 +162,14 @@ struct wiring_msg {
 int wiring_put(struct wiring_heap *heap, const char *text, struct wiring_string *ret);
 /* The string itself; "" for a string that is out of the heap's bounds. */
 const char *wiring_get(const struct wiring_heap *heap, struct wiring_string s);
+
+/* Makes `rules` the function's, from its next hand-over on. May be called at any time, by one
+ * thread; what the function writes to the page cannot lead out of it. */
+void wiring_page_rules(struct wiring_page *page, const struct rule_table *rules);
+
+/* The edge for a request of the function, as rule_match() finds it in the rules that hold. */
+int wiring_page_match(const struct wiring_page *page, uint32_t from_edge,
+		      const struct shm_header *header, const struct shm_header *slot);
 
 /* Sends a message of `len` bytes with `fd_count` fds (which stay the caller's).
  * Returns 0 or -errno (-EPIPE: the other side is gone). */

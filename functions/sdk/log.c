@@ -14,6 +14,7 @@
 #include "functions/sdk/request.h"
 
 #define SECOND_NS 1000000000ULL
+#define UNREAD_MAX 80 /* bytes that say what was lost */
 
 static sdk_log_sink *log_sink;
 static void *log_arg;
@@ -21,6 +22,8 @@ static void *log_arg;
 static pthread_mutex_t rate_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t rate_start_ns;
 static unsigned rate_lines, rate_dropped;
+static unsigned unread; /* lines that did not fit into the log, not said yet */
+static sp_counter dropped_counter = { "log_dropped", NULL };
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -35,24 +38,52 @@ void sdk_log_to(sdk_log_sink *sink, void *arg)
 }
 
 /* Whoever read our stderr may be gone: that must not kill a function that still serves,
- * nor may the process's own handling of SIGPIPE be touched. */
-static void write_line(const char *line, size_t len)
+ * nor may the process's own handling of SIGPIPE be touched. False when there is no room: a
+ * pipe takes a line whole or not at all. */
+static bool write_stderr(const char *line, size_t len)
 {
 	const struct timespec at_once = { 0, 0 };
 	sigset_t pipe_signal, before, pending;
+	bool full = false;
 
-	if (log_sink) {
-		log_sink(log_arg, line, len);
-		return;
-	}
 	sigemptyset(&pipe_signal);
 	sigaddset(&pipe_signal, SIGPIPE);
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-	if (write(STDERR_FILENO, line, len) < 0 && errno == EPIPE &&
-	    !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&pipe_signal, NULL, &at_once);
+	if (write(STDERR_FILENO, line, len) < 0) {
+		full = errno == EAGAIN;
+		if (errno == EPIPE && !sigismember(&pending, SIGPIPE))
+			sigtimedwait(&pipe_signal, NULL, &at_once);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return !full;
+}
+
+/* Writes a line (of length 0: none) and in front of it, in the same write, how many were lost
+ * before. */
+static void write_told(const char *line, size_t len)
+{
+	unsigned lines = __atomic_exchange_n(&unread, 0, __ATOMIC_RELAXED);
+	char text[UNREAD_MAX + SDK_LOG_MAX];
+	size_t used = 0;
+
+	if (lines > 0)
+		used = (size_t)snprintf(text, UNREAD_MAX,
+					"warn  %u log lines lost: they were not read in time\n",
+					lines);
+	memcpy(text + used, line, len);
+	if (used + len == 0 || write_stderr(text, used + len))
+		return;
+	__atomic_fetch_add(&unread, lines + (len > 0), __ATOMIC_RELAXED);
+	sp_count(&dropped_counter, len > 0);
+}
+
+static void write_line(const char *line, size_t len)
+{
+	if (log_sink)
+		log_sink(log_arg, line, len);
+	else
+		write_told(line, len);
 }
 
 /* Makes the line fit and be one: control characters become spaces. */
@@ -84,12 +115,11 @@ static size_t append(char *line, size_t len, const char *format, ...)
 
 static void say_dropped(unsigned dropped)
 {
-	static sp_counter counter = { "log_dropped", NULL };
 	char line[SDK_LOG_MAX];
 
 	if (dropped == 0)
 		return;
-	sp_count(&counter, dropped);
+	sp_count(&dropped_counter, dropped);
 	finish_line(line, append(line, 0, "warn  %u log lines dropped: more than %d a second",
 				 dropped, SDK_LOG_RATE));
 }
@@ -125,6 +155,7 @@ void sdk_log_flush(void)
 	rate_dropped = 0;
 	pthread_mutex_unlock(&rate_lock);
 	say_dropped(dropped);
+	write_told("", 0);
 }
 
 static size_t append_trace(char *line, size_t len, const struct sp_request *req)

@@ -5,6 +5,8 @@
  * How: a line is made on the stack and written with one write(), so that lines of several
  * threads and processes do not mix. At most SDK_LOG_RATE a second; the first line of a
  * later second says how many were dropped, and `log_dropped` counts them.
+ * Nobody waits for the log's reader: where stderr is non-blocking and full, a line is lost and
+ * counted likewise, and the next one that fits says how many were.
  * Thread-safety: any thread.
  */
 #ifndef SPROCKET_SDK_LOG_H

@@ -44,8 +44,8 @@ static uint8_t edge_of(struct sdk_loop *loop, sp_verdict *verdict)
 
 	if (*verdict < SP_NEXT)
 		return SP_EDGE_REPLY;
-	edge = rule_match(loop->rules, *verdict == SP_NEXT ? 0 : 1 + (uint32_t)*verdict,
-			  &req->header, req->slot.at);
+	edge = wiring_page_match(loop->page, *verdict == SP_NEXT ? 0 : 1 + (uint32_t)*verdict,
+				 &req->header, req->slot.at);
 	if (edge >= 0)
 		return (uint8_t)edge;
 	*verdict = sp_fail(req, SP_EINTERNAL, "no route for edge %s of %s",

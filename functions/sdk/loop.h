@@ -19,7 +19,7 @@
 #include "functions/sdk/inbox.h"
 #include "functions/sdk/outbox.h"
 #include "functions/sdk/request.h"
-#include "sproxy/rule.h"
+#include "sproxy/wiring.h"
 
 #define SDK_LEASE_MAX 8             /* buffers asked for at once */
 #define SDK_LEASE_LARGE (64U << 10) /* above this payload size, one at once */
@@ -37,16 +37,16 @@ struct sdk_loop {
 	struct sdk_inbox inbox;
 	struct sdk_outbox outbox;
 	struct sdk_lease leases[SHM_CLASS_MAX];
-	uint32_t asked;    /* class of the last refill asked for */
-	bool waiting;      /* it is not answered yet */
-	uint32_t home;     /* gateway slot that grants leases */
-	uint32_t max_hops; /* 0: any number */
-	const struct rule_table *rules;
+	uint32_t asked;                 /* class of the last refill asked for */
+	bool waiting;                   /* it is not answered yet */
+	uint32_t home;                  /* gateway slot that grants leases */
+	uint32_t max_hops;              /* 0: any number */
+	const struct wiring_page *page; /* routes, which change while we run */
 	const struct shm_layout *layout;
 	char *memory; /* the pool */
 };
 
-/* Prepares a zeroed loop whose worker, rules, layout, memory, home and max_hops are set.
+/* Prepares a zeroed loop whose worker, page, layout, memory, home and max_hops are set.
  * The fds stay the caller's. Returns 0 or -errno. */
 int sdk_loop_init(struct sdk_loop *loop, int receive, int send);
 /* Serves until told to stop. Returns 0, or -errno when a socket failed. */

@@ -45,8 +45,8 @@ static int wiring_check(struct sdk_process *p, size_t size)
 	}
 	if (size < HEAP_AT || w->size != size || w->heap.used > size - HEAP_AT ||
 	    w->heap.used > WIRING_HEAP_MAX || w->config_count > WIRING_CONFIG_MAX ||
-	    w->rules.count > RULE_MAX || w->home >= SP_INST_MAX ||
-	    shm_layout_check(&w->layout) < 0 || p->fd_count != WIRING_FN_FDS)
+	    w->home >= SP_INST_MAX || shm_layout_check(&w->layout) < 0 ||
+	    p->fd_count != WIRING_FN_FDS)
 		return wrong(p, -EBADMSG, "the controller's wiring");
 	return 0;
 }
@@ -73,7 +73,8 @@ static int make_blocking(int fd)
 
 static int map_all(struct sdk_process *p)
 {
-	void *counters;
+	struct wiring_page *page;
+	void *at;
 	int r;
 
 	r = make_blocking(p->fds[WIRING_FN_SEND]);
@@ -84,10 +85,15 @@ static int map_all(struct sdk_process *p)
 	r = shm_memory_map(p->fds[WIRING_FN_MEMORY], p->wiring.layout.size, &p->memory);
 	if (r < 0)
 		return wrong(p, r, "cannot map the pool");
-	r = shm_memory_map(p->fds[WIRING_FN_COUNTERS], sizeof(struct shm_counters), &counters);
+	/* A core would hold other requests as well, and be long in the writing, and so the
+	 * process long in dying; hugepages are left out by the kernel anyway. */
+	madvise(p->memory, p->wiring.layout.size, MADV_DONTDUMP);
+	r = shm_memory_map(p->fds[WIRING_FN_PAGE], sizeof(*page), &at);
 	if (r < 0)
-		return wrong(p, r, "cannot map the counters");
-	sdk_counters_use(counters); /* never unmapped: other threads may count at any time */
+		return wrong(p, r, "cannot map the page of counters and routes");
+	page = at;
+	p->loop.page = page;
+	sdk_counters_use(&page->counters); /* never unmapped: threads may count at any time */
 	return 0;
 }
 
@@ -106,7 +112,6 @@ static void worker_fill(struct sdk_process *p, const sp_function *function)
 	}
 	p->loop.home = w->home;
 	p->loop.max_hops = w->max_hops;
-	p->loop.rules = &w->rules;
 	p->loop.layout = &w->layout;
 	p->loop.memory = p->memory;
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "functions/sdk/sprocket.h"
 #include "shm/memory.h"
 #include "tests/functions/hostile.h"
 
@@ -40,7 +41,8 @@ int hostile_send(struct hostile *h, const char *what, const void *bytes, size_t 
 
 uint8_t hostile_edge(const struct hostile *h)
 {
-	const struct rule_table *rules = &h->wiring->rules;
+	const struct rule_table *rules =
+		&h->page->rules[__atomic_load_n(&h->page->active, __ATOMIC_ACQUIRE) & 1];
 
 	for (uint32_t i = 0; i < rules->count && i < RULE_MAX; i++)
 		if (rules->rules[i].from_edge == 0 && rules->rules[i].kind == RULE_ALWAYS)
@@ -240,7 +242,7 @@ static int start(struct hostile *h)
 	static struct wiring_function wiring;
 	struct wiring_msg ready = { .type = WIRING_READY };
 	size_t fd_count = 0;
-	void *base;
+	void *base, *page;
 
 	h->wiring = &wiring;
 	h->wiring_sock = wiring_inherited();
@@ -250,9 +252,11 @@ static int start(struct hostile *h)
 			   &fd_count) <= 0 ||
 	    fd_count != WIRING_FN_FDS)
 		return -EPROTO;
-	if (shm_memory_map(h->fds[WIRING_FN_MEMORY], wiring.layout.size, &base) < 0)
+	if (shm_memory_map(h->fds[WIRING_FN_MEMORY], wiring.layout.size, &base) < 0 ||
+	    shm_memory_map(h->fds[WIRING_FN_PAGE], sizeof(*h->page), &page) < 0)
 		return -ENOMEM;
 	h->base = base;
+	h->page = page;
 	ready.slot = wiring.slot;
 	ready.fn = wiring.fn;
 	return wiring_send(h->wiring_sock, &ready, sizeof(ready), NULL, 0);
@@ -266,7 +270,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--describe") == 0) {
 		printf("{\"name\":\"hostile\",\"version\":\"1\",\"abi\":%u,\"edges\":[],"
 		       "\"config\":[]}\n",
-		       WIRING_ABI);
+		       SP_ABI);
 		return 0;
 	}
 	err = start(&h);

@@ -29,6 +29,7 @@
 
 struct hostile {
 	struct wiring_function *wiring;
+	struct wiring_page *page;
 	int wiring_sock;
 	int fds[WIRING_FN_FDS];
 	char *base;          /* the pool, as mapped here */

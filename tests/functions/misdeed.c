@@ -10,11 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shm/counters.h"
 #include "tests/functions/hostile.h"
 
 static _Noreturn void sleep_on(void)
@@ -95,7 +93,7 @@ static bool do_escape(struct hostile *h, struct sp_desc d, const struct order *o
 static bool do_truncate(struct hostile *h, struct sp_desc d, const struct order *order)
 {
 	(void)d;
-	for (int i = WIRING_FN_MEMORY; i <= WIRING_FN_COUNTERS; i++)
+	for (int i = WIRING_FN_MEMORY; i <= WIRING_FN_PAGE; i++)
 		fprintf(stderr, "%s: fd %d: %s\n", order->kind, i,
 			ftruncate(h->fds[i], 0) ? strerror(errno) : "done");
 	return false;
@@ -116,14 +114,9 @@ static bool do_punch(struct hostile *h, struct sp_desc d, const struct order *or
 /* Garbage in the page of counters that the controller reads. */
 static bool do_counters(struct hostile *h, struct sp_desc d, const struct order *order)
 {
-	struct shm_counters *page;
-
 	(void)d;
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    h->fds[WIRING_FN_COUNTERS], 0);
-	if (page == MAP_FAILED)
-		abort();
-	memset(page, order->has_value ? (int)order->value : 0xff, sizeof(*page));
+	memset(&h->page->counters, order->has_value ? (int)order->value : 0xff,
+	       sizeof(h->page->counters));
 	return false;
 }
 

@@ -53,7 +53,7 @@ void rig_init(struct rig *rig)
 
 void rig_rule(struct rig *rig, uint32_t from, uint32_t wire)
 {
-	struct rule_table *rules = &rig->table.rules;
+	struct rule_table *rules = &rig->rules;
 
 	rules->rules[rules->count++] = (struct rule){ .from_edge = (uint8_t)from,
 						      .wire_edge = (uint8_t)wire,
@@ -90,16 +90,18 @@ static void wait_readable(int fd)
 
 struct wiring_msg rig_launch(struct rig *rig, const sp_function *function)
 {
-	int wiring[2], in[2], out[2], fds[WIRING_FN_FDS], counters;
+	int wiring[2], in[2], out[2], fds[WIRING_FN_FDS], page;
 	struct wiring_msg msg = { 0 };
 	size_t size = offsetof(struct wiring_function, heap.data) + rig->table.heap.used - rig->cut;
 
 	pair(SOCK_SEQPACKET, wiring);
 	pair(SOCK_SEQPACKET, in);
 	pair(SOCK_STREAM, out);
-	counters = memfd_create("counters", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(counters, sizeof(struct shm_counters)), 0);
-	rig->counters = map(counters, sizeof(struct shm_counters));
+	page = memfd_create("page", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(page, sizeof(struct wiring_page)), 0);
+	rig->page = map(page, sizeof(struct wiring_page));
+	rig->counters = &rig->page->counters;
+	wiring_page_rules(rig->page, &rig->rules);
 	rig->wiring = wiring[OURS];
 	rig->in = in[OURS];
 	rig->out = out[OURS];
@@ -118,11 +120,11 @@ struct wiring_msg rig_launch(struct rig *rig, const sp_function *function)
 	fds[WIRING_FN_SEND] = in[THEIRS];
 	fds[WIRING_FN_RECEIVE] = out[THEIRS];
 	fds[WIRING_FN_MEMORY] = rig->memory_fd;
-	fds[WIRING_FN_COUNTERS] = counters;
+	fds[WIRING_FN_PAGE] = page;
 	assert_int_equal(wiring_send(rig->wiring, &rig->table, size, fds, WIRING_FN_FDS), 0);
 	close(in[THEIRS]);
 	close(out[THEIRS]);
-	close(counters);
+	close(page);
 	wait_readable(rig->wiring);
 	assert_int_equal(wiring_receive(rig->wiring, &msg, sizeof(msg), NULL, 0, NULL),
 			 sizeof(msg));
@@ -210,7 +212,7 @@ int rig_wait(struct rig *rig)
 	close(rig->memory_fd);
 	munmap(rig->memory, rig->table.layout.size);
 	rig->last = *rig->counters;
-	munmap(rig->counters, sizeof(struct shm_counters));
+	munmap(rig->page, sizeof(struct wiring_page));
 	rig->counters = &rig->last;
 	rig->text[0] = '\0';
 	if (lseek(rig->log, 0, SEEK_SET) == 0) {

@@ -30,8 +30,10 @@ struct rig {
 	int log; /* memfd: the child's stderr */
 	int memory_fd;
 	char *memory;
+	struct wiring_page *page;
 	struct shm_counters *counters; /* of the child; after rig_wait() what they were at last */
 	struct shm_counters last;
+	struct rule_table rules; /* that rig_launch() begins with */
 	struct wiring_function table;
 	size_t cut;      /* bytes at the table's end that are not sent */
 	char text[4096]; /* of rig_log() */

@@ -54,6 +54,31 @@ static void verdicts_become_edges(void **state)
 	obey_stop(&rig);
 }
 
+/* From request to request, in a process that runs. */
+static void routes_change_while_it_serves(void **state)
+{
+	struct rule_table rules;
+	struct rig rig;
+
+	(void)state;
+	obey_launch(&rig);
+	rules = rig.rules;
+	assert_int_equal(obey_one(&rig, "next").edge, 5);
+	for (uint8_t edge = 7; edge < 17; edge++) {
+		rules.rules[0].wire_edge = edge;
+		wiring_page_rules(rig.page, &rules);
+		assert_int_equal(obey_one(&rig, "next").edge, edge);
+		assert_int_equal(obey_one(&rig, "0").edge, 6);
+	}
+	rules.count = 0;
+	wiring_page_rules(rig.page, &rules);
+	obey_expect_failed(&rig, obey_one(&rig, "next"), SP_EINTERNAL,
+			   "no route for edge next of fn");
+	wiring_page_rules(rig.page, &rig.rules);
+	assert_int_equal(obey_one(&rig, "next").edge, 5);
+	obey_stop(&rig);
+}
+
 static void failures_are_answered(void **state)
 {
 	struct sp_desc d, got[ALL];
@@ -245,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_goes_on_changed_in_place),
 		cmocka_unit_test(verdicts_become_edges),
+		cmocka_unit_test(routes_change_while_it_serves),
 		cmocka_unit_test(failures_are_answered),
 		cmocka_unit_test(split_descriptors_are_put_together),
 		cmocka_unit_test(a_batch_leaves_in_one_send_per_destination),
