@@ -90,6 +90,27 @@ class ManTest(unittest.TestCase):
                 for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(lines)):
                     self.assertIn(f"*{option}*", page)
 
+    def test_every_option_of_the_daemon_is_told(self):
+        program = BUILD / "controller/sprocketd"
+        if not program.exists():
+            self.skipTest("sprocketd is not built")
+        made = subprocess.run([program, "--help"], capture_output=True, text=True,
+                              timeout=TIMEOUT_S, check=False)
+        options = re.findall(r"^  (--[a-z-]+)", made.stdout, re.M)
+        self.assertTrue(options)
+        for option in options:
+            with self.subTest(option):
+                self.assertIn(f"*{option}*", PAGES["sprocketd.8"].read_text())
+
+    def test_every_path_of_the_api_is_told(self):
+        table = SOURCE / "controller/daemon/api_route.c"
+        if not table.exists():
+            self.skipTest("there is no API")
+        told = re.findall(r"^## (\w+) ([^\s?]+)", PAGES["sprocket-api.7"].read_text(), re.M)
+        told = {(method, re.sub(r"[A-Z]{2,}", "*", path)) for method, path in told}
+        routes = re.findall(r'^\t\{ "([A-Z]+)", "(/\S*)",', table.read_text(), re.M)
+        self.assertEqual(told, set(routes))
+
     def test_every_call_has_a_page(self):
         described = {name for page in PAGES if page.endswith(".3") for name in names(page)}
         for header in HEADERS:
