@@ -8,13 +8,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install bench clean deps format-check
+.PHONY: help run test build install deb bench clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
 	@echo 'make test           every test, with and without sanitizers'
 	@echo 'make build          build into $(BUILD)/'
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
+	@echo 'make deb            build a Debian package'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make format-check   code that clang-format would change'
 	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
@@ -42,8 +43,11 @@ install: build
 	cd "$(ROOT)" && DESTDIR="$(DESTDIR)" meson install -C $(BUILD)
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
+deb: deps
+	@cd "$(ROOT)" && flock . deploy/debian/build-deb $(BUILD)-deb
+
 format-check:
 	@cd "$(ROOT)" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
 
 clean:
-	cd "$(ROOT)" && rm -rf $(BUILD) build-asan build-tsan
+	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan

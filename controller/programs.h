@@ -13,4 +13,7 @@
 /* Path of sprocket-gateway. Returns 0 and `ret`, or -ENOENT. */
 int programs_gateway(char ret[CHAIN_PATH_MAX]);
 
+/* Path of sprocket-fdstore. As programs_gateway(). */
+int programs_fdstore(char ret[CHAIN_PATH_MAX]);
+
 #endif

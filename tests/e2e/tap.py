@@ -72,8 +72,8 @@ def flatten(suite):
             yield item
 
 
-def main():
-    if os.geteuid() != 0:
+def main(needs_root=True):
+    if needs_root and os.geteuid() != 0:
         print("1..0 # SKIP needs root: the kernel program is loaded for real")
         sys.exit(0)
     wanted = sys.argv[1:]

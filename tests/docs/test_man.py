@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The man pages: they render, every command and call has one, their signatures and chain files
+are those of the code."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import tap
+
+SOURCE = Path(os.environ["SPROCKET_SOURCE"])
+BUILD = Path(os.environ["SPROCKET_BUILD"])
+FOLDERS = [SOURCE / "controller/man", SOURCE / "functions/sdk/man"]
+PAGES = {page.stem: page for folder in FOLDERS for page in folder.glob("*.scd")}
+HEADERS = [SOURCE / "functions/sdk/sprocket.h", SOURCE / "functions/sdk/sprocket_test.h"]
+TIMEOUT_S = 30
+
+
+def names(page):
+    """What the NAME line of a page describes."""
+    line = re.search(r"^# NAME\n\n(.*?) - ", PAGES[page].read_text(), re.M | re.S)[1]
+    return line.replace("\\", "").split(", ")
+
+
+def blocks(text):
+    """The literal blocks of a page."""
+    return re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
+
+
+def without_comments(code):
+    return re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", code, flags=re.S))
+
+
+def render(page):
+    return subprocess.run(["scdoc"], stdin=page.open(), capture_output=True, text=True,
+                          timeout=TIMEOUT_S, check=False)
+
+
+class ManTest(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("scdoc"), "scdoc is not installed")
+    def test_pages_render_without_warnings(self):
+        self.assertTrue(PAGES)
+        for name, page in sorted(PAGES.items()):
+            with self.subTest(name):
+                made = render(page)
+                self.assertEqual((made.returncode, made.stderr), (0, ""))
+                title = re.search(r'^\.TH "(\S+)" "(\d)"', made.stdout, re.M)
+                self.assertEqual(f"{title[1]}.{title[2]}".replace("\\", ""), name)
+                if not shutil.which("man"):
+                    continue
+                with tempfile.NamedTemporaryFile("w", suffix="." + title[2]) as file:
+                    file.write(made.stdout)
+                    file.flush()
+                    shown = subprocess.run(
+                        ["man", "--warnings", "-l", file.name], capture_output=True, text=True,
+                        env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"},
+                        timeout=TIMEOUT_S, check=False)
+                    self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+
+    def test_every_page_is_installed(self):
+        for folder in FOLDERS:
+            text = (folder / "meson.build").read_text()
+            for page in folder.glob("*.scd"):
+                self.assertIn(f"'{page.stem}'", text)
+
+    def test_every_command_has_a_page(self):
+        table = (SOURCE / "controller/cli/main.c").read_text()
+        commands = re.findall(r'^\t\{ "([a-z]+)", cli_', table, re.M)
+        self.assertGreaterEqual(len(commands), 4)
+        overview = PAGES["sprocket.1"].read_text()
+        for command in commands:
+            with self.subTest(command):
+                self.assertIn(f"sprocket-{command}.1", PAGES)
+                self.assertIn(f"_sprocket-{command}_(1)", overview)
+
+    def test_every_option_of_a_command_is_told(self):
+        program = BUILD / "controller/sprocket"
+        for name in sorted(PAGES):
+            command = re.fullmatch(r"sprocket-([a-z]+)\.1", name)
+            if not command:
+                continue
+            made = subprocess.run([program, command[1], "--help"], capture_output=True, text=True,
+                                  timeout=TIMEOUT_S, check=False)
+            page = PAGES[name].read_text()
+            with self.subTest(name):
+                lines = re.findall(r"^  (-.*?)(?:  |$)", made.stdout, re.M)
+                for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(lines)):
+                    self.assertIn(f"*{option}*", page)
+
+    def test_every_option_of_the_daemon_is_told(self):
+        program = BUILD / "controller/sprocketd"
+        if not program.exists():
+            self.skipTest("sprocketd is not built")
+        made = subprocess.run([program, "--help"], capture_output=True, text=True,
+                              timeout=TIMEOUT_S, check=False)
+        options = re.findall(r"^  (--[a-z-]+)", made.stdout, re.M)
+        self.assertTrue(options)
+        for option in options:
+            with self.subTest(option):
+                self.assertIn(f"*{option}*", PAGES["sprocketd.8"].read_text())
+
+    def test_every_path_of_the_api_is_told(self):
+        table = SOURCE / "controller/daemon/api_route.c"
+        if not table.exists():
+            self.skipTest("there is no API")
+        told = re.findall(r"^## (\w+) ([^\s?]+)", PAGES["sprocket-api.7"].read_text(), re.M)
+        told = {(method, re.sub(r"[A-Z]{2,}", "*", path)) for method, path in told}
+        routes = re.findall(r'^\t\{ "([A-Z]+)", "(/\S*)",', table.read_text(), re.M)
+        self.assertEqual(told, set(routes))
+
+    def test_every_call_has_a_page(self):
+        described = {name for page in PAGES if page.endswith(".3") for name in names(page)}
+        for header in HEADERS:
+            public = re.findall(r"^SP_API .*?\b(sp_\w+)[(;]", header.read_text(), re.M)
+            self.assertTrue(public)
+            for call in public:
+                with self.subTest(call):
+                    self.assertIn(call, described)
+
+    def test_aliases_are_the_names_of_their_page(self):
+        text = (SOURCE / "functions/sdk/man/meson.build").read_text()
+        for page, others in re.findall(r"'(\w+\.3)': \[(.*?)\]", text, re.S):
+            with self.subTest(page):
+                self.assertEqual(sorted(re.findall(r"'(\w+)'", others) + [page[:-2]]),
+                                 sorted(names(page)))
+
+    def test_signatures_are_those_of_the_headers(self):
+        code = without_comments("\n".join(header.read_text() for header in HEADERS))
+        code = re.sub(r" SP_PRINTF\(\d, \d\)|SP_API |SP_MUST_USE ", "", code)
+        seen = 0
+        for name in PAGES:
+            if not name.endswith(".3"):
+                continue
+            for block in blocks(PAGES[name].read_text()):
+                for line in block.splitlines():
+                    if re.match(r"\w.*\bsp_\w+\(.*\);$", line) and not line.startswith("sp_count"):
+                        with self.subTest(f"{name}: {line}"):
+                            self.assertIn(line, code)
+                        seen += 1
+        self.assertGreater(seen, 20)
+
+    def test_functions_of_the_pages_compile(self):
+        compiler = shutil.which("cc")
+        if not compiler:
+            self.skipTest("no compiler")
+        seen = 0
+        for name, page in PAGES.items():
+            for block in blocks(page.read_text()):
+                if "on_request = upper" not in block and "sp_test_new(&" not in block:
+                    continue
+                seen += 1
+                with self.subTest(name):
+                    made = subprocess.run(
+                        [compiler, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                         "-I", SOURCE / "functions/sdk", "-x", "c", "-"], input=block, text=True,
+                        capture_output=True, timeout=TIMEOUT_S, check=False)
+                    self.assertEqual(made.stderr, "")
+        self.assertEqual(seen, 2)
+
+    def test_chain_files_of_the_pages_are_valid(self):
+        files = [block for page in PAGES.values() for block in blocks(page.read_text())
+                 if block.startswith("apiVersion:")]
+        self.assertGreaterEqual(len(files), 3)
+        for number, text in enumerate(files):
+            with self.subTest(number), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(text)
+                file.flush()
+                made = subprocess.run(
+                    [BUILD / "controller/sprocket", "validate", "--no-describe", file.name],
+                    capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+                self.assertEqual((made.returncode, made.stderr), (0, ""))
+
+    def test_every_key_of_the_chain_file_is_told(self):
+        page = PAGES["sprocket-chain.5"].read_text()
+        seen = 0
+        for source in sorted((SOURCE / "controller").glob("chain_*.c")):
+            for table in re.findall(r"\w+_keys\[\w+\] = \{(.*?)\};", source.read_text(), re.S):
+                for key in re.findall(r'"(\w+)"', table):
+                    seen += 1
+                    with self.subTest(f"{source.name}: {key}"):
+                        self.assertRegex(page, rf"\b{key}\b")
+        self.assertGreater(seen, 25)
+
+
+if __name__ == "__main__":
+    tap.main(needs_root=False)
