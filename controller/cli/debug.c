@@ -55,14 +55,23 @@ static bool is_program(const char *name)
 static void gdb_exec(pid_t pid, char **more, int more_count)
 {
 	char number[16];
-	const char *args[GDB_ARGS_MAX + 16] = {
-		"gdb", "-q",   "-iex", "set confirm off", "-iex", "set breakpoint pending on",
-		"-p",  number, "-ex",  "catch exec",      "-ex",  "continue",
-		"-ex", hint,
+	/* The SIGSTOP that the instance waits in is no news. */
+	const char *begin[] = {
+		"gdb",  "-q",
+		"-iex", "set confirm off",
+		"-iex", "set breakpoint pending on",
+		"-iex", "handle SIGSTOP nostop noprint nopass",
+		"-p",   number,
+		"-ex",  "catch exec",
+		"-ex",  "continue",
+		"-ex",  "handle SIGSTOP stop print pass",
+		"-ex",  hint,
 	};
-	int count = 14;
+	const char *args[sizeof(begin) / sizeof(begin[0]) + GDB_ARGS_MAX + 1];
+	int count = sizeof(begin) / sizeof(begin[0]);
 
 	snprintf(number, sizeof(number), "%d", (int)pid);
+	memcpy(args, begin, sizeof(begin));
 	for (int i = 0; i < more_count; i++)
 		args[count++] = more[i];
 	args[count] = NULL;

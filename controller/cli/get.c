@@ -70,6 +70,13 @@ static const char *hosts_text(const json_t *chain, char *buf, size_t size)
 	return buf;
 }
 
+/* Objects go out at once, rows here. */
+static void flush_rows(struct get *get)
+{
+	if (get->format == OPTIONS_TABLE || get->format == OPTIONS_WIDE)
+		table_flush(&get->table, stdout);
+}
+
 static void add_row(struct get *get, const json_t *chain, const char *phase)
 {
 	char age[TABLE_AGE_MAX], restarts[OBJECT_NUMBER_MAX], generation[OBJECT_NUMBER_MAX];
@@ -128,7 +135,7 @@ static int show_all(struct get *get, const json_t *items, bool as_list)
 	json_array_foreach(items, i, chain)
 		code = cli_worse(code, show(get, chain, NULL));
 	if (json_array_size(items) > 0)
-		table_flush(&get->table, stdout);
+		flush_rows(get);
 	return code;
 }
 
@@ -203,7 +210,7 @@ static int on_change(json_t *event, void *arg)
 	if (!is_wanted(get, chain))
 		return CLI_OK;
 	code = show(get, chain, type && strcmp(type, "DELETED") == 0 ? "Deleted" : NULL);
-	table_flush(&get->table, stdout);
+	flush_rows(get);
 	return code;
 }
 
