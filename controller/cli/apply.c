@@ -50,7 +50,7 @@ static const struct option longs[] = {
 
 static void arguments_parse(struct apply *apply, int argc, char **argv)
 {
-	const char *targets[DECLARED_TARGET_MAX];
+	const char *targets[DECLARED_TARGET_MAX] = { NULL };
 	int c;
 
 	while ((c = options_next(&apply->options, argc, argv)) > 0) {

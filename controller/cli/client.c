@@ -125,7 +125,7 @@ void client_answer_done(struct client_answer *answer)
 int client_ask(struct client *client, const char *method, const char *path, const char *what,
 	       json_t **ret)
 {
-	struct client_answer answer;
+	struct client_answer answer = { 0 };
 	int code = client_call(client, method, path, NULL, 0, &answer);
 
 	if (code != CLI_OK)
@@ -172,7 +172,7 @@ void client_set_timeout(struct client *client, long timeout_ms)
 /* Does the daemon speak our API? */
 static int check_version(struct client *client)
 {
-	struct client_answer answer;
+	struct client_answer answer = { 0 };
 	const char *api;
 	int code = client_call(client, "GET", "/v1/version", NULL, 0, &answer);
 

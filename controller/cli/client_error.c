@@ -63,7 +63,7 @@ int client_broken(const struct client *client, CURLcode code)
 		return say_not_connected(client);
 	case CURLE_OPERATION_TIMEDOUT:
 		client_say(client,
-			   "sprocketd did not answer within %ld s; what was asked may still "
+			   "sprocketd did not answer within %ld s; what it was told may still "
 			   "happen: sprocket get, sprocket events",
 			   client->timeout_ms / 1000);
 		return CLI_FAILED;

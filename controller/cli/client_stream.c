@@ -42,6 +42,8 @@ static int take_line(struct stream *stream)
 	return code;
 }
 
+_Static_assert(CLIENT_LINE_MAX == 1048576, "the sentence below says so");
+
 static int add(struct stream *stream, const char *data, size_t len)
 {
 	int r = client_text_add(&stream->line, data, len);

@@ -156,6 +156,10 @@ static void add_text(struct declared_list *list, const char *shown, const char *
 		fail(list, shown, "there is no chain in it");
 }
 
+/* The sentences say the limits. */
+_Static_assert(CHAIN_FILE_MAX == 1048576, "1 MiB");
+_Static_assert(DECLARED_MAX == 4096, "4096 chains");
+
 static const char *why(int err)
 {
 	switch (err) {

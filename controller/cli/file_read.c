@@ -58,8 +58,8 @@ static bool same(const struct stat *a, const struct stat *b)
 static int read_once(int fd, size_t max, char **ret_text, size_t *ret_len)
 {
 	struct stat before, after;
-	size_t len;
-	char *text;
+	size_t len = 0;
+	char *text = NULL;
 	int r;
 
 	if (fstat(fd, &before) < 0)

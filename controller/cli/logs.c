@@ -22,6 +22,7 @@
 #define INSTANCE_MAX 1023
 #define SCAN "100000" /* = TAIL_MAX */
 #define TIME_MAX 40
+#define SOURCE_MAX 96
 
 static const char help[] =
 	"usage: sprocket logs CHAIN [OPTION...]\n"
@@ -39,10 +40,11 @@ struct logs {
 	struct options options;
 	const char *chain, *function;
 	uint32_t instance, tail;
-	bool one_instance, follow, timestamps;
-	json_t *kept;        /* the function's last lines */
-	char last[TIME_MAX]; /* time of the last line scanned */
-	size_t scanned;      /* lines, which the stream that follows begins with */
+	bool has_instance, follow, timestamps;
+	char source[SOURCE_MAX]; /* the only one asked for; "": several */
+	json_t *kept;            /* the function's last lines */
+	char last[TIME_MAX];     /* time of the last line scanned */
+	size_t scanned;          /* lines, which the stream that follows begins with */
 };
 
 static bool is_of_function(const char *source, const char *function)
@@ -64,7 +66,7 @@ static void print(const struct logs *logs, const json_t *object)
 
 	if (logs->timestamps)
 		printf("%s ", time ? time : "<unknown>");
-	if (!logs->one_instance)
+	if (!logs->source[0])
 		printf("%s: ", source ? source : "<unknown>");
 	fwrite(json_string_value(line), 1, json_string_length(line), stdout);
 	putchar('\n');
@@ -82,7 +84,7 @@ static int on_line(json_t *object, void *arg)
 			return CLI_OK;
 		logs->scanned = 0;
 	}
-	if (!logs->function || logs->one_instance ||
+	if (!logs->function || logs->source[0] ||
 	    (source && is_of_function(source, logs->function)))
 		print(logs, object);
 	return CLI_OK;
@@ -107,18 +109,12 @@ static int on_scanned(json_t *object, void *arg)
 static const char *path_of(const struct logs *logs, struct client *client, const char *tail,
 			   bool follow)
 {
-	char source[128];
-	const char *path = client_path(client, "/v1/chains/%s/logs", logs->chain);
-
-	if (logs->one_instance) {
-		if (strcmp(logs->function, "gateway") == 0)
-			snprintf(source, sizeof(source), "gateway");
-		else
-			snprintf(source, sizeof(source), "%s-%u", logs->function, logs->instance);
-		path = client_query(client, "source", source);
-	}
-	path = client_query(client, "tail", tail);
-	return follow ? client_query(client, "follow", "true") : path;
+	client_path(client, "/v1/chains/%s/logs", logs->chain);
+	if (logs->source[0])
+		client_query(client, "source", logs->source);
+	if (follow)
+		client_query(client, "follow", "true");
+	return client_query(client, "tail", tail);
 }
 
 static int show_function(struct logs *logs, struct client *client)
@@ -146,7 +142,7 @@ static int show(struct logs *logs)
 	if (code != CLI_OK)
 		return code;
 	snprintf(tail, sizeof(tail), "%u", logs->tail);
-	if (logs->function && !logs->one_instance)
+	if (logs->function && !logs->source[0])
 		code = show_function(logs, client);
 	else
 		code = client_stream(client, path_of(logs, client, tail, logs->follow), on_line,
@@ -163,7 +159,7 @@ static void option(struct logs *logs, int c)
 		break;
 	case 'i':
 		options_number(&logs->options, "--instance", optarg, INSTANCE_MAX, &logs->instance);
-		logs->one_instance = true;
+		logs->has_instance = true;
 		break;
 	case 'f':
 		logs->follow = true;
@@ -200,11 +196,14 @@ int cli_logs(int argc, char **argv)
 						     "one chain at a time");
 	if (!logs.options.stop)
 		logs.chain = options_chain(&logs.options, argv[optind]);
-	if (!logs.options.stop && logs.one_instance && !logs.function)
+	if (!logs.options.stop && logs.has_instance && !logs.function)
 		options_wrong(&logs.options, "--instance of which --function?");
 	if (logs.options.stop)
 		return logs.options.code;
 	if (logs.function && strcmp(logs.function, "gateway") == 0)
-		logs.one_instance = true; /* there is one */
+		snprintf(logs.source, sizeof(logs.source), "gateway"); /* there is one */
+	else if (logs.has_instance)
+		snprintf(logs.source, sizeof(logs.source), "%.63s-%u", logs.function,
+			 logs.instance);
 	return show(&logs);
 }

@@ -100,12 +100,11 @@ static int complete(int argc, char **argv)
 	if (argc < 2) {
 		for (size_t i = 0; i < COMMANDS; i++)
 			printf("%s\t%s\n", commands[i].name, commands[i].help);
-	} else if (argc == 3 && strcmp(argv[1], "functions") == 0) {
+	} else if (argc == 3 && (strcmp(argv[1], "functions") == 0 ||
+				 (command && strstr(command->arguments, "FUNCTION")))) {
 		complete_functions(argv[2]);
 	} else if (!command) {
 		return CLI_USAGE;
-	} else if (argc == 3 && strncmp(command->arguments, "CHAIN FUNCTION", 14) == 0) {
-		complete_functions(argv[2]);
 	} else if ((strstr(command->arguments, "CHAIN...") && argc > 2) ||
 		   (strstr(command->arguments, "CHAIN") && argc == 2)) {
 		complete_chains();

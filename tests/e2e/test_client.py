@@ -343,6 +343,11 @@ class Apply(ClientTest):
             self.ends(done, 3, "", "^<stdin>:2:1: bad\n$")
             self.assertEqual(d.asked("PUT")[0][2]["file"], f"{self.folder}/-")
 
+    def test_too_large(self):
+        file = self.write("a.yaml", YAML % "a" + "#" * (1 << 20))
+        with self.double(a={"result": "created"}) as daemon:
+            self.ends(daemon.run("apply", "-f", file), 1, "", "larger than 1 MiB")
+
     def test_odd_path(self):
         file = self.write("a b&c=?\u00fc.yaml", YAML % "a")
         with self.double(a={"result": "created"}) as daemon:
@@ -420,7 +425,7 @@ class Ending(ClientTest):
 
     def test_debug_refused(self):
         with Double() as daemon:
-            self.ends(daemon.run("debug", "a", "f"), 4 * 0 + 1, "", "chain/a, function f: no such")
+            self.ends(daemon.run("debug", "a", "f"), 1, "", "chain/a, function f: no such")
             self.ends(daemon.run("debug", "a"), 2, "", "which function of it")
             self.ends(daemon.run("debug", "a", "f", env={"PATH": str(self.folder)}), 1, "",
                       "apt-get install gdb")

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_file_read.c - files that change while they are read. fstat(), which is
- * fstat64 to the linker, is wrapped: each one but
- * the first of a reading may change the file before it looks.
+ * test_file_read.c - files that change while they are read. fstat() (fstat64 to the linker) is
+ * wrapped: the second one of each reading may change the file before it looks.
  */
 #include <errno.h>
 #include <fcntl.h>
