@@ -73,7 +73,8 @@ int client_ask(struct client *client, const char *method, const char *path, cons
 	       json_t **ret);
 
 /* Calls `on_object` with each line (borrowed) until the daemon ends the stream or the callback
- * returns something else than CLI_OK, which is returned then. */
+ * returns something else than CLI_OK, which is returned then. A line {"error": ...} is the
+ * daemon's last word, and a failure. */
 typedef int client_object_fn(json_t *object, void *arg);
 int client_stream(struct client *client, const char *path, client_object_fn *on_object, void *arg);
 

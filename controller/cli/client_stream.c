@@ -24,13 +24,17 @@ static int fail(struct stream *stream, const char *why)
 
 static int take_line(struct stream *stream)
 {
+	const char *why;
 	json_t *object;
 	int code;
 
 	if (strspn(stream->line.data, " \t\r") == stream->line.len)
 		return CLI_OK; /* an empty line keeps a quiet connection alive */
 	object = json_loadb(stream->line.data, stream->line.len, 0, NULL);
-	if (json_is_object(object))
+	why = json_string_value(json_object_get(object, "error"));
+	if (why)
+		code = fail(stream, why); /* the daemon's last word */
+	else if (json_is_object(object))
 		code = stream->on_object(object, stream->arg);
 	else
 		code = fail(stream,

@@ -3,8 +3,8 @@
  * logs.c - `sprocket logs`: what a chain's functions and gateway said.
  *
  * How: sprocketd keeps a log per source, such as "detect-0" or "gateway", and knows no log of
- * all instances of a function. For one, its lines are picked out of the chain's last SCAN
- * lines; with -f the stream that follows leaves out what is not later than those.
+ * all instances of a function. For one, its lines are picked out of the chain's last
+ * TAIL_MAX lines; with -f the stream that follows leaves out what is not later than those.
  * Thread-safety: none, it is a command.
  */
 #include <ctype.h>
@@ -18,9 +18,8 @@
 #include "controller/cli/options.h"
 
 #define TAIL_DEFAULT 100
-#define TAIL_MAX 100000
+#define TAIL_MAX 10000 /* sprocketd gives no more */
 #define INSTANCE_MAX 1023
-#define SCAN "100000" /* = TAIL_MAX */
 #define TIME_MAX 40
 #define SOURCE_MAX 96
 
@@ -29,7 +28,8 @@ static const char help[] =
 	"\n"
 	"Shows what the functions and the gateway of a chain said.\n"
 	"\n"
-	"  --function NAME        only this function's lines; \"gateway\" for the gateway\n"
+	"  --function NAME        only this function's lines; \"gateway\" for the gateway. They are picked\n"
+	"                         out of the chain's last 10000\n"
 	"  --instance N           only this instance's\n"
 	"  -f, --follow           go on, and show what is said, until Ctrl-C\n"
 	"  --tail N               the last N lines (default 100)\n"
@@ -106,15 +106,18 @@ static int on_scanned(json_t *object, void *arg)
 	return CLI_OK;
 }
 
-static const char *path_of(const struct logs *logs, struct client *client, const char *tail,
+static const char *path_of(const struct logs *logs, struct client *client, uint32_t tail,
 			   bool follow)
 {
+	char number[OBJECT_NUMBER_MAX];
+
+	snprintf(number, sizeof(number), "%u", tail);
 	client_path(client, "/v1/chains/%s/logs", logs->chain);
 	if (logs->source[0])
 		client_query(client, "source", logs->source);
 	if (follow)
 		client_query(client, "follow", "true");
-	return client_query(client, "tail", tail);
+	return client_query(client, "tail", number);
 }
 
 static int show_function(struct logs *logs, struct client *client)
@@ -124,29 +127,27 @@ static int show_function(struct logs *logs, struct client *client)
 	int code;
 
 	logs->kept = json_array();
-	code = client_stream(client, path_of(logs, client, SCAN, false), on_scanned, logs);
+	code = client_stream(client, path_of(logs, client, TAIL_MAX, false), on_scanned, logs);
 	json_array_foreach(logs->kept, i, line)
 		print(logs, line);
 	json_decref(logs->kept);
 	if (code != CLI_OK || !logs->follow)
 		return code;
-	return client_stream(client, path_of(logs, client, SCAN, true), on_line, logs);
+	return client_stream(client, path_of(logs, client, TAIL_MAX, true), on_line, logs);
 }
 
 static int show(struct logs *logs)
 {
 	struct client *client;
-	char tail[OBJECT_NUMBER_MAX];
 	int code = client_open("logs", &client);
 
 	if (code != CLI_OK)
 		return code;
-	snprintf(tail, sizeof(tail), "%u", logs->tail);
 	if (logs->function && !logs->source[0])
 		code = show_function(logs, client);
 	else
-		code = client_stream(client, path_of(logs, client, tail, logs->follow), on_line,
-				     logs);
+		code = client_stream(client, path_of(logs, client, logs->tail, logs->follow),
+				     on_line, logs);
 	client_close(client);
 	return code;
 }

@@ -207,6 +207,11 @@ class Streams(ClientTest):
         self.ends(self.watch(b"hello\n"), 1, None, "no JSON object")
         self.ends(self.watch(b"x" * (1 << 20), b"xx"), 1, None, "above 1 MiB")
 
+    def test_left_by_the_daemon(self):
+        done = self.watch({"type": "ADDED", "object": chain()}, {"error": "you read too slowly"},
+                          args=("-o", "name"))
+        self.ends(done, 1, "chain/parking\n", "^sprocket get: you read too slowly\n$")
+
     def test_refusal(self):
         with Double({("GET", "/v1/chains"): (503, {"error": "too many watchers"})}) as daemon:
             self.ends(daemon.run("get", "-w"), 1, "", "^sprocket get: too many watchers\n$")
