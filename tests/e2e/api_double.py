@@ -9,6 +9,7 @@ An answer is a dict or list (sent as JSON), a (status, dict) pair, bytes (the wh
 the wire), or a function(request) that writes to `request.wfile` itself.
 """
 import json
+import shutil
 import socketserver
 import tempfile
 import threading
@@ -16,8 +17,9 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from harness import run
+from harness import ChainTest, run
 
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
 VERSION = {"version": "0.1.0", "api": "v1", "pid": 1, "started": "2026-01-01T00:00:00Z"}
 
 
@@ -104,3 +106,45 @@ class Double:
     def run(self, *args, **more):
         env = {"SPROCKET_SOCKET": self.socket} | dict(more.pop("env", ()))
         return run(*args, env=env, **more)
+
+
+def chain(name="parking", **status):
+    return {
+        "apiVersion": "sprocket.dev/v1alpha1", "kind": "Chain",
+        "metadata": {"name": name, "generation": 3, "creationTimestamp": "2020-01-01T00:00:00Z"},
+        "spec": {"file": "/etc/p.yaml",
+                 "functions": [{"name": "detect", "exec": "/bin/x", "instances": 1},
+                               {"name": "search", "exec": "/bin/y", "instances": 1}]},
+        "status": {"phase": "Serving", "address": "127.0.0.1:40001", "hosts": ["a.example"],
+                   "observedGeneration": 3, "ready": "2/2", "restarts": 4,
+                   "conditions": [{"type": "Ready", "status": "True", "reason": "Serving",
+                                   "message": "all: good", "lastTransitionTime":
+                                   "2020-01-01T00:00:00Z"}],
+                   "buffers": {"total": 512, "free": 510, "gateway": 1, "functions": 1},
+                   "functions": [{"name": "detect", "ready": 1, "desired": 1, "restarts": 0,
+                                  "revision": 2, "instances": [
+                                      {"slot": 1, "pid": 77, "state": "READY", "in_flight": 0,
+                                       "in": 5, "out": 5, "age_s": 200}]}],
+                   "gateway": {"pid": 78}} | status}
+
+
+EVENT = {"time": "2020-01-01T00:00:00Z", "firstTime": "2020-01-01T00:00:00Z", "count": 2,
+         "chain": "parking", "type": "Warning", "reason": "BackOff", "message": "waits 2 s"}
+YAML = "metadata: {name: %s}\nspec: {}\n"
+
+
+class ClientTest(ChainTest):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sprocket-client-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def ends(self, done, code, out=None, err=None):
+        self.assertEqual(done.returncode, code, done)
+        if out is not None:
+            self.assertEqual(done.stdout, out)
+        self.assertRegex(done.stderr, err if err is not None else r"\A\Z")
