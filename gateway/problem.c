@@ -52,8 +52,10 @@ static h2o_iovec_t document(struct gw_worker *worker, h2o_req_t *req, const stru
 	p = gw_text_escape(p, title, strlen(title));
 	p += sprintf(p, "\",\"status\":%d,\"detail\":\"", status);
 	p = gw_text_escape(p, detail, detail_len);
-	p = gw_text_put(p, "\",\"chain\":\"");
-	p = gw_text_escape(p, chain, strlen(chain));
+	if (*chain) {
+		p = gw_text_put(p, "\",\"chain\":\"");
+		p = gw_text_escape(p, chain, strlen(chain));
+	}
 	if (problem->function && *problem->function) {
 		p = gw_text_put(p, "\",\"function\":\"");
 		p = gw_text_escape(p, problem->function, strlen(problem->function));
