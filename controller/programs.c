@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int programs_gateway(char ret[CHAIN_PATH_MAX])
+/* The first of `places`, which are relative to the folder of this program, that is there. */
+static int find(const char *const places[], size_t count, char ret[CHAIN_PATH_MAX])
 {
-	static const char *const places[] = {
-		"../libexec/sprocket/sprocket-gateway", /* installed: bin/sprocket */
-		"../gateway/sprocket-gateway",          /* build tree: controller/sprocket */
-	};
 	char self[CHAIN_PATH_MAX], *folder;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -19,11 +16,43 @@ int programs_gateway(char ret[CHAIN_PATH_MAX])
 		return -errno;
 	self[n] = '\0';
 	folder = dirname(self);
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+	for (size_t i = 0; i < count; i++) {
 		int len = snprintf(ret, CHAIN_PATH_MAX, "%s/%s", folder, places[i]);
 
 		if (len > 0 && len < CHAIN_PATH_MAX && access(ret, X_OK) == 0)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+int programs_gateway(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"../libexec/sprocket/sprocket-gateway", /* installed: bin/sprocket */
+		"../gateway/sprocket-gateway",          /* build tree: controller/sprocket */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
+}
+
+int programs_fdstore(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"../libexec/sprocket/sprocket-fdstore", /* installed: bin/sprocket */
+		"sprocket-fdstore",                     /* build tree: controller/sprocket */
+		"../controller/sprocket-fdstore",       /* build tree: tests/... */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
+}
+
+int programs_front(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"../libexec/sprocket/sprocket-front", /* installed: bin/sprocketd */
+		"../gateway/sprocket-front",          /* build tree: controller/sprocketd */
+		"../../gateway/sprocket-front",       /* build tree: tests/... */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
 }

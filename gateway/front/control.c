@@ -27,18 +27,15 @@ void front_control_tell(int control, enum front_type type, uint32_t number, cons
 
 void front_control_settle(struct front *front)
 {
-	uint32_t least = UINT32_MAX;
+	bool all = true;
 
 	pthread_mutex_lock(&front->lock);
-	for (uint32_t i = 0; i < front->worker_count; i++) {
-		uint32_t applied = __atomic_load_n(&front->workers[i].applied, __ATOMIC_ACQUIRE);
-
-		if (applied < least)
-			least = applied;
-	}
-	if (least > front->told) {
-		front->told = least;
-		front_control_tell(front->gateway.control, FRONT_DONE, least, NULL);
+	for (uint32_t i = 0; i < front->worker_count; i++)
+		all &= __atomic_load_n(&front->workers[i].applied, __ATOMIC_ACQUIRE) ==
+		       front->posted;
+	if (all && front->told != front->posted) {
+		front->told = front->posted;
+		front_control_tell(front->gateway.control, FRONT_DONE, front->told, NULL);
 	}
 	pthread_mutex_unlock(&front->lock);
 }
@@ -66,6 +63,15 @@ static int memfd_read(int fd, size_t max, struct front_bytes *ret)
 	return 0;
 }
 
+static void post_all(struct front *front, uint32_t number, struct front_table *table, SSL_CTX *tls)
+{
+	pthread_mutex_lock(&front->lock);
+	front->posted = number;
+	pthread_mutex_unlock(&front->lock);
+	for (uint32_t i = 0; i < front->worker_count; i++)
+		front_worker_post(&front->workers[i], number, table, tls);
+}
+
 static const char *routes_take(struct front *front, const struct front_msg *msg, const int *fds,
 			       size_t fd_count)
 {
@@ -87,8 +93,7 @@ static const char *routes_take(struct front *front, const struct front_msg *msg,
 	/* libh2o cuts an upload off there; below it the chain's gateway answers. */
 	__atomic_store_n(&front->gateway.http.max_request_entity_size,
 			 (size_t)table->max_body * 2 + 1, __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < front->worker_count; i++)
-		front_worker_post(&front->workers[i], msg->number, table, NULL);
+	post_all(front, msg->number, table, NULL);
 	front_table_unref(table);
 	return NULL;
 }
@@ -115,8 +120,7 @@ static const char *certificate_take(struct front *front, const struct front_msg 
 	if (fault)
 		return fault;
 	front_accept_watch(tls);
-	for (uint32_t i = 0; i < front->worker_count; i++)
-		front_worker_post(&front->workers[i], msg->number, NULL, tls);
+	post_all(front, msg->number, NULL, tls);
 	SSL_CTX_free(tls);
 	return NULL;
 }

@@ -60,7 +60,8 @@ struct front {
 	uint32_t cpus[WIRING_WORKER_MAX];
 	uint32_t upstream_limit; /* of one worker */
 	struct front_worker *workers;
-	pthread_mutex_t lock; /* of `told` */
+	pthread_mutex_t lock; /* of the two below */
+	uint32_t posted;      /* number of the last update */
 	uint32_t told;        /* number of the last FRONT_DONE */
 };
 

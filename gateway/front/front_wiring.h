@@ -6,7 +6,8 @@
  * How: over the inherited SEQPACKET socket of sproxy/wiring.h. The first message is
  * FRONT_START with the listeners; the front answers FRONT_READY, and accepts once it has
  * routes (and, for TLS, a certificate). Every FRONT_ROUTES and FRONT_CERTIFICATE has a number,
- * and is answered by FRONT_DONE with the number of the last one that all workers use, or by
+ * other than that of the one before, and is
+ * answered by FRONT_DONE with the number of the last one that all workers use, or by
  * FRONT_REFUSED with a sentence; what held before then holds on. Tables and files are the
  * bytes of memfds. EOF is the order to drain and end.
  * Trust: the front trusts the controller, but refuses what does not fit.
