@@ -61,7 +61,7 @@ bool gw_match_holds(const struct gw_match *match, const char *host, size_t host_
 	       rule_path_match(match->path, match->path_len, path, path_len);
 }
 
-size_t gw_match_host_len(const char *authority, size_t len)
+static size_t without_port(const char *authority, size_t len)
 {
 	for (size_t i = len; i > 0; i--) {
 		if (authority[i - 1] == ':')
@@ -70,4 +70,10 @@ size_t gw_match_host_len(const char *authority, size_t len)
 			break;
 	}
 	return len;
+}
+
+size_t gw_match_host_len(const char *authority, size_t len)
+{
+	len = without_port(authority, len);
+	return len > 0 && authority[len - 1] == '.' ? len - 1 : len;
 }

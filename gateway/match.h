@@ -33,7 +33,8 @@ int gw_match_compare(const struct gw_match *a, const struct gw_match *b);
 bool gw_match_holds(const struct gw_match *match, const char *host, size_t host_len,
 		    const char *path, size_t path_len);
 
-/* Bytes of an authority ("shop.example:80", "[::1]:80") that are its host. */
+/* Bytes of an authority ("shop.example:80", "[::1]:80") that are its host, without the dot at
+ * its end. */
 size_t gw_match_host_len(const char *authority, size_t len);
 
 #endif

@@ -52,7 +52,7 @@ static void test_hosts(void **state)
 	assert_true(holds("a.example", "A.Example"));
 	assert_true(holds("a.example", "a.example:8080"));
 	assert_false(holds("a.example", "b.a.example"));
-	assert_false(holds("a.example", "a.example."));
+	assert_true(holds("a.example", "a.example.:80"));
 	assert_false(holds("a.example", ""));
 	assert_true(holds("*.example", "a.example:1"));
 	assert_true(holds("*.example", "b.a.EXAMPLE"));
