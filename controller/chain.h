@@ -51,6 +51,7 @@ struct chain_function {
 };
 
 struct chain_ingress {
+	char *host; /* in lower case; "*." in front: its subdomains; NULL: any */
 	char *path;
 	char *methods[WIRING_METHOD_MAX];
 	uint32_t method_count; /* 0: any */
@@ -59,7 +60,8 @@ struct chain_ingress {
 
 struct chain {
 	char name[CHAIN_NAME_MAX];
-	char *file; /* where it was read from */
+	char *file;   /* where it was read from */
+	char *listen; /* ADDRESS:PORT of its own; NULL: not said */
 	uint64_t timeout_ns;
 	uint32_t max_hops;
 	enum shm_hugepages hugepages;

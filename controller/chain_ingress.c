@@ -14,8 +14,31 @@
 
 #define INGRESS_PATH_MAX 1024 /* bytes of a path */
 
-enum http_key { PATH, METHODS, MAX_BODY, HTTP };
-static const char *const http_keys[HTTP] = { "path", "methods", "maxBody" };
+enum http_key { HOST, PATH, METHODS, MAX_BODY, HTTP };
+static const char *const http_keys[HTTP] = { "host", "path", "methods", "maxBody" };
+
+static int read_host(struct chain_parse *parse, const yaml_node_t *node,
+		     struct chain_ingress *ingress)
+{
+	const char *text = chain_node_text(parse, node, "host");
+
+	if (!text)
+		return 0;
+	if (!chain_value_is_host(text)) {
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "host \"%.80s\" must be a name in lower case without a port, such "
+				 "as shop.example, or *.example for its subdomains",
+				 text);
+		return 0;
+	}
+	ingress->host = strdup(text);
+	return ingress->host ? 0 : -ENOMEM;
+}
+
+static bool same_host(const struct chain_ingress *a, const struct chain_ingress *b)
+{
+	return a->host && b->host ? !strcmp(a->host, b->host) : a->host == b->host;
+}
 
 static int read_path(struct chain_parse *parse, const yaml_node_t *node,
 		     struct chain_ingress *ingress)
@@ -37,9 +60,10 @@ static int read_path(struct chain_parse *parse, const yaml_node_t *node,
 		return 0;
 	}
 	for (uint32_t i = 0; i < parse->chain->ingress_count; i++) {
-		const char *other = parse->chain->ingress[i].path;
+		const struct chain_ingress *other = &parse->chain->ingress[i];
 
-		if (other && other != ingress->path && !strcmp(other, text))
+		if (other->path && other != ingress && same_host(other, ingress) &&
+		    !strcmp(other->path, text))
 			chain_errors_add(parse->errors, chain_node_place(node),
 					 "path \"%.80s\" is already taken by ingress %u: list all "
 					 "its methods there",
@@ -104,7 +128,9 @@ static int read_http(struct chain_parse *parse, const yaml_node_t *node)
 	if (!chain_node_take(parse, node, "http", http_keys, HTTP, v))
 		return 0;
 	parse->chain->ingress_count++;
-	if (chain_node_need(parse, node, "http", v[PATH], "path"))
+	if (v[HOST])
+		err = read_host(parse, v[HOST], ingress);
+	if (!err && chain_node_need(parse, node, "http", v[PATH], "path"))
 		err = read_path(parse, v[PATH], ingress);
 	if (!err && v[METHODS])
 		err = read_methods(parse, v[METHODS], ingress);

@@ -52,9 +52,11 @@ struct chain *chain_free(struct chain *chain)
 	for (uint32_t i = 0; i < chain->ingress_count; i++) {
 		for (uint32_t m = 0; m < chain->ingress[i].method_count; m++)
 			free(chain->ingress[i].methods[m]);
+		free(chain->ingress[i].host);
 		free(chain->ingress[i].path);
 	}
 	free(chain->file);
+	free(chain->listen);
 	free(chain);
 	return NULL;
 }

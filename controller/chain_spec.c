@@ -11,6 +11,7 @@
 
 #include "controller/chain_node.h"
 #include "controller/chain_value.h"
+#include "controller/listen.h"
 
 #define API_VERSION "sprocket.dev/v1alpha1"
 #define KIND "Chain"
@@ -18,9 +19,21 @@
 #define TIMEOUT_MIN_NS MS
 #define TIMEOUT_MAX_NS (3600 * 1000 * MS)
 
-enum spec_key { INGRESS, TIMEOUT, TIMEOUT_SECONDS, MAX_HOPS, POOL, FUNCTIONS, STEPS, ROUTES, SPEC };
+enum spec_key {
+	LISTEN,
+	INGRESS,
+	TIMEOUT,
+	TIMEOUT_SECONDS,
+	MAX_HOPS,
+	POOL,
+	FUNCTIONS,
+	STEPS,
+	ROUTES,
+	SPEC
+};
 static const char *const spec_keys[SPEC] = {
-	"ingress", "timeout", "timeoutSeconds", "maxHops", "pool", "functions", "steps", "routes",
+	"listen", "ingress",   "timeout", "timeoutSeconds", "maxHops",
+	"pool",   "functions", "steps",   "routes",
 };
 
 enum root_key { API, KIND_KEY, METADATA, SPEC_KEY, ROOT };
@@ -29,6 +42,23 @@ static const char *const root_keys[ROOT] = { "apiVersion", "kind", "metadata", "
 enum metadata_key { NAME, NAMESPACE, ANNOTATIONS, LABELS, METADATA_KEYS };
 static const char *const metadata_keys[METADATA_KEYS] = { "name", "namespace", "annotations",
 							  "labels" };
+
+static int read_listen(struct chain_parse *parse, const yaml_node_t *node)
+{
+	const char *text = chain_node_text(parse, node, "listen");
+
+	if (!text)
+		return 0;
+	if (!listen_address_valid(text)) {
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "listen \"%.80s\" is no address: write it as 127.0.0.1:8080 or "
+				 "[::1]:8080; port 0 takes any",
+				 text);
+		return 0;
+	}
+	parse->chain->listen = strdup(text);
+	return parse->chain->listen ? 0 : -ENOMEM;
+}
 
 static void read_duration(struct chain_parse *parse, const yaml_node_t *node)
 {
@@ -97,7 +127,10 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 		return 0;
 	read_timeout(parse, v[TIMEOUT], v[TIMEOUT_SECONDS]);
 	read_max_hops(parse, v[MAX_HOPS]);
-	err = chain_read_pool(parse, v[POOL]);
+	if (v[LISTEN])
+		err = read_listen(parse, v[LISTEN]);
+	if (!err)
+		err = chain_read_pool(parse, v[POOL]);
 	if (!err && chain_node_need(parse, node, "spec", v[INGRESS], "ingress"))
 		err = chain_read_ingress(parse, v[INGRESS]);
 	if (err || !chain_node_need(parse, node, "spec", v[FUNCTIONS], "functions"))

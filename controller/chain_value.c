@@ -121,6 +121,29 @@ bool chain_value_is_label(const char *text)
 	return len > 0;
 }
 
+bool chain_value_is_host(const char *text)
+{
+	char label[64];
+
+	if (length_up_to(text, 253) == 0)
+		return false;
+	if (!strncmp(text, "*.", 2))
+		text += 2;
+	for (;;) {
+		size_t len = strcspn(text, ".");
+
+		if (len >= sizeof(label))
+			return false;
+		memcpy(label, text, len);
+		label[len] = '\0';
+		if (!chain_value_is_label(label))
+			return false;
+		if (!text[len])
+			return true;
+		text += len + 1;
+	}
+}
+
 static bool consists_of(const char *text, size_t max, const char *others)
 {
 	size_t len = length_up_to(text, max);

@@ -32,6 +32,8 @@ const char *chain_value_size_text(uint64_t size, char *buf);
 
 /* A DNS label: 1 to 63 of a-z, 0-9 and inner dashes. */
 bool chain_value_is_label(const char *text);
+/* A host of HTTP, without a port: DNS labels, the first may be a star; 1 to 253 bytes. */
+bool chain_value_is_host(const char *text);
 /* An edge: 1 to 63 letters, digits, dashes, underscores. */
 bool chain_value_is_edge(const char *text);
 /* A header field's name (RFC 9110 token). */

@@ -46,6 +46,14 @@ static int address_parse(const char *text, struct sockaddr_storage *ret, socklen
 	return 0;
 }
 
+bool listen_address_valid(const char *address)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	return address_parse(address, &addr, &len) == 0;
+}
+
 static int option_on(int fd, int option)
 {
 	int on = 1;

@@ -12,11 +12,15 @@
 #ifndef SPROCKET_CONTROLLER_LISTEN_H
 #define SPROCKET_CONTROLLER_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define LISTEN_ADDRESS_MAX 64
+
+/* True for what listen_open() takes as an address. */
+bool listen_address_valid(const char *address);
 
 /*
  * Opens `count` listeners on `address` ("127.0.0.1:8080", "[::1]:8080"; port 0: any).

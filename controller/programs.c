@@ -45,3 +45,14 @@ int programs_fdstore(char ret[CHAIN_PATH_MAX])
 
 	return find(places, sizeof(places) / sizeof(*places), ret);
 }
+
+int programs_front(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"../libexec/sprocket/sprocket-front", /* installed: bin/sprocketd */
+		"../gateway/sprocket-front",          /* build tree: controller/sprocketd */
+		"../../gateway/sprocket-front",       /* build tree: tests/... */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
+}

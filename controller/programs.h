@@ -16,4 +16,7 @@ int programs_gateway(char ret[CHAIN_PATH_MAX]);
 /* Path of sprocket-fdstore. As programs_gateway(). */
 int programs_fdstore(char ret[CHAIN_PATH_MAX]);
 
+/* Path of sprocket-front. As programs_gateway(). */
+int programs_front(char ret[CHAIN_PATH_MAX]);
+
 #endif

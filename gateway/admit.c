@@ -7,6 +7,7 @@
 #include "gateway/conn.h"
 #include "gateway/gateway.h"
 #include "gateway/health.h"
+#include "gateway/intake.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
 #include "gateway/worker.h"
@@ -58,31 +59,6 @@ static void headers_scan(struct admission *a)
 	gw_trace_make(&a->worker->random, &a->req->pool, id, traceparent, &a->trace);
 }
 
-/* RFC 9110, 7.6.1: fields that speak of this connection, not of the message. */
-static bool hop_by_hop(const struct admission *a, const h2o_header_t *h)
-{
-	if (h2o_iovec_is_token(h->name)) {
-		const h2o_token_t *token = H2O_STRUCT_FROM_MEMBER(h2o_token_t, buf, h->name);
-
-		if (token->proxy_should_drop_for_req || token == H2O_TOKEN_CONNECTION ||
-		    token == H2O_TOKEN_KEEP_ALIVE || token == H2O_TOKEN_TE ||
-		    token == H2O_TOKEN_TRANSFER_ENCODING || token == H2O_TOKEN_UPGRADE)
-			return true;
-	} else if (h2o_memis(h->name->base, h->name->len, H2O_STRLIT("trailer"))) {
-		return true;
-	}
-	if (h->name->len > 6 && memcmp(h->name->base, "proxy-", 6) == 0)
-		return true;
-	return a->connection.len > 0 && h2o_contains_token(a->connection.base, a->connection.len,
-							   h->name->base, h->name->len, ',');
-}
-
-/* Without a Host field libh2o puts the name of its own configuration there. */
-static bool host_known(const h2o_req_t *req)
-{
-	return req->authority.base != req->hostconf->authority.hostport.base;
-}
-
 static int field_push(struct admission *a, const char *name, size_t name_len, h2o_iovec_t value)
 {
 	struct shm_field field = { name, value.base, (uint32_t)name_len, (uint32_t)value.len };
@@ -102,10 +78,10 @@ static int headers_put(struct admission *a)
 	for (size_t i = req->headers.size; i > 0 && r == 0; i--) {
 		const h2o_header_t *h = &req->headers.entries[i - 1];
 
-		if (!hop_by_hop(a, h))
+		if (!gw_intake_hop_by_hop(a->connection, h))
 			r = field_push(a, h->name->base, h->name->len, h->value);
 	}
-	if (r == 0 && host_known(req))
+	if (r == 0 && gw_intake_host_known(req))
 		r = field_push(a, H2O_STRLIT("host"), req->authority);
 	return r;
 }
@@ -156,7 +132,7 @@ static size_t meta_size(const struct admission *a)
 	for (size_t i = 0; i < req->headers.size; i++) {
 		const h2o_header_t *h = &req->headers.entries[i];
 
-		if (!hop_by_hop(a, h))
+		if (!gw_intake_hop_by_hop(a->connection, h))
 			size += shm_record_size((uint32_t)h->name->len, (uint32_t)h->value.len);
 	}
 	return size;
@@ -233,36 +209,6 @@ static int refuse_method(struct admission *a, const struct gw_ingress *ingress)
 	return refuse(a, GW_PROBLEM_METHOD);
 }
 
-/* RFC 9112, 3.2.2: the absolute form, "GET http://host/path", is for servers too, and its
- * host goes before the Host field. libh2o takes it for a path. */
-static void target_resolve(h2o_req_t *req)
-{
-	h2o_url_t url;
-
-	if (req->version >= 0x200 || req->path.len == 0 || req->path.base[0] == '/' ||
-	    h2o_url_parse(req->path.base, req->path.len, &url) < 0 ||
-	    memchr(url.authority.base, '?', url.authority.len))
-		return;
-	req->authority = url.authority;
-	req->path = url.path;
-	req->path_normalized = h2o_url_normalize_path(&req->pool, url.path.base, url.path.len,
-						      &req->query_at, &req->norm_indexes);
-}
-
-/* An HTTP/2 path may be empty; a decoded one may have anything in it. */
-static bool path_valid(const h2o_req_t *req)
-{
-	if (req->path.len == 0 || req->path.base[0] != '/')
-		return false;
-	for (size_t i = 0; i < req->path_normalized.len; i++) {
-		unsigned char c = (unsigned char)req->path_normalized.base[i];
-
-		if (c < 0x20 || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
 	struct admission a;
@@ -273,16 +219,16 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 	a.worker = gw_worker_of(req);
 	a.req = req;
 	headers_scan(&a);
-	target_resolve(req);
-	if (!host_known(req) && req->version == 0x101)
+	gw_intake_target_resolve(req);
+	if (!gw_intake_host_known(req) && req->version == 0x101)
 		return refuse(&a, GW_PROBLEM_NO_HOST); /* RFC 9112, 3.2: must */
-	if (!path_valid(req))
+	if (!gw_intake_path_valid(req))
 		return refuse(&a, GW_PROBLEM_BAD_PATH);
 	if (req->query_at != SIZE_MAX)
 		a.query = h2o_iovec_init(req->path.base + req->query_at + 1,
 					 req->path.len - req->query_at - 1);
 	ingress = gw_ingress_find(&g->ingress, req->path_normalized.base, req->path_normalized.len);
-	if ((!ingress || ingress->prefix) && gw_health_answer(a.worker, req))
+	if ((!ingress || ingress->match.prefix) && gw_health_answer(a.worker, req))
 		return 0;
 	if (!ingress)
 		return refuse(&a, GW_PROBLEM_NOT_FOUND);

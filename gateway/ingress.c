@@ -4,17 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sproxy/rule.h"
-
-/* Longest literal part first, exact before prefix. */
 static int more_specific(const void *a, const void *b)
 {
 	const struct gw_ingress *x = a, *y = b;
-	uint32_t literal_x = x->path_len - x->prefix, literal_y = y->path_len - y->prefix;
 
-	if (literal_x != literal_y)
-		return literal_x > literal_y ? -1 : 1;
-	return (int)x->prefix - (int)y->prefix;
+	return gw_match_compare(&x->match, &y->match);
 }
 
 static void allow_add(struct gw_ingress *entry, const char *method, size_t len)
@@ -42,10 +36,7 @@ static void entry_init(struct gw_ingress *entry, const struct wiring_ingress *fr
 		       const struct wiring_heap *heap)
 {
 	memset(entry, 0, sizeof(*entry));
-	entry->path = wiring_get(heap, from->path);
-	entry->path_len = (uint32_t)strlen(entry->path);
-	entry->prefix =
-		entry->path_len >= 2 && strcmp(entry->path + entry->path_len - 2, "/*") == 0;
+	gw_match_init(&entry->match, "", wiring_get(heap, from->path));
 	entry->max_body = from->max_body;
 	entry->method_count =
 		from->method_count < WIRING_METHOD_MAX ? from->method_count : WIRING_METHOD_MAX;
@@ -78,7 +69,7 @@ const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, c
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct gw_ingress *entry = &table->entries[i];
 
-		if (rule_path_match(entry->path, entry->path_len, path, len))
+		if (gw_match_holds(&entry->match, "", 0, path, len))
 			return entry;
 	}
 	return NULL;

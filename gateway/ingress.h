@@ -3,8 +3,8 @@
  * ingress.h - which requests the chain takes in.
  *
  * For: matching a request's path, and judging its method.
- * How: the declared entries, the most specific first: longer literal part before shorter,
- * exact before prefix. The Allow header of each is made at start.
+ * How: the declared entries, the most specific first (match.h). The Allow header of each is
+ * made at start.
  * Thread-safety: a table is read-only once made.
  */
 #ifndef SPROCKET_GATEWAY_INGRESS_H
@@ -13,14 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/match.h"
 #include "sproxy/wiring.h"
 
 #define GW_ALLOW_MAX 256
 
 struct gw_ingress {
-	const char *path;
-	uint32_t path_len;
-	bool prefix; /* ends in a star */
+	struct gw_match match;
 	uint32_t max_body;
 	uint32_t method_count; /* 0: any */
 	const char *methods[WIRING_METHOD_MAX];

@@ -36,13 +36,13 @@ void gw_status_set(h2o_req_t *req, int status, size_t content_length)
 static h2o_iovec_t document(struct gw_worker *worker, h2o_req_t *req, const struct gw_trace *trace,
 			    const struct gw_problem *problem, int status)
 {
-	const struct gateway *g = worker->gateway;
+	const char *chain = problem->chain ? problem->chain : worker->gateway->chain;
 	const char *reason = kinds[problem->kind].reason;
 	const char *title = problem->title ? problem->title : kinds[problem->kind].title;
 	const char *detail = problem->detail ? problem->detail : kinds[problem->kind].detail;
 	size_t detail_len = problem->detail ? problem->detail_len : strlen(detail);
 	/* An escaped byte is six at most; the rest is fixed and short. */
-	size_t size = 512 + 6 * (detail_len + strlen(title) + strlen(g->chain) + trace->id.len) +
+	size_t size = 512 + 6 * (detail_len + strlen(title) + strlen(chain) + trace->id.len) +
 		      (problem->function ? 6 * strlen(problem->function) : 0);
 	char *text = h2o_mem_alloc_pool(&req->pool, size), *p = text;
 
@@ -52,8 +52,10 @@ static h2o_iovec_t document(struct gw_worker *worker, h2o_req_t *req, const stru
 	p = gw_text_escape(p, title, strlen(title));
 	p += sprintf(p, "\",\"status\":%d,\"detail\":\"", status);
 	p = gw_text_escape(p, detail, detail_len);
-	p = gw_text_put(p, "\",\"chain\":\"");
-	p = gw_text_escape(p, g->chain, strlen(g->chain));
+	if (*chain) {
+		p = gw_text_put(p, "\",\"chain\":\"");
+		p = gw_text_escape(p, chain, strlen(chain));
+	}
 	if (problem->function && *problem->function) {
 		p = gw_text_put(p, "\",\"function\":\"");
 		p = gw_text_escape(p, problem->function, strlen(problem->function));
@@ -133,7 +135,8 @@ static void error_page_replace(struct gw_worker *worker, h2o_req_t *req, h2o_ost
 static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
 	(void)self;
-	if (req->_generator == &gw_generator || req->res.status < 400)
+	/* libh2o's pages are whole at once: what goes on later is somebody's answer. */
+	if (req->_generator == &gw_generator || req->_generator->proceed || req->res.status < 400)
 		h2o_setup_next_ostream(req, slot);
 	else
 		error_page_replace(gw_worker_of(req), req, slot);

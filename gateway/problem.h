@@ -20,34 +20,43 @@
 struct gw_worker;
 
 /* X(name, reason, status, title, detail, seconds of Retry-After or 0) */
-#define GW_PROBLEMS(X)                                                                           \
-	X(BAD_PATH, "bad-path", 400, "bad request path",                                         \
-	  "the request path is empty, relative, or has control characters in it", 0)             \
-	X(NO_HOST, "no-host", 400, "no host",                                                    \
-	  "an HTTP/1.1 request names its host in a Host field", 0)                               \
-	X(NOT_FOUND, "not-found", 404, "not found", "the chain has no ingress at this path", 0)  \
-	X(NO_ROUTE, "no-route", 404, "no route",                                                 \
-	  "none of the chain's routes from the ingress takes this request", 0)                   \
-	X(METHOD, "method-not-allowed", 405, "method not allowed",                               \
-	  "the ingress at this path takes the methods that Allow names", 0)                      \
-	X(BODY_SIZE, "body-too-large", 413, "body too large",                                    \
-	  "the body is longer than the ingress takes", 0)                                        \
-	X(HEADER_SIZE, "headers-too-large", 431, "request header fields too large",              \
-	  "path and header fields do not fit the chain's largest buffer beside the body", 0)     \
-	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1) \
-	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                        \
-	  "the function had no running instance until the deadline", 1)                          \
-	X(DEADLINE, "deadline", 504, "timed out", "the chain did not answer in time", 0)         \
-	X(FUNCTION_DIED, "function-died", 502, "function died",                                  \
-	  "the function's process died while it held the request", 0)                            \
-	X(FUNCTION_FAILED, "function-failed", 502, "function failed", "", 0)                     \
-	X(BAD_BUFFER, "bad-buffer", 502, "bad answer", "the answer's buffer is garbage", 0)      \
-	X(BAD_HEADER, "bad-header", 502, "bad answer",                                           \
-	  "a function set a response header field that is malformed or not its to set", 0)       \
-	X(BAD_STATUS, "bad-status", 502, "bad answer",                                           \
-	  "a function set a status outside 200 to 599", 0)                                       \
-	X(RELEASED, "released", 502, "no answer", "a function let go of the request", 0)         \
-	X(UNSENT, "unsent", 502, "chain cut off", "the request could not enter the chain", 0)    \
+#define GW_PROBLEMS(X)                                                                             \
+	X(BAD_PATH, "bad-path", 400, "bad request path",                                           \
+	  "the request path is empty, relative, or has control characters in it", 0)               \
+	X(NO_HOST, "no-host", 400, "no host",                                                      \
+	  "an HTTP/1.1 request names its host in a Host field", 0)                                 \
+	X(NOT_FOUND, "not-found", 404, "not found", "the chain has no ingress at this path", 0)    \
+	X(NO_ROUTE, "no-route", 404, "no route",                                                   \
+	  "none of the chain's routes from the ingress takes this request", 0)                     \
+	X(METHOD, "method-not-allowed", 405, "method not allowed",                                 \
+	  "the ingress at this path takes the methods that Allow names", 0)                        \
+	X(BODY_SIZE, "body-too-large", 413, "body too large",                                      \
+	  "the body is longer than the ingress takes", 0)                                          \
+	X(HEADER_SIZE, "headers-too-large", 431, "request header fields too large",                \
+	  "path and header fields do not fit the chain's largest buffer beside the body", 0)       \
+	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1)   \
+	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                          \
+	  "the function had no running instance until the deadline", 1)                            \
+	X(DEADLINE, "deadline", 504, "timed out", "the chain did not answer in time", 0)           \
+	X(FUNCTION_DIED, "function-died", 502, "function died",                                    \
+	  "the function's process died while it held the request", 0)                              \
+	X(FUNCTION_FAILED, "function-failed", 502, "function failed", "", 0)                       \
+	X(BAD_BUFFER, "bad-buffer", 502, "bad answer", "the answer's buffer is garbage", 0)        \
+	X(BAD_HEADER, "bad-header", 502, "bad answer",                                             \
+	  "a function set a response header field that is malformed or not its to set", 0)         \
+	X(BAD_STATUS, "bad-status", 502, "bad answer",                                             \
+	  "a function set a status outside 200 to 599", 0)                                         \
+	X(RELEASED, "released", 502, "no answer", "a function let go of the request", 0)           \
+	X(UNSENT, "unsent", 502, "chain cut off", "the request could not enter the chain", 0)      \
+	X(NO_CHAIN, "no-chain", 404, "not found",                                                  \
+	  "no chain takes requests for this host and path", 0)                                     \
+	X(CHAIN_DOWN, "chain-unavailable", 503, "unavailable",                                     \
+	  "the chain's gateway takes no connection", 1)                                            \
+	X(CHAIN_CUT, "chain-cut-off", 502, "chain cut off",                                        \
+	  "the chain's gateway ended before it answered", 0)                                       \
+	X(CHAIN_ANSWER, "bad-answer", 502, "bad answer",                                           \
+	  "what the chain's gateway answered is no HTTP", 0)                                       \
+	X(CHAIN_SLOW, "chain-deadline", 504, "timed out", "the chain's gateway did not answer", 0) \
 	X(PROTOCOL, "protocol", 400, "bad request", "", 0)
 
 enum gw_problem_kind {
@@ -63,6 +72,7 @@ struct gw_problem {
 	const char *title;  /* NULL: the kind's */
 	const char *detail; /* NULL: the kind's; any bytes */
 	size_t detail_len;
+	const char *chain;    /* NULL: the gateway's */
 	const char *function; /* the function it is about, or NULL */
 };
 

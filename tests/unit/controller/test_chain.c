@@ -101,6 +101,7 @@ static void test_parking(void **state)
 	assert_int_equal(chain->layout.class_count, 2);
 	assert_int_equal(chain->layout.classes[1].size, 65536);
 	assert_int_equal(chain->ingress_count, 1);
+	assert_null(chain->listen);
 	assert_string_equal(chain->ingress[0].path, "/snapshot");
 	assert_string_equal(chain->ingress[0].methods[0], "POST");
 	assert_int_equal(chain->ingress[0].max_body, 65536);
@@ -218,6 +219,25 @@ static void test_without_asking_routes_declare_the_edges(void **state)
 	chain_outcome_done(&outcome);
 }
 
+static void test_hosts_and_an_address(void **state)
+{
+	struct chain_outcome outcome = parse_text(
+		"apiVersion: sprocket.dev/v1alpha1\nkind: Chain\nmetadata: {name: t}\nspec:\n"
+		"  listen: '[::1]:9001'\n"
+		"  ingress: [{http: {path: /}}, {http: {path: /, host: a.example}},\n"
+		"    {http: {path: /, host: '*.a.example'}}]\n"
+		"  functions: [{name: a, image: x}]\n  steps: [a]\n",
+		CHAIN_NO_DESCRIBE);
+
+	(void)state;
+	assert_int_equal(outcome.err, 0);
+	assert_string_equal(outcome.chain->listen, "[::1]:9001");
+	assert_null(outcome.chain->ingress[0].host);
+	assert_string_equal(outcome.chain->ingress[1].host, "a.example");
+	assert_string_equal(outcome.chain->ingress[2].host, "*.a.example");
+	chain_outcome_done(&outcome);
+}
+
 static void test_an_executable_is_asked_once(void **state)
 {
 	struct chain_outcome outcome;
@@ -247,6 +267,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_steps_and_what_knative_writes),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_without_asking_routes_declare_the_edges),
+		cmocka_unit_test(test_hosts_and_an_address),
 		cmocka_unit_test(test_an_executable_is_asked_once),
 	};
 	int failed;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/intake.h"
+
+#include <stdint.h>
+#include <string.h>
+
+bool gw_intake_hop_by_hop(h2o_iovec_t connection, const h2o_header_t *h)
+{
+	if (h2o_iovec_is_token(h->name)) {
+		const h2o_token_t *token = H2O_STRUCT_FROM_MEMBER(h2o_token_t, buf, h->name);
+
+		if (token->proxy_should_drop_for_req || token == H2O_TOKEN_CONNECTION ||
+		    token == H2O_TOKEN_KEEP_ALIVE || token == H2O_TOKEN_TE ||
+		    token == H2O_TOKEN_TRANSFER_ENCODING || token == H2O_TOKEN_UPGRADE)
+			return true;
+	} else if (h2o_memis(h->name->base, h->name->len, H2O_STRLIT("trailer"))) {
+		return true;
+	}
+	if (h->name->len > 6 && memcmp(h->name->base, "proxy-", 6) == 0)
+		return true;
+	return connection.len > 0 && h2o_contains_token(connection.base, connection.len,
+							h->name->base, h->name->len, ',');
+}
+
+bool gw_intake_host_known(const h2o_req_t *req)
+{
+	return req->authority.base != req->hostconf->authority.hostport.base;
+}
+
+void gw_intake_target_resolve(h2o_req_t *req)
+{
+	h2o_url_t url;
+
+	if (req->version >= 0x200 || req->path.len == 0 || req->path.base[0] == '/' ||
+	    h2o_url_parse(req->path.base, req->path.len, &url) < 0 ||
+	    memchr(url.authority.base, '?', url.authority.len))
+		return;
+	req->authority = url.authority;
+	req->path = url.path;
+	req->path_normalized = h2o_url_normalize_path(&req->pool, url.path.base, url.path.len,
+						      &req->query_at, &req->norm_indexes);
+}
+
+bool gw_intake_path_valid(const h2o_req_t *req)
+{
+	if (req->path.len == 0 || req->path.base[0] != '/')
+		return false;
+	for (size_t i = 0; i < req->path_normalized.len; i++) {
+		unsigned char c = (unsigned char)req->path_normalized.base[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return false;
+	}
+	return true;
+}
