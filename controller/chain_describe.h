@@ -40,7 +40,7 @@ struct chain_description {
 /* What one executable said, kept: a chain can be read again without running it. */
 struct chain_declaration {
 	char *exec; /* absolute path */
-	char *text; /* what it printed; NULL after an error */
+	char *text; /* what it printed, NUL-terminated; NULL after an error */
 	size_t len;
 	int error; /* 0 or -errno */
 	char *why; /* the sentence of the error, as of chain_describe(); else NULL */
