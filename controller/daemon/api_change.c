@@ -258,7 +258,7 @@ static void on_shutdown(void *arg, int error, const char *result, json_t *change
 	api->stopping = !error;
 	for (struct api_request *at = api->requests; at; at = at->next) {
 		if (!at->route || at->route->handle != api_shutdown || at->response ||
-		    !at->suspended)
+		    at->answered || !at->handled)
 			continue;
 		at->last = !error;
 		told = true;

@@ -18,7 +18,7 @@
 #include "controller/daemon/api_private.h"
 
 #define RETRY_NS UINT64_C(100000000)
-#define BACKLOG 128
+#define BACKLOG 4096     /* a client that does not wait is refused when it is full */
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
 
 void api_client_free(struct api_client *client)
