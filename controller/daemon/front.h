@@ -29,6 +29,12 @@ int front_open(struct loop *loop, struct fdstore *fdstore, const struct front_op
 /* Leaves it running. Takes NULL; returns NULL. */
 struct front *front_close(struct front *front);
 
+/* Ends it. Takes NULL; returns NULL. */
+struct front *front_stop(struct front *front);
+
+/* From now on routes are sent: all chains that were running have been added. */
+void front_serve(struct front *front);
+
 /* Reads the certificates again. */
 void front_reload(struct front *front);
 

@@ -49,7 +49,7 @@ struct daemon {
 	struct loop_source on_signal;
 	struct loop_timer watchdog;
 	uint64_t watchdog_ns;
-	bool quit; /* the fdstore ends with us */
+	bool quit; /* front and fdstore end with us */
 	char core_folder[PATH_MAX];
 };
 
@@ -313,6 +313,8 @@ static int start(struct daemon *daemon)
 	err = front_start(daemon);
 	if (!err)
 		err = deployments_start(daemon);
+	if (!err && daemon->front)
+		front_serve(daemon->front);
 	return err ? err : api_start(daemon);
 }
 
@@ -324,7 +326,10 @@ static void stop(struct daemon *daemon)
 	daemon->api = NULL;
 	if (daemon->deployments)
 		deployments_close(daemon->deployments);
-	front_close(daemon->front);
+	if (daemon->quit)
+		front_stop(daemon->front);
+	else
+		front_close(daemon->front);
 	if (daemon->taps)
 		taps_close(daemon->taps);
 	logstore_close(daemon->logs);

@@ -364,6 +364,16 @@ struct front *front_close(struct front *front)
 	return front;
 }
 
+struct front *front_stop(struct front *front)
+{
+	return front;
+}
+
+void front_serve(struct front *front)
+{
+	(void)front;
+}
+
 void front_reload(struct front *front)
 {
 	(void)front;
