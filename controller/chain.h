@@ -90,6 +90,18 @@ int chain_load(const char *path, unsigned flags, FILE *errors, struct chain **re
 int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *errors,
 		struct chain **ret, unsigned *ret_errors);
 
+struct chain_declarations;
+
+/* As chain_parse(), but no executable is run, nor needs to be there any more: what it said is
+ * in `known` (chain_describe.h), and an executable that is not there is an error. */
+int chain_parse_declared(const char *path, const char *text, size_t len, unsigned flags,
+			 const struct chain_declarations *known, FILE *errors, struct chain **ret,
+			 unsigned *ret_errors);
+
+/* The executables that the text names, absolute, each once; errors in it are ignored, so the
+ * list may lack some. Returns 0 and *ret, of the caller with its items; or -ENOMEM. */
+int chain_execs(const char *path, const char *text, size_t len, char ***ret, size_t *ret_count);
+
 /* Frees a chain; takes NULL. Returns NULL. */
 struct chain *chain_free(struct chain *chain);
 

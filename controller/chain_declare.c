@@ -4,7 +4,8 @@
  *
  * How: each executable is asked once, however many functions use it. The edges go into the
  * chain, in the executable's order; the config keys are compared with the file's. Where an
- * executable cannot be asked, the edges that the routes name are believed.
+ * executable cannot be asked, the edges that the routes name are believed. What executables
+ * said before is believed without looking at them: they may be gone, and their processes run.
  * Thread-safety: one owner.
  * Failure modes: see chain_parse.h.
  */
@@ -150,15 +151,33 @@ static bool asked_before(const struct chain_parse *parse, int number)
 	return false;
 }
 
+/* Takes what the executable says, from those `known` or by running it. Returns 0, -ENOMEM, or
+ * -errno and a sentence in `why`. */
+static int description_get(const struct chain_parse *parse, const char *exec,
+			   const struct chain_declaration *known, struct chain_description *ret,
+			   char why[CHAIN_WHY_MAX])
+{
+	if (!parse->known)
+		return chain_describe(exec, ret, why);
+	if (known && !known->error)
+		return chain_describe_parse(known->text, known->len, ret, why);
+	snprintf(why, CHAIN_WHY_MAX, "%s",
+		 known ? known->why : "was not asked: apply the file again");
+	return -EBADMSG;
+}
+
 static int ask(struct chain_parse *parse, int number)
 {
+	const char *exec = parse->chain->functions[number - 1].exec;
+	const struct chain_declaration *known =
+		parse->known ? chain_declarations_find(parse->known, exec) : NULL;
 	struct chain_description description;
 	char why[CHAIN_WHY_MAX];
 	int err;
 
-	if (!check_file(parse, number))
+	if (!(known && !known->error) && !check_file(parse, number))
 		return 0;
-	err = chain_describe(parse->chain->functions[number - 1].exec, &description, why);
+	err = description_get(parse, exec, known, &description, why);
 	if (err == -ENOMEM)
 		return err;
 	if (err) {

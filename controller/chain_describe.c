@@ -119,8 +119,7 @@ int chain_describe_parse(const char *text, size_t len, struct chain_description 
 	return err;
 }
 
-/* What went wrong with the run, if anything. */
-static int judge(int err, const struct chain_output *output, char *why)
+int chain_describe_judge(int err, const struct chain_output *output, char *why)
 {
 	const char *complaint = output->complaint;
 
@@ -152,7 +151,7 @@ int chain_describe(const char *exec, struct chain_description *ret, char *why)
 
 	if (path && output.data)
 		err = chain_run(argv, CHAIN_DESCRIBE_MS, &output);
-	err = judge(err, &output, why);
+	err = chain_describe_judge(err, &output, why);
 	if (!err)
 		err = chain_describe_parse(output.data, output.len, ret, why);
 	free(output.data);
@@ -169,4 +168,59 @@ void chain_description_done(struct chain_description *description)
 	free(description->edges);
 	free(description->config);
 	*description = (struct chain_description){ 0 };
+}
+
+const struct chain_declaration *chain_declarations_find(const struct chain_declarations *declared,
+							const char *exec)
+{
+	for (size_t i = 0; i < declared->count; i++) {
+		if (!strcmp(declared->items[i].exec, exec))
+			return &declared->items[i];
+	}
+	return NULL;
+}
+
+static int copy_declaration(const struct chain_declaration *from, struct chain_declaration *ret)
+{
+	ret->error = from->error;
+	ret->len = from->len;
+	ret->exec = strdup(from->exec);
+	ret->text = from->text ? malloc(from->len + 1) : NULL;
+	ret->why = from->why ? strdup(from->why) : NULL;
+	if (!ret->exec || !ret->text != !from->text || !ret->why != !from->why)
+		return -ENOMEM;
+	if (ret->text) {
+		memcpy(ret->text, from->text, from->len);
+		ret->text[from->len] = '\0';
+	}
+	return 0;
+}
+
+int chain_declarations_copy(const struct chain_declarations *declared,
+			    struct chain_declarations *ret)
+{
+	struct chain_declarations copy = { .items = calloc(declared->count + 1,
+							   sizeof(*copy.items)) };
+	int err = copy.items ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < declared->count; i++) {
+		err = copy_declaration(&declared->items[i], &copy.items[i]);
+		copy.count++;
+	}
+	if (err)
+		chain_declarations_done(&copy);
+	else
+		*ret = copy;
+	return err;
+}
+
+void chain_declarations_done(struct chain_declarations *declared)
+{
+	for (size_t i = 0; i < declared->count; i++) {
+		free(declared->items[i].exec);
+		free(declared->items[i].text);
+		free(declared->items[i].why);
+	}
+	free(declared->items);
+	*declared = (struct chain_declarations){ 0 };
 }

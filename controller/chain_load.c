@@ -77,7 +77,7 @@ static int read_document(struct chain_parse *parse, yaml_document_t *document)
 
 /* Parses `text` into an empty chain. Returns 0, -EINVAL with errors added, or -ENOMEM. */
 static int parse_text(struct chain *chain, const char *text, size_t len, unsigned flags,
-		      struct chain_errors *errors)
+		      const struct chain_declarations *known, struct chain_errors *errors)
 {
 	struct chain_parse *parse;
 	yaml_document_t document;
@@ -95,6 +95,7 @@ static int parse_text(struct chain *chain, const char *text, size_t len, unsigne
 	parse->chain = chain;
 	parse->errors = errors;
 	parse->flags = flags;
+	parse->known = known;
 	err = chain_yaml_load(text, len, errors, &document);
 	if (!err) {
 		err = read_document(parse, &document);
@@ -107,15 +108,16 @@ static int parse_text(struct chain *chain, const char *text, size_t len, unsigne
 	return errors->failed ? errors->failed : errors->count ? -EINVAL : 0;
 }
 
-int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *errors,
-		struct chain **ret, unsigned *ret_errors)
+int chain_parse_declared(const char *path, const char *text, size_t len, unsigned flags,
+			 const struct chain_declarations *known, FILE *errors, struct chain **ret,
+			 unsigned *ret_errors)
 {
 	struct chain_errors *found = calloc(1, sizeof(*found));
 	struct chain *chain = chain_new(path);
 	int err = -ENOMEM;
 
 	if (found && chain)
-		err = parse_text(chain, text, len, flags, found);
+		err = parse_text(chain, text, len, flags, known, found);
 	if (err == -EINVAL) {
 		chain_errors_print(found, path, errors);
 		if (ret_errors)
@@ -132,6 +134,54 @@ int chain_parse(const char *path, const char *text, size_t len, unsigned flags, 
 		chain_errors_done(found);
 	free(found);
 	return err;
+}
+
+int chain_parse(const char *path, const char *text, size_t len, unsigned flags, FILE *errors,
+		struct chain **ret, unsigned *ret_errors)
+{
+	return chain_parse_declared(path, text, len, flags, NULL, errors, ret, ret_errors);
+}
+
+static bool contains(char *const *list, size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(list[i], text))
+			return true;
+	}
+	return false;
+}
+
+int chain_execs(const char *path, const char *text, size_t len, char ***ret, size_t *ret_count)
+{
+	struct chain_errors *ignored = calloc(1, sizeof(*ignored));
+	struct chain *chain = chain_new(path);
+	char **list = calloc(SP_FN_MAX, sizeof(*list));
+	size_t count = 0;
+	int err = ignored && chain && list ? 0 : -ENOMEM;
+
+	if (!err)
+		err = parse_text(chain, text, len, CHAIN_NO_DESCRIBE, NULL, ignored);
+	if (err == -EINVAL)
+		err = 0;
+	for (uint32_t i = 0; !err && i < chain->function_count; i++) {
+		char **exec = &chain->functions[i].exec;
+
+		if (!*exec || contains(list, count, *exec))
+			continue;
+		list[count++] = *exec;
+		*exec = NULL;
+	}
+	chain_free(chain);
+	if (ignored)
+		chain_errors_done(ignored);
+	free(ignored);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
 }
 
 /* Reads at most one byte more than a chain file may have. Returns its length or -errno. */

@@ -46,6 +46,7 @@ struct chain_parse {
 	struct chain_errors *errors;
 	yaml_document_t *document;
 	unsigned flags;
+	const struct chain_declarations *known;   /* NULL: executables are asked */
 	struct chain_source functions[SP_FN_MAX]; /* by function number */
 	struct chain_route *routes;
 	size_t route_count;

@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -18,15 +18,6 @@
 #include <unistd.h>
 
 #include <linux/close_range.h>
-
-struct run {
-	pid_t pid;
-	int pidfd;
-	int out; /* read ends; -1 once at EOF */
-	int err;
-	int start; /* read end: gets errno when exec failed, else EOF */
-	size_t complaint_len;
-};
 
 static int64_t now_ms(void)
 {
@@ -41,6 +32,15 @@ static void close_fd(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+/* Closes one of the run's fds. It leaves the epoll first: a child that is between fork and
+ * exec holds a copy, which would keep it there. */
+static void drop(struct chain_run *run, int which)
+{
+	if (run->fds[which] >= 0 && run->epoll >= 0)
+		epoll_ctl(run->epoll, EPOLL_CTL_DEL, run->fds[which], NULL);
+	close_fd(&run->fds[which]);
 }
 
 /* In the child: only what is safe after fork. Does not return. */
@@ -69,12 +69,26 @@ failed:
 	_exit(127);
 }
 
-/* Starts the program. Returns 0 and *ret, or -errno. */
-static int start(char *const *argv, struct run *ret)
+/* Watches everything that tells of the program. Returns 0 or -errno. */
+static int watch(struct chain_run *run)
+{
+	run->fds[CHAIN_RUN_EXIT] = pidfd_open(run->pid, 0);
+	run->epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (uint32_t i = 0; i < CHAIN_RUN_FDS; i++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
+
+		if (epoll_ctl(run->epoll, EPOLL_CTL_ADD, run->fds[i], &event) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int chain_run_start(char *const *argv, struct chain_run *ret)
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	pid_t parent = getpid();
-	struct run run = { .pid = -1, .pidfd = -1 };
+	struct chain_run run = { .pid = -1, .epoll = -1, .fds = { -1, -1, -1, -1 } };
+	struct chain_output ignored = { 0 };
 	int err = 0;
 
 	for (int i = 0; i < 3 && !err; i++)
@@ -89,114 +103,126 @@ static int start(char *const *argv, struct run *ret)
 		close_fd(&pipes[i][1]);
 		if (err)
 			close_fd(&pipes[i][0]);
+		run.fds[i] = pipes[i][0];
 	}
 	if (err)
 		return err;
 	setpgid(run.pid, run.pid); /* the child does it too; whoever is first */
-	run.out = pipes[0][0];
-	run.err = pipes[1][0];
-	run.start = pipes[2][0];
-	*ret = run;
-	return 0;
+	err = watch(&run);
+	if (err)
+		chain_run_end(&run, &ignored);
+	else
+		*ret = run;
+	return err;
 }
 
 /* Did exec work? Returns 0 or -errno. */
-static int wait_for_exec(struct run *run)
+static int read_start(struct chain_run *run)
 {
 	int code = 0;
-	ssize_t got;
+	ssize_t got = read(run->fds[CHAIN_RUN_START], &code, sizeof(code));
 
-	do {
-		got = read(run->start, &code, sizeof(code));
-	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EINTR)
+		return 0;
+	drop(run, CHAIN_RUN_START);
 	return got == (ssize_t)sizeof(code) ? -code : 0;
 }
 
 /* Reads what there is. Returns 0 or -EMSGSIZE. */
-static int read_out(struct run *run, struct chain_output *output)
+static int read_out(struct chain_run *run, struct chain_output *output)
 {
 	size_t room = output->size - output->len;
 	char spill;
-	ssize_t got = read(run->out, room ? output->data + output->len : &spill, room ? room : 1);
+	ssize_t got = read(run->fds[CHAIN_RUN_OUT], room ? output->data + output->len : &spill,
+			   room ? room : 1);
 
 	if (got > 0 && !room)
 		return -EMSGSIZE;
 	if (got > 0)
 		output->len += (size_t)got;
-	else if (got == 0 || (errno != EINTR && errno != EAGAIN))
-		close_fd(&run->out);
+	else if (got == 0 || errno != EINTR)
+		drop(run, CHAIN_RUN_OUT);
 	return 0;
 }
 
-static void read_err(struct run *run, struct chain_output *output)
+static int read_err(struct chain_run *run, struct chain_output *output)
 {
 	char block[512];
-	ssize_t got = read(run->err, block, sizeof(block));
+	ssize_t got = read(run->fds[CHAIN_RUN_ERR], block, sizeof(block));
 
-	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-		close_fd(&run->err);
+	if (got == 0 || (got < 0 && errno != EINTR))
+		drop(run, CHAIN_RUN_ERR);
 	for (ssize_t i = 0; i < got; i++) {
 		if (run->complaint_len + 1 < sizeof(output->complaint))
 			output->complaint[run->complaint_len++] = block[i];
 	}
+	return 0;
 }
 
-/* Collects output until the program has ended and its pipes are read, or the time is
- * over. A pipe that a grandchild keeps open is not waited for. */
-static int collect(struct run *run, int limit_ms, struct chain_output *output)
+static int read_ready(struct chain_run *run, uint32_t which, struct chain_output *output)
+{
+	switch (which) {
+	case CHAIN_RUN_OUT:
+		return read_out(run, output);
+	case CHAIN_RUN_ERR:
+		return read_err(run, output);
+	case CHAIN_RUN_START:
+		return read_start(run);
+	default:
+		run->ended = true;
+		drop(run, CHAIN_RUN_EXIT);
+		return 0;
+	}
+}
+
+/* A pipe that a grandchild keeps open is not waited for. */
+int chain_run_turn(struct chain_run *run, int limit_ms, struct chain_output *output)
 {
 	int64_t end_ms = now_ms() + limit_ms;
-	bool ended = false;
 	int err = 0;
 
 	while (!err) {
-		struct pollfd fds[] = { { .fd = run->out, .events = POLLIN },
-					{ .fd = run->err, .events = POLLIN },
-					{ .fd = ended ? -1 : run->pidfd, .events = POLLIN } };
+		struct epoll_event event;
 		int64_t left_ms = end_ms - now_ms();
-		int ready = poll(fds, 3, ended || left_ms < 0 ? 0 : (int)left_ms);
+		int ready = epoll_wait(run->epoll, &event, 1,
+				       run->ended || left_ms < 0 ? 0 : (int)left_ms);
 
 		if (ready < 0 && errno != EINTR)
 			return -errno;
-		if (ready == 0 || left_ms < 0)
-			return ended ? 0 : -ETIMEDOUT;
-		if (ready < 0)
-			continue;
-		ended |= fds[2].revents != 0;
-		if (fds[0].revents)
-			err = read_out(run, output);
-		if (fds[1].revents)
-			read_err(run, output);
+		if (ready == 0)
+			return run->ended;
+		if (ready == 1)
+			err = read_ready(run, event.data.u32, output);
+		if (!err && left_ms < 0 && !run->ended)
+			return 0;
 	}
 	return err;
+}
+
+void chain_run_end(struct chain_run *run, struct chain_output *output)
+{
+	/* Before the program is waited for: until then its numbers are its own. It may have
+	 * left its group, so it is killed by both. */
+	kill(-run->pid, SIGKILL);
+	kill(run->pid, SIGKILL);
+	while (waitpid(run->pid, &output->status, 0) < 0 && errno == EINTR)
+		;
+	output->complaint[run->complaint_len] = '\0';
+	output->complaint[strcspn(output->complaint, "\n")] = '\0';
+	for (int i = 0; i < CHAIN_RUN_FDS; i++)
+		drop(run, i);
+	close_fd(&run->epoll);
 }
 
 int chain_run(char *const *argv, int limit_ms, struct chain_output *output)
 {
-	struct run run;
-	int err = start(argv, &run);
+	struct chain_run run;
+	int r = chain_run_start(argv, &run);
 
-	if (err)
-		return err;
+	if (r < 0)
+		return r;
 	output->len = 0;
-	output->complaint[0] = '\0';
-	run.complaint_len = 0;
-	err = wait_for_exec(&run);
-	if (!err) {
-		run.pidfd = pidfd_open(run.pid, 0);
-		err = run.pidfd < 0 ? -errno : collect(&run, limit_ms, output);
-	}
-	/* Before the program is waited for: until then its numbers are its own. It may have
-	 * left its group, so it is killed by both. */
-	kill(-run.pid, SIGKILL);
-	kill(run.pid, SIGKILL);
-	while (waitpid(run.pid, &output->status, 0) < 0 && errno == EINTR)
-		;
-	output->complaint[run.complaint_len] = '\0';
-	output->complaint[strcspn(output->complaint, "\n")] = '\0';
-	close_fd(&run.out);
-	close_fd(&run.err);
-	close_fd(&run.start);
-	close_fd(&run.pidfd);
-	return err;
+	r = chain_run_turn(&run, limit_ms, output);
+	chain_run_end(&run, output);
+	return r < 0 ? r : r ? 0 : -ETIMEDOUT;
 }

@@ -2,7 +2,6 @@
 /* `sprocket run`: one chain, with a controller of its own, until Ctrl-C. */
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "controller/cli/cli.h"
+#include "controller/cpus.h"
 #include "controller/privilege.h"
 #include "controller/runtime.h"
 
@@ -54,63 +54,19 @@ static int number_parse(const char *text, long min, long max, uint32_t *ret)
 	return 0;
 }
 
-/* "0,2-3" -> {0, 2, 3}. Returns how many, or -EINVAL. */
-static int cpus_parse(const char *text, uint32_t *ret, size_t max)
+static int cpus_take(const char *list, struct runtime_options *options)
 {
-	size_t count = 0;
+	int count = cpus_choose(list, options->cpus, SP_CPU_MAX);
 
-	while (*text) {
-		char *end;
-		unsigned long first = strtoul(text, &end, 10), last = first;
-
-		if (end == text || first >= CPU_SETSIZE)
-			return -EINVAL;
-		if (*end == '-') {
-			text = end + 1;
-			last = strtoul(text, &end, 10);
-			if (end == text || last < first || last >= CPU_SETSIZE)
-				return -EINVAL;
-		}
-		if (*end && (*end != ',' || !end[1]))
-			return -EINVAL;
-		for (unsigned long cpu = first; cpu <= last; cpu++) {
-			if (count == max)
-				return -EINVAL;
-			ret[count++] = (uint32_t)cpu;
-		}
-		text = *end ? end + 1 : end;
-	}
-	return count > 0 ? (int)count : -EINVAL;
-}
-
-/* The CPUs of the chain: those asked for, or all that are allowed, last ones first
- * (interrupts tend to be on the first). */
-static int cpus_choose(const char *list, struct runtime_options *options)
-{
-	cpu_set_t allowed;
-	int count = 0;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-		return -errno;
-	if (!list) {
-		for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && count < SP_CPU_MAX; cpu--)
-			if (CPU_ISSET(cpu, &allowed))
-				options->cpus[count++] = (uint32_t)cpu;
-	} else {
-		count = cpus_parse(list, options->cpus, SP_CPU_MAX);
-		for (int i = 0; i < count; i++)
-			if (!CPU_ISSET(options->cpus[i], &allowed))
-				count = -EINVAL;
-	}
-	if (count <= 0) {
+	if (count < 0) {
 		fprintf(stderr,
 			"sprocket run: --cpus %s: not a list of CPUs this process may use, such as 0 "
 			"or 0,2-3\n",
-			list);
-		return -EINVAL;
+			list ? list : "");
+		return CLI_USAGE;
 	}
 	options->cpu_count = (uint32_t)count;
-	return 0;
+	return CLI_OK;
 }
 
 static int wrong(const char *what, const char *value)
@@ -166,7 +122,7 @@ static int arguments_parse(int argc, char **argv, struct runtime_options *option
 		return wrong(optind == argc ? "which chain file?" : "one chain file, not also ",
 			     optind == argc ? "" : argv[optind + 1]);
 	*ret_file = argv[optind];
-	return cpus_choose(cpus, options) < 0 ? CLI_USAGE : CLI_OK;
+	return cpus_take(cpus, options);
 }
 
 static void ready_say(struct run *run)

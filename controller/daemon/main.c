@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - sprocketd: the order of its start, its signals, its end.
+ *
+ * How: options, lock, folders, store, fdstore, logs, what runs is adopted, what is declared
+ * is applied, sockets, ready. Chains start in the loop, while the API is served. SIGTERM and
+ * SIGINT end the daemon and nothing else; SIGHUP reads the certificates again. systemd is told
+ * when it started us.
+ * Children are reaped by their pidfds; what those leave behind goes to init, so SIGCHLD has
+ * nothing to say.
+ * Thread-safety: one thread.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "controller/daemon/api.h"
+#include "controller/daemon/config.h"
+#include "controller/daemon/front.h"
+#include "controller/daemon/lock.h"
+#include "controller/daemon/tap_stream.h"
+#include "controller/fdstore.h"
+#include "controller/logstore.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct daemon {
+	struct config config;
+	struct loop loop;
+	int lock;
+	struct store *store;
+	struct events *events;
+	struct fdstore *fdstore;
+	struct logstore *logs;
+	struct taps *taps;
+	struct front *front;
+	struct deployments *deployments;
+	struct api *api;
+	struct loop_source on_signal;
+	struct loop_timer watchdog;
+	uint64_t watchdog_ns;
+	bool quit; /* front and fdstore end with us */
+	char core_folder[PATH_MAX];
+};
+
+static int say(int err, const char *what)
+{
+	fprintf(stderr, "sprocketd: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+static void limits_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void reload(struct daemon *daemon)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, loop_now_ns() / 1000);
+	if (daemon->front)
+		front_reload(daemon->front);
+	sd_notify(0, "READY=1");
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct daemon *daemon = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(daemon->on_signal.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(daemon);
+	else
+		loop_stop(&daemon->loop);
+}
+
+static int signals_watch(struct daemon *daemon)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	signal(SIGINT, SIG_DFL); /* a shell starts background commands with it ignored */
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	daemon->on_signal = (struct loop_source){ signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+						  on_signal, daemon };
+	if (daemon->on_signal.fd < 0)
+		return -errno;
+	return loop_add(&daemon->loop, &daemon->on_signal, EPOLLIN);
+}
+
+static void on_watchdog(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	sd_notify(0, "WATCHDOG=1");
+	loop_arm(&daemon->loop, &daemon->watchdog, daemon->watchdog_ns);
+}
+
+static void watchdog_start(struct daemon *daemon)
+{
+	uint64_t limit_us;
+
+	if (sd_watchdog_enabled(0, &limit_us) <= 0)
+		return;
+	daemon->watchdog_ns = limit_us * 1000 / 2;
+	daemon->watchdog = (struct loop_timer){ .on_time = on_watchdog, .arg = daemon };
+	on_watchdog(daemon);
+}
+
+static void on_change(struct deployment *deployment, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->api)
+		api_chain_changed(daemon->api, deployment_document(deployment)->name);
+}
+
+static void on_shutdown(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->quit = true;
+	loop_stop(&daemon->loop);
+}
+
+static void on_reconciled(void *arg, int error, const char *result, json_t *changes,
+			  const char *why)
+{
+	/* The deployment has said it as an event, and shows it in its conditions. */
+	(void)arg;
+	(void)error;
+	(void)result;
+	(void)changes;
+	(void)why;
+}
+
+/* Is what runs what the document says? */
+static bool is_adopted(const struct daemon *daemon, const struct document *document)
+{
+	struct deployment *deployment = deployments_find(daemon->deployments, document->name);
+
+	return deployment && deployment_document(deployment)->generation == document->generation;
+}
+
+/* A document of the store: applied, unless it runs as it is. */
+static void reconcile(struct document *document, void *arg)
+{
+	struct daemon *daemon = arg;
+	char *text = NULL;
+	struct chain *chain;
+	size_t len;
+	FILE *out;
+	int err = -ENOMEM;
+
+	if (is_adopted(daemon, document)) {
+		document_free(document);
+		return;
+	}
+	out = open_memstream(&text, &len);
+	if (out) {
+		err = document_chain(document, out, &chain);
+		fclose(out);
+	}
+	if (err) {
+		events_add(daemon->events, document->name, "Warning", "NotStarted",
+			   "the declared chain cannot be read any more: %s",
+			   text && *text ? text : strerror(-err));
+		document_free(document);
+	} else {
+		deployments_apply(daemon->deployments, document, chain, on_reconciled, daemon);
+	}
+	free(text);
+}
+
+static int deployments_start(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct deployments_options options = {
+		.loop = &daemon->loop,
+		.fdstore = daemon->fdstore,
+		.events = daemon->events,
+		.logs = daemon->logs,
+		.store = daemon->store,
+		.pins = config->pins,
+		.workers = config->workers,
+		.cpu_count = config->cpu_count,
+		.core_folder = config->core_dumps ? daemon->core_folder : NULL,
+		.on_change = on_change,
+		.on_change_arg = daemon,
+	};
+	int err;
+
+	memcpy(options.cpus, config->cpus, sizeof(options.cpus));
+	err = deployments_open(&options, &daemon->deployments);
+	if (err)
+		return say(err, "the chains' manager cannot start");
+	err = deployments_adopt(daemon->deployments);
+	if (err)
+		events_add(daemon->events, "", "Warning", "AdoptionFailed",
+			   "what ran before could not be taken over: %s", strerror(-err));
+	err = store_load(daemon->store, reconcile, daemon);
+	return err < 0 ? say(err, "the declared chains cannot be read") : 0;
+}
+
+static int front_start(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct front_options options = {
+		.listen = config->front,
+		.listen_tls = config->front_tls,
+		.cert = config->cert,
+		.key = config->key,
+		.client_ca = config->client_ca,
+		.workers = config->workers,
+	};
+	int err;
+
+	if (!config->front && !config->front_tls)
+		return 0;
+	err = front_open(&daemon->loop, daemon->fdstore, &options, daemon->events, &daemon->front);
+	return err ? say(err, "the shared front cannot start") : 0;
+}
+
+static int api_start(struct daemon *daemon)
+{
+	struct api_options options = {
+		.loop = &daemon->loop,
+		.socket_path = daemon->config.socket,
+		.group = daemon->config.gid,
+		.metrics = daemon->config.metrics,
+		.version = SPROCKET_VERSION,
+		.deployments = daemon->deployments,
+		.events = daemon->events,
+		.logs = daemon->logs,
+		.taps = daemon->taps,
+		.on_shutdown = on_shutdown,
+		.on_shutdown_arg = daemon,
+	};
+	char why[API_WHY_MAX];
+	int err = api_open(&options, &daemon->api, why);
+
+	if (err)
+		fprintf(stderr, "sprocketd: %s\n", why);
+	return err;
+}
+
+/* Lock, folders, and what is kept in them. */
+static int state_open(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	char path[PATH_MAX], why[LOCK_WHY_MAX > STORE_WHY_MAX ? LOCK_WHY_MAX : STORE_WHY_MAX];
+	int err;
+
+	daemon->lock = lock_take(config->run, why);
+	err = daemon->lock < 0 ? daemon->lock : 0;
+	if (!err)
+		err = store_open(config->state, &daemon->store, why);
+	if (err) {
+		fprintf(stderr, "sprocketd: %s\n", why);
+		return err;
+	}
+	snprintf(daemon->core_folder, sizeof(daemon->core_folder), "%s/cores", config->state);
+	if (config->core_dumps && mkdir(daemon->core_folder, 0700) < 0 && errno != EEXIST)
+		return say(-errno, daemon->core_folder);
+	snprintf(path, sizeof(path), "%s/fdstore.sock", config->run);
+	err = fdstore_open(path, true, &daemon->fdstore);
+	if (err)
+		return say(err, "sprocket-fdstore, which keeps the chains running, cannot be used");
+	err = logstore_open(config->logs, &daemon->logs);
+	return err ? say(err, config->logs) : 0;
+}
+
+/* Returns 0 once the daemon serves, or -errno, said. */
+static int start(struct daemon *daemon)
+{
+	int err;
+
+	limits_raise();
+	err = loop_init(&daemon->loop);
+	if (!err)
+		err = signals_watch(daemon);
+	if (err)
+		return say(err, "cannot start");
+	err = state_open(daemon);
+	if (err)
+		return err;
+	daemon->events = events_new();
+	err = daemon->events ? taps_open(&daemon->loop, &daemon->taps) : -ENOMEM;
+	if (err)
+		return say(err, "cannot start");
+	err = front_start(daemon);
+	if (!err)
+		err = deployments_start(daemon);
+	if (!err && daemon->front)
+		front_serve(daemon->front);
+	return err ? err : api_start(daemon);
+}
+
+static void stop(struct daemon *daemon)
+{
+	sd_notify(0, "STOPPING=1");
+	loop_disarm(&daemon->loop, &daemon->watchdog);
+	api_close(daemon->api);
+	daemon->api = NULL;
+	if (daemon->deployments)
+		deployments_close(daemon->deployments);
+	if (daemon->quit)
+		front_stop(daemon->front);
+	else
+		front_close(daemon->front);
+	if (daemon->taps)
+		taps_close(daemon->taps);
+	logstore_close(daemon->logs);
+	if (daemon->quit && fdstore_quit(daemon->fdstore) == -EBUSY)
+		fputs("sprocketd: sprocket-fdstore still holds something, and stays\n", stderr);
+	fdstore_close(daemon->fdstore);
+	events_free(daemon->events);
+	store_close(daemon->store);
+	loop_remove(&daemon->loop, &daemon->on_signal);
+	loop_done(&daemon->loop);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon = { .lock = -1, .on_signal.fd = -1, .loop.epoll = -1 };
+	enum config_outcome outcome = config_parse(argc, argv, &daemon.config);
+	int err;
+
+	if (outcome != CONFIG_RUN)
+		return outcome == CONFIG_SHOWN ? EXIT_SUCCESS : EXIT_USAGE;
+	setvbuf(stderr, NULL, _IOLBF, 0);
+	err = start(&daemon);
+	if (!err) {
+		const char *metrics = api_metrics_address(daemon.api);
+
+		fprintf(stderr, "sprocketd: serving on %s%s%s\n", daemon.config.socket,
+			*metrics ? ", metrics on " : "", metrics);
+		sd_notifyf(0, "READY=1\nSTATUS=Serving on %s", daemon.config.socket);
+		watchdog_start(&daemon);
+		err = loop_run(&daemon.loop);
+	}
+	stop(&daemon);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
