@@ -21,6 +21,7 @@ struct fdstore {
 	bool broken; /* an answer may still come: it would pass for the next one's */
 	struct fdstore_message message;
 	struct fdstore_fds fds;
+	struct sockaddr_un addr;
 };
 
 static int address_set(const char *path, struct sockaddr_un *ret)
@@ -136,22 +137,27 @@ static int greet_or_start(struct fdstore *store, const struct sockaddr_un *addr)
 
 int fdstore_open(const char *socket_path, bool start, struct fdstore **ret)
 {
-	struct sockaddr_un addr;
-	struct fdstore *store;
-	int r = address_set(socket_path, &addr);
+	struct fdstore *store = calloc(1, sizeof(*store));
+	int r;
 
-	if (r < 0)
-		return r;
-	store = calloc(1, sizeof(*store));
 	if (!store)
 		return -ENOMEM;
-	r = start ? greet_or_start(store, &addr) : greet(store, &addr);
+	r = address_set(socket_path, &store->addr);
+	if (r == 0)
+		r = start ? greet_or_start(store, &store->addr) : greet(store, &store->addr);
 	if (r < 0) {
 		free(store);
 		return r;
 	}
 	*ret = store;
 	return 0;
+}
+
+int fdstore_reopen(struct fdstore *store)
+{
+	close(store->sock);
+	store->broken = false;
+	return greet_or_start(store, &store->addr);
 }
 
 struct fdstore *fdstore_close(struct fdstore *store)

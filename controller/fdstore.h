@@ -11,7 +11,7 @@
  * Thread-safety: one thread per struct fdstore.
  * Failure modes: -EPIPE when the program is gone, or another client took over; -ETIMEDOUT
  * when it does not answer within FDSTORE_ANSWER_MS (every later call is then -EPIPE). After
- * either, close and open again, and put everything: a new program is empty.
+ * either, fdstore_reopen(), and put everything: a new program is empty.
  * Ownership: fds given are copied, the caller's stay the caller's.
  */
 #ifndef SPROCKET_CONTROLLER_FDSTORE_H
@@ -35,6 +35,10 @@ struct fdstore;
  * took the connection again and again.
  */
 int fdstore_open(const char *socket_path, bool start, struct fdstore **ret);
+
+/* After -EPIPE or -ETIMEDOUT: connects again, and starts a program when there is none. Returns
+ * as fdstore_open(); after an error every call is -EPIPE until it succeeds. */
+int fdstore_reopen(struct fdstore *store);
 
 /* Closes the connection; the entries stay. Takes NULL; returns NULL. */
 struct fdstore *fdstore_close(struct fdstore *store);

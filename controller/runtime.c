@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "controller/tables.h"
@@ -15,31 +17,36 @@ double runtime_ms_since(uint64_t ns)
 	return (double)(loop_now_ns() - ns) / 1e6;
 }
 
-static void say(const struct runtime *runtime, const char *format, va_list args)
+static void event_va(struct runtime *runtime, const char *type, const char *reason,
+		     const char *format, va_list args)
 {
-	char line[1024];
+	char text[1024];
 
-	vsnprintf(line, sizeof(line), format, args);
-	fprintf(stderr, "%s: %s\n", runtime->chain->name, line);
+	vsnprintf(text, sizeof(text), format, args);
+	if (runtime->options.on_event)
+		runtime->options.on_event(runtime, type, reason, text, runtime->options.arg);
+	else
+		fprintf(stderr, "%s: %s\n", runtime->chain->name, text);
 }
 
-void runtime_say(const struct runtime *runtime, const char *format, ...)
+void runtime_event(struct runtime *runtime, const char *type, const char *reason,
+		   const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	say(runtime, format, args);
+	event_va(runtime, type, reason, format, args);
 	va_end(args);
 }
 
-void runtime_tell(const struct runtime *runtime, const char *format, ...)
+void runtime_tell(struct runtime *runtime, const char *reason, const char *format, ...)
 {
 	va_list args;
 
-	if (!runtime->options.verbose)
+	if (!runtime->options.verbose && !runtime->options.on_event)
 		return;
 	va_start(args, format);
-	say(runtime, format, args);
+	event_va(runtime, "Normal", reason, format, args);
 	va_end(args);
 }
 
@@ -48,10 +55,37 @@ const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn)
 	return fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].name;
 }
 
+uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
+				  uint32_t fn)
+{
+	uint32_t count = chain->functions[fn - 1].instances;
+
+	return count ? count : runtime->options.workers;
+}
+
+uint64_t runtime_backoff(uint32_t deaths)
+{
+	uint32_t doublings = deaths > 11 ? 10 : deaths - 1;
+	uint64_t delay;
+
+	if (deaths == 0)
+		return 0;
+	delay = RUNTIME_BACKOFF_FIRST_NS << doublings;
+	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
+}
+
+void runtime_changed(struct runtime *runtime)
+{
+	if (runtime->options.on_change)
+		runtime->options.on_change(runtime, runtime->options.arg);
+}
+
 void runtime_set_state(struct runtime *runtime, enum runtime_state state)
 {
 	runtime->state = state;
-	runtime->options.on_state(runtime, runtime->options.on_state_arg);
+	if (runtime->options.fdstore && state != RUNTIME_STOPPED)
+		keep_chain(runtime);
+	runtime->options.on_state(runtime, runtime->options.arg);
 }
 
 static void children_kill(struct runtime *runtime)
@@ -61,9 +95,14 @@ static void children_kill(struct runtime *runtime)
 	process_kill(&runtime->gateway.process);
 }
 
-void runtime_fail(struct runtime *runtime)
+void runtime_fail(struct runtime *runtime, const char *why)
 {
+	if (runtime->state == RUNTIME_STOPPED)
+		return;
 	runtime->result = 1;
+	if (!runtime->why[0])
+		snprintf(runtime->why, sizeof(runtime->why), "%s", why);
+	update_failed(runtime, -ECANCELED, "%s", why);
 	runtime_set_state(runtime, RUNTIME_STOPPING);
 	children_kill(runtime);
 	if (runtime->children == 0)
@@ -75,7 +114,7 @@ void runtime_child_gone(struct runtime *runtime)
 	runtime->children--;
 	if (runtime->state != RUNTIME_STOPPING)
 		return;
-	if (runtime->children == 1 && runtime->gateway.process.pid > 0)
+	if (runtime->children == 1 && runtime->gateway.state != GATEWAY_NONE)
 		gateway_stop(runtime);
 	if (runtime->children == 0)
 		runtime_set_state(runtime, RUNTIME_STOPPED);
@@ -83,7 +122,7 @@ void runtime_child_gone(struct runtime *runtime)
 
 void runtime_check_ready(struct runtime *runtime)
 {
-	if (runtime->state != RUNTIME_STARTING || !runtime->gateway.ready)
+	if (runtime->state != RUNTIME_STARTING || runtime->gateway.state != GATEWAY_READY)
 		return;
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		if (runtime->functions[fn].ready == 0)
@@ -91,21 +130,26 @@ void runtime_check_ready(struct runtime *runtime)
 	runtime_set_state(runtime, RUNTIME_SERVING);
 }
 
-void runtime_stop(struct runtime *runtime)
+void runtime_stop(struct runtime *runtime, bool handover)
 {
+	struct wiring_msg drain = { .type = WIRING_DRAIN, .count = handover };
+
 	switch (runtime->state) {
 	case RUNTIME_SERVING:
+		update_failed(runtime, -ECANCELED, "the chain is stopped");
+		runtime->handover = handover;
 		runtime_set_state(runtime, RUNTIME_DRAINING);
 		loop_arm(runtime->loop, &runtime->gateway.limit,
 			 runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
-		if (gateway_send(runtime, WIRING_DRAIN, 0, 0, 0) < 0)
-			runtime_fail(runtime);
+		/* Without a gateway the next one is told when it is ready. */
+		if (gateway_send(runtime, &drain) < 0)
+			runtime_fail(runtime, "the gateway cannot be told to drain");
 		break;
 	case RUNTIME_STOPPED:
 		break;
 	default:
-		runtime_say(runtime, "killed before it was drained");
-		runtime_fail(runtime);
+		runtime_warn(runtime, "Killed", "killed before it was drained");
+		runtime_fail(runtime, "killed before it was drained");
 	}
 }
 
@@ -120,9 +164,9 @@ static void on_event(const struct sp_event *event, void *arg)
 	/* A reply that arrives when the gateway is gone already is no news. */
 	if (runtime->state >= RUNTIME_STOPPING)
 		return;
-	runtime_say(runtime, "the kernel refused a send of the gateway: %s",
-		    sproxy_violation_text(event->reason));
-	runtime_fail(runtime);
+	runtime_warn(runtime, "GatewayViolation", "the kernel refused a send of the gateway: %s",
+		     sproxy_violation_text(event->reason));
+	runtime_fail(runtime, "the kernel refused a send of the gateway");
 }
 
 static void on_events(void *arg, uint32_t events)
@@ -133,6 +177,14 @@ static void on_events(void *arg, uint32_t events)
 	sproxy_events_read(runtime->proxy, on_event, runtime);
 }
 
+int runtime_watch_kernel(struct runtime *runtime)
+{
+	runtime->on_event = (struct loop_source){ .fd = sproxy_events_fd(runtime->proxy),
+						  .on_ready = on_events,
+						  .arg = runtime };
+	return loop_add(runtime->loop, &runtime->on_event, EPOLLIN);
+}
+
 static int memory_start(struct runtime *runtime)
 {
 	struct chain *chain = runtime->chain;
@@ -141,9 +193,9 @@ static int memory_start(struct runtime *runtime)
 				  &runtime->memory, why);
 
 	if (why[0])
-		runtime_say(runtime, "%s", why);
+		runtime_warn(runtime, "Hugepages", "%s", why);
 	if (r < 0 && !why[0])
-		runtime_say(runtime, "cannot create the pool: %s", strerror(-r));
+		runtime_warn(runtime, "Pool", "cannot create the pool: %s", strerror(-r));
 	if (r == 0 && runtime->runstate && runtime->memory.overcommit > 0)
 		runstate_set_overcommit(runtime->runstate, runtime->memory.overcommit);
 	return r;
@@ -151,90 +203,106 @@ static int memory_start(struct runtime *runtime)
 
 static int kernel_start(struct runtime *runtime)
 {
-	const struct sproxy_options options = {
-		.buffer_count = runtime->chain->layout.buffer_count,
-		.fn_count = (uint32_t)runtime->chain->function_count,
-	};
+	const struct sproxy_options options = { .buffer_count = runtime->chain->layout.buffer_count,
+						.fn_count = runtime->chain->function_count,
+						.pins = runtime->options.pins };
 	int r = sproxy_open(&options, &runtime->proxy);
 
 	if (r < 0) {
-		runtime_say(runtime,
-			    "cannot load the kernel program: %s (`sprocket doctor` says why)",
-			    strerror(-r));
+		runtime_warn(runtime, "Kernel",
+			     "cannot load the kernel program: %s (`sprocket doctor` says why)",
+			     strerror(-r));
 		return r;
 	}
 	r = tables_routes(runtime->chain, runtime->proxy);
-	if (r < 0)
-		return r;
-	runtime->on_event = (struct loop_source){ .fd = sproxy_events_fd(runtime->proxy),
-						  .on_ready = on_events,
-						  .arg = runtime };
-	return loop_add(runtime->loop, &runtime->on_event, EPOLLIN);
+	return r < 0 ? r : runtime_watch_kernel(runtime);
 }
 
 static int instances_start(struct runtime *runtime)
 {
+	const struct chain *chain = runtime->chain;
 	int r = 0;
 
-	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
-		uint32_t count = runtime->chain->functions[fn - 1].instances;
+	for (uint32_t fn = 1; r == 0 && fn <= chain->function_count; fn++) {
+		struct function_state *f = &runtime->functions[fn];
 
-		if (count == 0)
-			count = runtime->options.workers;
-		for (uint32_t i = 0; r == 0 && i < count; i++)
-			r = instance_start(runtime, fn, i);
+		r = revision_open(chain, fn - 1, &f->revision);
+		if (r < 0)
+			runtime_warn(runtime, "Program", "cannot open %s: %s",
+				     chain->functions[fn - 1].exec, strerror(-r));
+		for (uint32_t i = 0; r == 0 && i < runtime_instances_wanted(runtime, chain, fn);
+		     i++)
+			r = instance_start(runtime, chain, fn, i, f->revision, NULL);
 	}
 	return r;
 }
 
-static void runtime_init(struct runtime *runtime, struct chain *chain, struct loop *loop,
-			 struct runstate *runstate, const struct runtime_options *options)
+/* Untouched, its many slots take no memory. */
+struct runtime *runtime_new(void)
 {
-	memset(runtime, 0, sizeof(*runtime));
+	void *p = mmap(NULL, sizeof(struct runtime), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void runtime_init(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
+		  struct runstate *runstate, const struct runtime_options *options)
+{
 	runtime->chain = chain;
+	runtime->document = document;
 	runtime->loop = loop;
 	runtime->runstate = runstate;
 	runtime->options = *options;
 	runtime->began_ns = loop_now_ns();
 	runtime->memory.fd = -1;
 	runtime->on_event.fd = -1;
-	for (uint32_t i = 0; i < WIRING_WORKER_MAX; i++) {
-		runtime->listeners[i] = -1;
-		runtime->worker_ends[i] = (struct sproxy_ends){ -1, -1 };
-	}
+	runtime->front_listener = -1;
+	runtime->stats_fd = -1;
+	if (options->incarnation)
+		snprintf(runtime->name, sizeof(runtime->name), "%s_%u", chain->name,
+			 options->incarnation);
+	else
+		snprintf(runtime->name, sizeof(runtime->name), "%s", chain->name);
+	for (uint32_t i = 0; i < WIRING_WORKER_MAX; i++)
+		runtime->workers[i] = (struct worker_fds){ -1, { -1, -1 } };
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++) {
 		runtime->functions[fn].runtime = runtime;
 		runtime->functions[fn].fn = fn;
 	}
 }
 
-int runtime_start(struct runtime *runtime, struct chain *chain, struct loop *loop,
+static int all_start(struct runtime *runtime)
+{
+	uint64_t began = loop_now_ns();
+	int r = memory_start(runtime);
+
+	runtime_tell(runtime, "Phase", "phase memory %.1f ms", runtime_ms_since(began));
+	if (r < 0)
+		return r;
+	began = loop_now_ns();
+	r = kernel_start(runtime);
+	runtime_tell(runtime, "Phase", "phase kernel %.1f ms", runtime_ms_since(began));
+	if (r == 0)
+		r = gateway_open(runtime);
+	if (r == 0 && runtime->options.fdstore)
+		r = keep_chain(runtime);
+	if (r == 0 && runtime->options.fdstore)
+		r = keep_workers(runtime);
+	if (r == 0)
+		r = gateway_start(runtime);
+	return r == 0 ? instances_start(runtime) : r;
+}
+
+int runtime_start(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
 		  struct runstate *runstate, const struct runtime_options *options)
 {
 	int r;
 
-	runtime_init(runtime, chain, loop, runstate, options);
-	r = memory_start(runtime);
-	runtime_tell(runtime, "phase memory %.1f ms", runtime_ms_since(runtime->began_ns));
-	if (r == 0) {
-		uint64_t began = loop_now_ns();
-
-		r = kernel_start(runtime);
-		runtime_tell(runtime, "phase kernel %.1f ms", runtime_ms_since(began));
-	}
-	if (r == 0)
-		r = gateway_start(runtime);
-	if (r == 0)
-		r = instances_start(runtime);
-	if (r < 0) {
-		/* Children that were started already are reaped by the loop. */
-		if (runtime->children > 0) {
-			runtime_fail(runtime);
-			loop_run(loop);
-		}
-		runtime->state = RUNTIME_STOPPED;
-		runtime_done(runtime);
-	}
+	runtime_init(runtime, chain, document, loop, runstate, options);
+	r = all_start(runtime);
+	if (r < 0)
+		runtime_fail(runtime, "it did not start");
 	return r;
 }
 
@@ -246,22 +314,34 @@ bool runtime_owns(const struct runtime *runtime, pid_t pid)
 	return runtime->gateway.process.pid == pid;
 }
 
-static void close_fd(int *fd)
+static void sources_remove(struct runtime *runtime)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	loop_remove(runtime->loop, &runtime->on_event);
+	loop_disarm(runtime->loop, &runtime->gateway.limit);
+	loop_disarm(runtime->loop, &runtime->gateway.backoff);
+	loop_disarm(runtime->loop, &runtime->stale_timer);
+	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
+		loop_disarm(runtime->loop, &runtime->functions[fn].backoff);
+}
+
+static void memory_free(struct runtime *runtime)
+{
+	update_stale_free(runtime);
+	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
+		runtime->functions[fn].revision = revision_put(runtime->functions[fn].revision);
+	if (runtime->document >= 0)
+		close(runtime->document);
+	chain_free(runtime->chain);
+	munmap(runtime, sizeof(*runtime));
 }
 
 void runtime_done(struct runtime *runtime)
 {
-	loop_remove(runtime->loop, &runtime->on_event);
-	for (uint32_t i = 0; i < WIRING_WORKER_MAX; i++) {
-		close_fd(&runtime->listeners[i]);
-		close_fd(&runtime->worker_ends[i].send);
-		close_fd(&runtime->worker_ends[i].receive);
-	}
+	sources_remove(runtime);
+	gateway_close(runtime);
 	runtime->proxy = sproxy_close(runtime->proxy);
 	shm_memory_done(&runtime->memory);
-	runtime->chain = chain_free(runtime->chain);
+	if (runtime->options.fdstore)
+		keep_remove_chain(runtime);
+	memory_free(runtime);
 }

@@ -2,12 +2,18 @@
 /*
  * runtime.h - one chain, running: its memory, kernel side, gateway and instances.
  *
- * For: `sprocket run`, and whoever runs several chains in one loop.
+ * For: `sprocket run`, which has one, and sprocketd, which has many in one loop.
  * How: runtime_start() makes everything and returns; what follows happens in the loop. The
- * states of the chain and of an instance are below, each with the one function that
- * changes it. Death of an instance: its slot leaves the maps, the gateway is told and
- * reclaims what it held, a replacement starts at once in another slot, with back-off when
- * it keeps dying.
+ * states of the chain, its gateway and its instances are below, each with the one function
+ * that changes it.
+ *   Death of an instance: its slot leaves the maps, the gateway reclaims what it held, a
+ * replacement starts at once in another slot, with back-off when it keeps dying.
+ *   Death of the gateway: another one takes the same listeners, sockets and memory; both
+ * ends of the gateway's sockets are kept here, so that functions' answers wait for it.
+ *   A change (runtime_update.c) starts every new instance beside the old ones, switches
+ * routes, rules and instances at once when all are ready, and drains the old.
+ *   With a store (runtime_keep.c) everything that another controller needs to take over is
+ * kept in a process of its own, and runtime_adopt() does that.
  * Thread-safety: one thread, the loop's.
  */
 #ifndef SPROCKET_CONTROLLER_RUNTIME_H
@@ -16,33 +22,55 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "controller/chain.h"
+#include "controller/fdstore.h"
 #include "controller/listen.h"
 #include "controller/logs.h"
 #include "controller/loop.h"
 #include "controller/process.h"
+#include "controller/revision.h"
 #include "controller/runstate.h"
-#include "shm/counters.h"
 #include "sproxy/sproxy.h"
+#include "sproxy/wiring.h"
 
 #define RUNTIME_START_LIMIT_NS 10000000000ULL /* for a child to become ready */
 #define RUNTIME_STOP_LIMIT_NS 2000000000ULL   /* for a function to end after its order */
 #define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
-#define RUNTIME_STEADY_NS 10000000000ULL /* alive so long: the back-off starts anew */
+#define RUNTIME_STEADY_NS 10000000000ULL   /* alive so long: the back-off starts anew */
+#define RUNTIME_DRAIN_POLL_NS 5000000ULL   /* between two looks at what an instance still has */
+#define RUNTIME_UPDATE_GAP_NS 200000000ULL /* between two changes: readers of old rules are done */
+#define RUNTIME_NAME_MAX (CHAIN_NAME_MAX + 16)
 
 /* X(state, what it means) */
-#define INSTANCE_STATES(X)                          \
-	X(NONE, "the slot is free")                 \
-	X(STARTING, "forked, wired, not ready yet") \
-	X(READY, "gets requests")                   \
-	X(STOPPING, "ordered to stop")              \
+#define INSTANCE_STATES(X)                                         \
+	X(NONE, "the slot is free")                                \
+	X(STARTING, "forked, wired, not ready yet")                \
+	X(PREPARED, "ready; waits for the change it belongs to")   \
+	X(READY, "gets requests")                                  \
+	X(DRAINING, "gets no more requests; finishes what it has") \
+	X(STOPPING, "ordered to stop")                             \
 	X(RECLAIMING, "dead; the gateway takes back what it held")
 
 enum instance_state {
 #define X(id, text) INSTANCE_##id,
 	INSTANCE_STATES(X)
+#undef X
+};
+
+/* X(state, what it means) */
+#define GATEWAY_STATES(X)                              \
+	X(NONE, "no process; back-off may be running") \
+	X(STARTING, "forked, wired, not ready yet")    \
+	X(READY, "serves; told to drain, it finishes") \
+	X(ENDING, "ordered to end, as every function is gone")
+
+enum gateway_state_id {
+#define X(id, text) GATEWAY_##id,
+	GATEWAY_STATES(X)
 #undef X
 };
 
@@ -68,13 +96,21 @@ struct instance {
 	uint32_t fn; /* 1.. */
 	enum instance_state state;
 	uint32_t number; /* among the function's instances, from 0 */
-	uint64_t started_ns;
+	bool next;       /* belongs to a change that is not made yet */
+	bool debugged;   /* by a debugger: has no limit to start, is not replaced */
 	bool violated;
+	bool dismissed; /* killed by us, as the change it belonged to was not made */
+	uint64_t started_ns;
+	uint64_t ready_ns;         /* from fork to ready; 0: not yet */
+	uint64_t loss;             /* which report of its death the gateway has to answer */
+	uint64_t drain_at_ns;      /* when a drain must be over */
+	struct revision *revision; /* referenced */
 	struct process process;
-	struct wiring_page *page; /* its counters and routes */
+	struct wiring_page *page;
+	int page_fd;
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log, on_kept_send, on_kept_receive;
-	struct loop_timer limit; /* for start and stop */
+	struct loop_timer limit; /* for start, drain and stop */
 };
 
 struct function_state {
@@ -82,22 +118,36 @@ struct function_state {
 	uint32_t fn;
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
+	uint32_t starts;              /* that became ready */
+	uint64_t starts_ns;           /* the time they took, together */
 	uint32_t deaths;              /* in a row, for the back-off */
+	struct revision *revision;    /* what new instances run; referenced */
 	bool missing[SP_FN_INST_MAX]; /* instances that wait for the back-off, by number */
+	char why[160];                /* of the last death; "" when all is well */
 	struct loop_timer backoff;
 };
 
 struct gateway_state {
-	bool ready;
+	enum gateway_state_id state;
+	bool served; /* a gateway has been ready: the pool is in use */
+	uint32_t restarts;
+	uint32_t deaths; /* in a row, for the back-off */
+	uint64_t started_ns;
 	struct process process;
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log;
-	struct loop_timer limit;
-	struct wiring_stats stats;
+	struct loop_timer limit, backoff;
+};
+
+/* What a worker of the gateway works with; kept while gateways come and go. */
+struct worker_fds {
+	int listener;
+	struct sproxy_ends ends;
 };
 
 struct runtime_options {
-	const char *listen;
+	const char *listen;   /* NULL: the chain file's, or any port of 127.0.0.1 */
+	const int *listeners; /* of the runtime that this one follows; NULL: opened */
 	uint32_t workers;
 	/* Worker n and instance n of each function are on cpus[n % cpu_count]: what a worker
 	 * takes in runs to its end on one core while it can. */
@@ -105,84 +155,209 @@ struct runtime_options {
 	uint32_t cpu_count;
 	bool trace;   /* answer with Server-Timing */
 	bool verbose; /* say when what happened */
-	/* Called on every change of state; must loop_stop() at STOPPED. */
+	/* For chains that outlive their controller; each may be NULL. */
+	uint32_t incarnation;    /* tells runtimes of one chain apart */
+	struct fdstore *fdstore; /* what must be kept is kept there */
+	const char *pins;        /* folder below a bpffs */
+	const char *front;       /* folder of the gateways' sockets for a shared front */
+	const char *core_folder;
+	const struct logs_sink *logs;
+	/* Something to tell; `type` "Normal" or "Warning". NULL: stderr. */
+	void (*on_event)(struct runtime *runtime, const char *type, const char *reason,
+			 const char *text, void *arg);
+	/* Called on every change of state. STOPPED is the last; runtime_done() may not be called
+	 * from it. */
 	void (*on_state)(struct runtime *runtime, void *arg);
-	void *on_state_arg;
+	void (*on_change)(struct runtime *runtime, void *arg); /* of anything shown; may be NULL */
+	void *arg;
 };
+
+/* The end of a change: 0, or -errno and why it was not made (nothing has changed then). */
+typedef void runtime_updated_fn(struct runtime *runtime, int error, const char *why, void *arg);
+
+struct update;
+struct stale_edge;
 
 struct runtime {
 	struct chain *chain; /* owned */
 	struct runtime_options options;
+	char name[RUNTIME_NAME_MAX]; /* CHAIN, or CHAIN_INCARNATION when there may be several */
 	struct loop *loop;
 	struct runstate *runstate; /* may be NULL */
 	enum runtime_state state;
+	bool handover; /* drains as another runtime takes its listeners */
 	uint64_t began_ns;
-	int result; /* exit code once STOPPED: 0 in order, 1 failed */
+	int result;    /* exit code once STOPPED: 0 in order, 1 failed */
+	char why[256]; /* it failed */
 	char address[LISTEN_ADDRESS_MAX];
-	int listeners[WIRING_WORKER_MAX];
+	char front[128]; /* path of its socket for the front; "": none */
+	int document;    /* memfd: what it was made from; -1: none */
+	int front_listener;
+	int stats_fd;
+	const struct wiring_gateway_stats *stats;
+	struct worker_fds workers[WIRING_WORKER_MAX];
 	struct shm_memory memory;
 	struct sproxy *proxy;
-	struct sproxy_ends worker_ends[WIRING_WORKER_MAX];
 	struct loop_source on_event;
 	struct gateway_state gateway;
 	struct function_state functions[SP_FN_MAX]; /* by function number */
 	struct instance instances[SP_INST_MAX];     /* by slot; workers have 1..workers */
 	uint32_t children;
+	uint64_t losses;   /* deaths told to gateways */
 	uint64_t bypasses; /* violations that the kernel cannot count: seen at a kept end */
+	struct update *update;
+	uint64_t updated_ns; /* when rules were last written */
+	struct stale_edge *stale;
+	struct loop_timer stale_timer;
 };
 
+/* ---- life ---- */
+
+/* Memory for one: zeroed, and touched no more than needed. NULL without memory. */
+struct runtime *runtime_new(void);
+
 /* Makes the chain's memory, program and sockets and starts every child. The runtime takes
- * `chain`. Returns 0, or -errno with a sentence on stderr; then nothing is left. */
-int runtime_start(struct runtime *runtime, struct chain *chain, struct loop *loop,
+ * `chain`; `document` (a memfd, or -1) too. Returns 0, or -errno and a sentence was told:
+ * then the state becomes STOPPED, now or, when children were started already, in the loop. */
+int runtime_start(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
 		  struct runstate *runstate, const struct runtime_options *options);
 
-/* Drains and stops; state becomes STOPPED. A second call kills. */
-void runtime_stop(struct runtime *runtime);
+/* Drains and stops; state becomes STOPPED. A second call kills. With `handover` idle
+ * connections end gently, as another gateway accepts on the same listeners. */
+void runtime_stop(struct runtime *runtime, bool handover);
 
-/* Frees everything; the state must be STOPPED. */
+/* Frees everything, and takes it out of the store; the state must be STOPPED. */
 void runtime_done(struct runtime *runtime);
+
+/* Takes over what another controller kept in the store: `entries` are those of one runtime
+ * (runtime_keep.h); fds are taken from them. Returns 0, or -errno: then all of it is ended and
+ * the state becomes STOPPED, now or in the loop. */
+struct keep_entries;
+int runtime_adopt(struct runtime *runtime, struct chain *chain, struct loop *loop,
+		  const struct runtime_options *options, struct keep_entries *entries);
 
 /* True when `pid` is a child that the runtime reaps by itself. */
 bool runtime_owns(const struct runtime *runtime, pid_t pid);
 
-/* Writes the state as one line of JSON once the gateway has answered. */
-void runtime_status(struct runtime *runtime);
+/* The state, as JSON of the API's `status`; the caller's. */
+json_t *runtime_json(const struct runtime *runtime);
+
+/* Buffers that nobody holds. */
+uint32_t runtime_free_buffers(const struct runtime *runtime);
+
+/* Sum of the gateway's workers. */
+void runtime_gateway_stats(const struct runtime *runtime, struct wiring_stats *ret);
+
+const char *instance_state_name(enum instance_state state);
+const char *runtime_state_name(enum runtime_state state);
+
+/* ---- change ---- */
+
+/*
+ * Makes the runtime serve as `next` says, which it takes: functions whose revision differs
+ * are started anew beside the old, `document` replaces the runtime's. `chain_compare()` must
+ * have said CHAIN_CHANGE_LIVE. `done` is called once, later or from within.
+ */
+void runtime_update(struct runtime *runtime, struct chain *next, int document,
+		    runtime_updated_fn *done, void *arg);
+/* Bit i of *ret: functions[i] of `next` has another revision than what runs. Both must have the
+ * same functions. Returns 0, or -errno of a program's file. */
+int runtime_revised(const struct runtime *runtime, const struct chain *next, uint64_t *ret);
+/* Is there room for old and new instances beside each other? */
+bool runtime_update_fits(const struct runtime *runtime, const struct chain *next, uint64_t revised);
+/* May a change begin now? Nanoseconds to wait, 0 = yes. */
+uint64_t runtime_update_wait(const struct runtime *runtime);
+
+/* Starts one more instance of a function, stopped before its program begins; when it is ready
+ * it alone gets the function's requests, and no deadline passes until it is gone.
+ * Returns 0 and *ret_pid, or -errno. */
+int runtime_debug(struct runtime *runtime, uint32_t fn, pid_t *ret_pid, uint32_t *ret_slot);
 
 /* ---- between the runtime's own files ---- */
 
-/* One line on stderr, the chain's name in front. */
-void runtime_say(const struct runtime *runtime, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-/* The same, only with --verbose. */
-void runtime_tell(const struct runtime *runtime, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void runtime_event(struct runtime *runtime, const char *type, const char *reason,
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define runtime_warn(runtime, reason, ...) runtime_event(runtime, "Warning", reason, __VA_ARGS__)
+/* Of no concern to somebody who watches one chain, unless he asks with --verbose. */
+void runtime_tell(struct runtime *runtime, const char *reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void runtime_set_state(struct runtime *runtime, enum runtime_state state);
+void runtime_changed(struct runtime *runtime);
 /* Something that cannot be mended: kills everything, ends with `result` 1. */
-void runtime_fail(struct runtime *runtime);
+void runtime_fail(struct runtime *runtime, const char *why);
 /* SERVING once gateway and every function are ready. */
 void runtime_check_ready(struct runtime *runtime);
 /* A child was reaped. */
 void runtime_child_gone(struct runtime *runtime);
 const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn);
+uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
+				  uint32_t fn);
 double runtime_ms_since(uint64_t ns);
+void runtime_init(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
+		  struct runstate *runstate, const struct runtime_options *options);
+int runtime_watch_kernel(struct runtime *runtime);
 
+/* runtime_gateway.c */
+int gateway_open(struct runtime *runtime); /* sockets and counts, before the first start */
 int gateway_start(struct runtime *runtime);
+int gateway_sources_add(struct runtime *runtime);
+void gateway_close(struct runtime *runtime); /* sockets and counts, after the last end */
 /* Ends it: every function is gone. */
 void gateway_stop(struct runtime *runtime);
-int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn,
-		 uint32_t count);
+/* Nothing is sent while no gateway is ready: it is told everything when it is. */
+int gateway_send(struct runtime *runtime, const struct wiring_msg *msg);
+int gateway_tables(struct runtime *runtime, const struct chain *chain);
+int gateway_stats_map(struct runtime *runtime);
+/* The delay before something that died `deaths` times in a row is started again. */
+uint64_t runtime_backoff(uint32_t deaths);
 
-/* Starts instance `number` of a function in a free slot. */
-int instance_start(struct runtime *runtime, uint32_t fn, uint32_t number);
+/* runtime_launch.c */
+/* Free slots for more instances. */
+uint32_t instance_slots_free(const struct runtime *runtime);
+/* Maps the page of an instance, whose fd it takes. Returns 0 or -errno. */
+int instance_page_open(struct instance *instance, int fd);
+void instance_page_close(struct instance *instance);
+/* Starts instance `number` of a function in a free slot, as `chain` has it. */
+int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
+		   struct revision *revision, struct instance **ret);
+
+/* runtime_instance.c */
 void instance_set_state(struct instance *instance, enum instance_state state);
+/* Lets it get requests. */
+int instance_enable(struct instance *instance, uint32_t concurrency);
+/* No more requests; stops when it has none left, or is killed when that takes too long. */
+void instance_drain(struct instance *instance);
 void instance_stop(struct instance *instance);
+void instance_lost_tell(struct instance *instance);
 /* The gateway has taken back what a dead instance held. */
-void instance_reclaimed(struct instance *instance, uint32_t buffers);
+void instance_reclaimed(struct instance *instance, uint64_t loss, uint32_t buffers);
 /* The kernel refused a send of it, or bytes bypassed the program: cut off and replace. */
 void instance_violated(struct instance *instance, const struct sp_event *event);
+int instance_sources_add(struct instance *instance);
+/* Its process is gone. `how` NULL: in order. */
+void instance_gone(struct instance *instance, const char *how);
+void instance_limit_arm(struct instance *instance, uint64_t ns);
 
-void status_write(const struct runtime *runtime);
-/* Buffers that nobody holds, and all of them. */
-uint32_t status_free_buffers(const struct runtime *runtime);
+/* runtime_debug.c */
+/* The debugged instance is ready / gone. */
+void debug_begin(struct instance *instance);
+void debug_end(struct instance *instance);
+
+/* runtime_update.c */
+void update_prepared(struct runtime *runtime);
+void update_failed(struct runtime *runtime, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void update_tables_done(struct runtime *runtime);
+void update_stale_free(struct runtime *runtime);
+
+/* runtime_keep.c */
+int keep_chain(struct runtime *runtime);
+int keep_gateway(struct runtime *runtime);
+/* `whole`: a new entry with its fds, otherwise what has changed of it. */
+int keep_instance(struct instance *instance, bool whole);
+int keep_workers(struct runtime *runtime);
+void keep_remove_gateway(struct runtime *runtime);
+void keep_remove_instance(const struct instance *instance);
+void keep_remove_chain(struct runtime *runtime);
 
 #endif

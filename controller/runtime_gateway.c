@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The chain's gateway process, seen from the controller. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +14,54 @@
 #include "controller/tables.h"
 #include "shm/dpdk_folder.h"
 
-int gateway_send(struct runtime *runtime, uint32_t type, uint32_t slot, uint32_t fn, uint32_t count)
-{
-	struct wiring_msg msg = { .type = type, .slot = slot, .fn = fn, .count = count };
+/* A gateway serves everybody: so often in a row it is started again without a delay. */
+#define DEATHS_FREE 5
 
-	if (!runtime->gateway.ready)
-		return 0; /* it is told everything when it is */
-	return wiring_send(runtime->gateway.process.wiring, &msg, sizeof(msg), NULL, 0);
+int gateway_send(struct runtime *runtime, const struct wiring_msg *msg)
+{
+	int r;
+
+	if (runtime->gateway.state != GATEWAY_READY)
+		return 0;
+	r = wiring_send(runtime->gateway.process.wiring, msg, sizeof(*msg), NULL, 0);
+	if (r == -EAGAIN) {
+		runtime_warn(runtime, "GatewayHangs",
+			     "the gateway does not read its orders; killed");
+		process_kill(&runtime->gateway.process);
+	}
+	return r;
 }
 
+/* What a gateway has to know that is not in its wiring. */
 static void on_ready(struct runtime *runtime)
 {
-	runtime->gateway.ready = true;
-	loop_disarm(runtime->loop, &runtime->gateway.limit);
-	runtime_tell(runtime, "phase gateway %.1f ms", runtime_ms_since(runtime->began_ns));
-	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
+	struct gateway_state *g = &runtime->gateway;
+	struct wiring_msg freeze = { .type = WIRING_FREEZE, .count = 1 };
+	bool frozen = false;
+
+	g->state = GATEWAY_READY;
+	g->served = true;
+	loop_disarm(runtime->loop, &g->limit);
+	runtime_tell(runtime, "GatewayReady", "phase gateway %.1f ms",
+		     runtime_ms_since(g->started_ns));
+	if (runtime->options.fdstore)
+		keep_gateway(runtime);
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
+		frozen |= runtime->instances[slot].debugged;
+		if (runtime->instances[slot].state == INSTANCE_RECLAIMING)
+			instance_lost_tell(&runtime->instances[slot]);
+	}
+	if (frozen)
+		gateway_send(runtime, &freeze);
+	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
+		struct wiring_msg up = { .type = WIRING_UP, .fn = fn };
+
 		if (runtime->functions[fn].ready > 0)
-			gateway_send(runtime, WIRING_UP, 0, fn, runtime->functions[fn].ready);
+			gateway_send(runtime, &up);
+	}
+	update_tables_done(runtime);
 	runtime_check_ready(runtime);
+	runtime_changed(runtime);
 }
 
 static void on_drained(struct runtime *runtime)
@@ -48,8 +79,12 @@ static void on_drained(struct runtime *runtime)
 			any = true;
 		}
 	}
-	if (!any)
+	if (any)
+		return;
+	if (runtime->gateway.state != GATEWAY_NONE)
 		gateway_stop(runtime);
+	else
+		runtime_set_state(runtime, RUNTIME_STOPPED);
 }
 
 static void on_message(struct runtime *runtime, struct wiring_msg *msg)
@@ -60,19 +95,19 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 		break;
 	case WIRING_FAILED:
 		msg->text[sizeof(msg->text) - 1] = '\0';
-		runtime_say(runtime, "the gateway cannot start: %s", msg->text);
-		runtime_fail(runtime);
-		break;
+		runtime_warn(runtime, "GatewayFailed", "the gateway cannot start: %s", msg->text);
+		snprintf(runtime->why, sizeof(runtime->why), "the gateway cannot start: %.200s",
+			 msg->text);
+		break; /* its exit follows */
 	case WIRING_RECLAIMED:
 		if (msg->slot < SP_INST_MAX)
-			instance_reclaimed(&runtime->instances[msg->slot], msg->count);
+			instance_reclaimed(&runtime->instances[msg->slot], msg->token, msg->count);
+		break;
+	case WIRING_UPDATED:
+		update_tables_done(runtime);
 		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
-		break;
-	case WIRING_STATS:
-		runtime->gateway.stats = msg->stats;
-		status_write(runtime);
 		break;
 	default:
 		break;
@@ -89,7 +124,7 @@ static void on_wiring(void *arg, uint32_t events)
 	(void)events;
 	if (n == sizeof(msg))
 		on_message(runtime, &msg);
-	else if (n <= 0)
+	else if (n <= 0 && n != -EAGAIN)
 		loop_remove(runtime->loop, &runtime->gateway.on_wiring); /* its exit follows */
 }
 
@@ -102,88 +137,157 @@ static void on_log(void *arg, uint32_t events)
 		loop_remove(runtime->loop, &runtime->gateway.on_log);
 }
 
+static void process_forget(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+
+	logs_drain(&g->logs, g->process.log);
+	if (runtime->runstate)
+		runstate_remove_child(runtime->runstate, g->process.pid);
+	shm_dpdk_folder_remove(g->process.pid); /* when it died while it started */
+	loop_remove(runtime->loop, &g->on_exit);
+	loop_remove(runtime->loop, &g->on_wiring);
+	loop_remove(runtime->loop, &g->on_log);
+	loop_disarm(runtime->loop, &g->limit);
+	process_done(&g->process);
+	g->state = GATEWAY_NONE;
+	if (runtime->options.fdstore)
+		keep_remove_gateway(runtime);
+}
+
+static void restart(void *arg)
+{
+	struct runtime *runtime = arg;
+
+	if (runtime->state >= RUNTIME_DRAINING)
+		return;
+	runtime->gateway.restarts++;
+	if (gateway_start(runtime) < 0)
+		loop_arm(runtime->loop, &runtime->gateway.backoff, RUNTIME_BACKOFF_MAX_NS);
+}
+
+/* Another one at once for the first deaths, later and later for those that follow. */
+static void replace(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+	uint64_t delay;
+
+	if (loop_now_ns() - g->started_ns > RUNTIME_STEADY_NS)
+		g->deaths = 0;
+	delay = g->deaths < DEATHS_FREE ? 0 : runtime_backoff(g->deaths - DEATHS_FREE + 1);
+	g->deaths++;
+	g->backoff.on_time = restart;
+	g->backoff.arg = runtime;
+	if (delay == 0)
+		restart(runtime);
+	else
+		loop_arm(runtime->loop, &g->backoff, delay);
+}
+
 static void on_end(void *arg, uint32_t events)
 {
 	struct runtime *runtime = arg;
-	struct gateway_state *gateway = &runtime->gateway;
 	char how[96];
-	int status = process_reap(&gateway->process, how, sizeof(how));
+	int status = process_reap(&runtime->gateway.process, how, sizeof(how));
 
 	(void)events;
-	logs_drain(&gateway->logs, gateway->process.log);
-	if (runtime->runstate)
-		runstate_remove_child(runtime->runstate, gateway->process.pid);
-	shm_dpdk_folder_remove(gateway->process.pid); /* when it died while it started */
-	loop_remove(runtime->loop, &gateway->on_exit);
-	loop_remove(runtime->loop, &gateway->on_wiring);
-	loop_remove(runtime->loop, &gateway->on_log);
-	loop_disarm(runtime->loop, &gateway->limit);
-	process_done(&gateway->process);
-	gateway->ready = false;
-	if (runtime->state != RUNTIME_STOPPING) {
-		runtime_say(runtime, "the gateway died: %s", how);
-		runtime->children--;
-		runtime_fail(runtime);
+	process_forget(runtime);
+	if (runtime->state == RUNTIME_STOPPING) {
+		/* How an adopted one ended may not be known: -1. */
+		if (status != 0 && status != -1 && runtime->result == 0) {
+			runtime_warn(runtime, "GatewayDied", "the gateway ended with %s", how);
+			runtime->result = 1;
+		}
+		runtime_child_gone(runtime);
 		return;
 	}
-	if (status != 0 && runtime->result == 0) {
-		runtime_say(runtime, "the gateway ended with %s", how);
-		runtime->result = 1;
-	}
-	runtime_child_gone(runtime);
+	runtime->children--;
+	runtime_warn(runtime, "GatewayDied", "the gateway died: %s", how);
+	if (!runtime->gateway.served)
+		runtime_fail(runtime, "the gateway did not start");
+	else if (runtime->state == RUNTIME_DRAINING)
+		on_drained(runtime); /* whoever waited for an answer went with it */
+	else
+		replace(runtime);
+	if (runtime->state != RUNTIME_STOPPED)
+		runtime_changed(runtime);
 }
 
 static void on_limit(void *arg)
 {
 	struct runtime *runtime = arg;
 
-	runtime_say(runtime, "the gateway did not %s in time; killed",
-		    runtime->gateway.ready ? "end" : "become ready");
-	runtime_fail(runtime);
+	runtime_warn(runtime, "GatewayHangs", "the gateway did not %s in time; killed",
+		     runtime->gateway.state == GATEWAY_STARTING ? "become ready" : "end");
+	if (runtime->gateway.served && runtime->state < RUNTIME_DRAINING)
+		process_kill(&runtime->gateway.process); /* another one follows */
+	else
+		runtime_fail(runtime, "the gateway hangs");
 }
 
 void gateway_stop(struct runtime *runtime)
 {
 	/* EOF on its control socket is its order to end. */
+	runtime->gateway.state = GATEWAY_ENDING;
 	shutdown(runtime->gateway.process.wiring, SHUT_WR);
 	loop_arm(runtime->loop, &runtime->gateway.limit, RUNTIME_STOP_LIMIT_NS);
 }
 
-/* Hands over tables and fds; our copies of the gateway's own ends are closed with it: a
- * copy kept open would keep a dead gateway's sockets alive. */
-static int wire(struct runtime *runtime, struct wiring_gateway *message)
+static void message_fill(const struct runtime *runtime, struct wiring_gateway *message)
 {
-	uint32_t workers = runtime->options.workers;
-	int fds[WIRING_FD_MAX], r;
-
-	r = tables_gateway(runtime->chain, message);
-	if (r < 0)
-		return r;
-	message->worker_count = workers;
+	message->worker_count = runtime->options.workers;
 	message->trace = runtime->options.trace;
-	fds[WIRING_GW_OWNERS] = sproxy_owners_fd(runtime->proxy);
-	fds[WIRING_GW_INSTANCES] = sproxy_instances_fd(runtime->proxy);
-	fds[WIRING_GW_MEMORY] = runtime->memory.fd;
-	for (uint32_t i = 0; i < workers; i++) {
+	message->takeover = runtime->gateway.served;
+	message->front = runtime->front_listener >= 0;
+	for (uint32_t i = 0; i < runtime->options.workers; i++) {
 		message->slots[i] = i + 1;
 		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];
-		fds[WIRING_GW_WORKERS + 3 * i] = runtime->listeners[i];
-		fds[WIRING_GW_WORKERS + 3 * i + 1] = runtime->worker_ends[i].send;
-		fds[WIRING_GW_WORKERS + 3 * i + 2] = runtime->worker_ends[i].receive;
 	}
-	r = wiring_send(runtime->gateway.process.wiring, message, message->size, fds,
-			WIRING_GW_WORKERS + 3 * workers);
-	for (uint32_t i = 0; i < workers; i++) {
-		close(runtime->listeners[i]);
-		close(runtime->worker_ends[i].send);
-		close(runtime->worker_ends[i].receive);
-		runtime->listeners[i] = -1;
-		runtime->worker_ends[i] = (struct sproxy_ends){ -1, -1 };
+}
+
+int gateway_tables(struct runtime *runtime, const struct chain *chain)
+{
+	struct wiring_gateway *message = calloc(1, sizeof(*message));
+	int r = message ? tables_gateway(chain, message) : -ENOMEM;
+
+	if (r == 0) {
+		message_fill(runtime, message);
+		message->takeover = 0;
+		r = wiring_send(runtime->gateway.process.wiring, message, message->size, NULL, 0);
 	}
+	free(message);
 	return r;
 }
 
-static int sources_add(struct runtime *runtime)
+/* Hands over tables and fds. The fds stay with us as well: the next gateway gets the same. */
+static int wire(struct runtime *runtime)
+{
+	struct wiring_gateway *message = calloc(1, sizeof(*message));
+	uint32_t workers = runtime->options.workers, count = WIRING_GW_WORKERS;
+	int fds[WIRING_FD_MAX], r;
+
+	r = message ? tables_gateway(runtime->chain, message) : -ENOMEM;
+	if (r == 0) {
+		message_fill(runtime, message);
+		fds[WIRING_GW_OWNERS] = sproxy_owners_fd(runtime->proxy);
+		fds[WIRING_GW_INSTANCES] = sproxy_instances_fd(runtime->proxy);
+		fds[WIRING_GW_MEMORY] = runtime->memory.fd;
+		fds[WIRING_GW_STATS] = runtime->stats_fd;
+		for (uint32_t i = 0; i < workers; i++) {
+			fds[count++] = runtime->workers[i].listener;
+			fds[count++] = runtime->workers[i].ends.send;
+			fds[count++] = runtime->workers[i].ends.receive;
+		}
+		if (runtime->front_listener >= 0)
+			fds[count++] = runtime->front_listener;
+		r = wiring_send(runtime->gateway.process.wiring, message, message->size, fds,
+				count);
+	}
+	free(message);
+	return r;
+}
+
+int gateway_sources_add(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
 	int r;
@@ -191,33 +295,17 @@ static int sources_add(struct runtime *runtime)
 	g->on_exit = (struct loop_source){ g->process.pidfd, on_end, runtime };
 	g->on_wiring = (struct loop_source){ g->process.wiring, on_wiring, runtime };
 	g->on_log = (struct loop_source){ g->process.log, on_log, runtime };
-	g->limit = (struct loop_timer){ .on_time = on_limit, .arg = runtime };
+	g->limit.on_time = on_limit;
+	g->limit.arg = runtime;
+	logs_init(&g->logs, "gateway", runtime->options.logs);
+	fcntl(g->process.wiring, F_SETFL, O_NONBLOCK); /* nobody who hangs holds us */
 	r = loop_add(runtime->loop, &g->on_exit, EPOLLIN);
 	if (r == 0)
 		r = loop_add(runtime->loop, &g->on_wiring, EPOLLIN);
 	if (r == 0)
 		r = loop_add(runtime->loop, &g->on_log, EPOLLIN);
-	loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
-	return r;
-}
-
-static int sockets_open(struct runtime *runtime)
-{
-	uint32_t workers = runtime->options.workers;
-	int r = listen_open(runtime->options.listen, workers, runtime->listeners, runtime->address);
-
-	if (r < 0) {
-		runtime_say(runtime, "cannot listen on %s: %s%s", runtime->options.listen,
-			    r == -EINVAL ? "not ADDRESS:PORT" : strerror(-r),
-			    r == -EADDRINUSE ? " (choose another with --listen)" : "");
-		return r;
-	}
-	for (uint32_t i = 0; r == 0 && i < workers; i++)
-		r = sproxy_attach(runtime->proxy, i + 1, SP_GATEWAY_FN,
-				  runtime->options.cpus[i % runtime->options.cpu_count],
-				  &runtime->worker_ends[i]);
-	if (r < 0)
-		runtime_say(runtime, "cannot wire the gateway: %s", strerror(-r));
+	if (g->state == GATEWAY_STARTING)
+		loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
 	return r;
 }
 
@@ -236,39 +324,39 @@ static void gateway_record(struct runtime *runtime)
 
 int gateway_start(struct runtime *runtime)
 {
+	struct gateway_state *g = &runtime->gateway;
 	struct process_spec spec = { .name = "sprocket-gateway",
 				     .cpus = runtime->options.cpus,
 				     .cpu_count = runtime->options.cpu_count,
-				     .exec_fd = -1 };
-	struct wiring_gateway *message;
+				     .exec_fd = -1,
+				     .detached = runtime->options.fdstore != NULL };
 	char path[CHAIN_PATH_MAX];
-	int r = sockets_open(runtime);
+	int r = programs_gateway(path);
 
-	if (r < 0)
-		return r;
-	r = programs_gateway(path);
 	if (r < 0) {
-		runtime_say(runtime, "cannot find sprocket-gateway beside this program");
+		runtime_warn(runtime, "GatewayFailed",
+			     "cannot find sprocket-gateway beside this program");
 		return r;
 	}
 	spec.path = path;
-	logs_init(&runtime->gateway.logs, "gateway", NULL);
-	r = process_start(&spec, &runtime->gateway.process);
-	if (r < 0) {
-		runtime_say(runtime, "cannot start the gateway: %s", strerror(-r));
-		return r;
+	g->started_ns = loop_now_ns();
+	r = process_start(&spec, &g->process);
+	if (r == 0) {
+		g->state = GATEWAY_STARTING;
+		runtime->children++;
+		if (runtime->runstate)
+			gateway_record(runtime);
+		r = gateway_sources_add(runtime);
+		/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
+		if (r == 0 && runtime->options.fdstore)
+			r = keep_gateway(runtime);
+		if (r == 0)
+			r = wire(runtime);
+		if (r < 0)
+			process_kill(&g->process); /* its exit cleans up */
 	}
-	runtime->children++;
-	if (runtime->runstate)
-		gateway_record(runtime);
-	r = sources_add(runtime);
-	message = calloc(1, sizeof(*message));
-	if (!message)
-		return -ENOMEM;
-	if (r == 0)
-		r = wire(runtime, message);
 	if (r < 0)
-		runtime_say(runtime, "cannot wire the gateway: %s", strerror(-r));
-	free(message);
+		runtime_warn(runtime, "GatewayFailed", "cannot start the gateway: %s",
+			     strerror(-r));
 	return r;
 }

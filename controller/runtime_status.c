@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The state of a running chain as JSON. */
-#include <stdio.h>
-#include <stdlib.h>
+/* The state of a chain as JSON: what SIGUSR1 prints, and the `status` of the API. */
 #include <string.h>
 
 #include <jansson.h>
 
 #include "controller/runtime.h"
 
-uint32_t status_free_buffers(const struct runtime *runtime)
+uint32_t runtime_free_buffers(const struct runtime *runtime)
 {
 	const struct sp_owner *owners = sproxy_owners(runtime->proxy);
 	uint32_t count = 0;
@@ -39,7 +37,7 @@ static json_t *buffers_json(const struct runtime *runtime)
 			 (int)functions);
 }
 
-static const char *state_name(enum instance_state state)
+const char *instance_state_name(enum instance_state state)
 {
 	static const char *const names[] = {
 #define X(id, text) #id,
@@ -50,14 +48,37 @@ static const char *state_name(enum instance_state state)
 	return names[state];
 }
 
+const char *runtime_state_name(enum runtime_state state)
+{
+	static const char *const names[] = {
+#define X(id, text) #id,
+		RUNTIME_STATES(X)
+#undef X
+	};
+
+	return names[state];
+}
+
+static const char *gateway_state_name(enum gateway_state_id state)
+{
+	static const char *const names[] = {
+#define X(id, text) #id,
+		GATEWAY_STATES(X)
+#undef X
+	};
+
+	return names[state];
+}
+
 /* Adds an instance's named counts to the function's. Its page is input. */
 static void counters_add(const struct instance *instance, json_t *sums)
 {
-	const struct shm_counters *page = instance->page ? &instance->page->counters : NULL;
+	const struct shm_counters *page;
 	uint32_t used;
 
-	if (!page)
+	if (!instance->page)
 		return;
+	page = &instance->page->counters;
 	used = __atomic_load_n(&page->used, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < used && i < SHM_COUNTER_MAX; i++) {
 		char name[SHM_COUNTER_NAME_MAX];
@@ -70,9 +91,21 @@ static void counters_add(const struct instance *instance, json_t *sums)
 	}
 }
 
+static json_t *instance_json(const struct instance *i)
+{
+	const struct sp_instance *entry = &sproxy_instances(i->runtime->proxy)[i->slot];
+
+	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:i, s:I, s:I, s:I}", "slot", (int)i->slot,
+			 "number", (int)i->number, "pid", (int)i->process.pid, "state",
+			 instance_state_name(i->state), "revision",
+			 i->revision ? i->revision->name : "", "in_flight", (int)entry->in_flight,
+			 "in", (json_int_t)entry->in, "out", (json_int_t)entry->out, "age_s",
+			 (json_int_t)((loop_now_ns() - i->started_ns) / 1000000000));
+}
+
 static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 {
-	const struct sp_instance *table = sproxy_instances(runtime->proxy);
+	const struct function_state *f = &runtime->functions[fn];
 	json_t *instances = json_array(), *counters = json_object();
 
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
@@ -81,16 +114,14 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 		if (i->state == INSTANCE_NONE || i->fn != fn)
 			continue;
 		counters_add(i, counters);
-		json_array_append_new(instances, json_pack("{s:i, s:i, s:s, s:i, s:I, s:I}", "slot",
-							   (int)slot, "pid", (int)i->process.pid,
-							   "state", state_name(i->state),
-							   "in_flight", (int)table[slot].in_flight,
-							   "in", (json_int_t)table[slot].in, "out",
-							   (json_int_t)table[slot].out));
+		json_array_append_new(instances, instance_json(i));
 	}
-	return json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", runtime_fn_name(runtime, fn),
-			 "number", (int)fn, "restarts", (int)runtime->functions[fn].restarts,
-			 "instances", instances, "counters", counters);
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
+			 runtime_fn_name(runtime, fn), "number", (int)fn, "ready", (int)f->ready,
+			 "desired", (int)runtime_instances_wanted(runtime, runtime->chain, fn),
+			 "restarts", (int)f->restarts, "revision",
+			 f->revision ? f->revision->name : "", "reason", f->why, "instances",
+			 instances, "counters", counters);
 }
 
 static json_t *kernel_json(const struct runtime *runtime)
@@ -112,34 +143,28 @@ static json_t *kernel_json(const struct runtime *runtime)
 
 static json_t *gateway_json(const struct runtime *runtime)
 {
-	json_t *gateway = json_pack("{s:i}", "pid", (int)runtime->gateway.process.pid);
+	json_t *gateway = json_pack("{s:i, s:s, s:i}", "pid", (int)runtime->gateway.process.pid,
+				    "state", gateway_state_name(runtime->gateway.state), "restarts",
+				    (int)runtime->gateway.restarts);
+	struct wiring_stats stats;
 
-#define X(field, text)                       \
-	json_object_set_new(gateway, #field, \
-			    json_integer((json_int_t)runtime->gateway.stats.field));
+	runtime_gateway_stats(runtime, &stats);
+#define X(field, text) json_object_set_new(gateway, #field, json_integer((json_int_t)stats.field));
 	WIRING_STATS_FIELDS(X)
 #undef X
 	return gateway;
 }
 
-void status_write(const struct runtime *runtime)
+json_t *runtime_json(const struct runtime *runtime)
 {
-	json_t *functions = json_array(), *status;
-	char *text;
+	json_t *functions = json_array();
 
+	if (!runtime->proxy) /* it does not get that far */
+		return json_pack("{s:s, s:o}", "chain", runtime->chain->name, "functions",
+				 functions);
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		json_array_append_new(functions, function_json(runtime, fn));
-	status = json_pack("{s:s, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name, "buffers",
-			   buffers_json(runtime), "functions", functions, "gateway",
-			   gateway_json(runtime), "kernel", kernel_json(runtime));
-	text = json_dumps(status, JSON_COMPACT);
-	fprintf(stderr, "status: %s\n", text ? text : "{}");
-	free(text);
-	json_decref(status);
-}
-
-void runtime_status(struct runtime *runtime)
-{
-	if (!runtime->gateway.ready || gateway_send(runtime, WIRING_STATS_ASK, 0, 0, 0) < 0)
-		status_write(runtime);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name, "address",
+			 runtime->address, "buffers", buffers_json(runtime), "functions", functions,
+			 "gateway", gateway_json(runtime), "kernel", kernel_json(runtime));
 }

@@ -51,6 +51,8 @@ static int ingress_put(const struct chain_ingress *from, struct wiring_heap *hea
 {
 	int r = wiring_put(heap, from->path, &ret->path);
 
+	if (r == 0 && from->host)
+		r = wiring_put(heap, from->host, &ret->host);
 	for (uint32_t i = 0; r == 0 && i < from->method_count; i++)
 		r = wiring_put(heap, from->methods[i], &ret->methods[i]);
 	ret->method_count = from->method_count;
@@ -90,5 +92,58 @@ int tables_routes(const struct chain *chain, struct sproxy *proxy)
 		for (uint32_t edge = 0; r == 0 && edge < f->target_count; edge++)
 			r = sproxy_route(proxy, i + 1, edge, f->targets[edge]);
 	}
+	return r;
+}
+
+static bool target_same(const struct sp_route *a, const struct sp_route *b)
+{
+	return a->kind == b->kind && a->fn == b->fn;
+}
+
+/* Where `target` stands in the row, or the first free place; SP_EDGE_MAX: none. */
+static uint32_t target_place(const struct sp_route *row, const struct sp_route *target)
+{
+	uint32_t place = 0;
+
+	while (place < SP_EDGE_MAX && !target_same(&row[place], target))
+		place++;
+	if (place < SP_EDGE_MAX)
+		return place;
+	place = 0;
+	while (place < SP_EDGE_MAX && row[place].kind != SP_ROUTE_NONE)
+		place++;
+	return place;
+}
+
+static int row_merge(const struct chain_function *old, struct chain_function *next)
+{
+	struct sp_route row[SP_EDGE_MAX] = { 0 }, merged[SP_EDGE_MAX] = { 0 };
+	uint8_t moved[SP_EDGE_MAX] = { 0 };
+	uint32_t count = 0;
+
+	memcpy(row, old->targets, old->target_count * sizeof(row[0]));
+	for (uint32_t i = 0; i < next->target_count; i++) {
+		uint32_t place = target_place(row, &next->targets[i]);
+
+		if (place == SP_EDGE_MAX)
+			return -ENOSPC;
+		row[place] = merged[place] = next->targets[i];
+		moved[i] = (uint8_t)place;
+		if (place >= count)
+			count = place + 1;
+	}
+	for (uint32_t i = 0; i < next->rules.count; i++)
+		next->rules.rules[i].wire_edge = moved[next->rules.rules[i].wire_edge];
+	memcpy(next->targets, merged, sizeof(merged));
+	next->target_count = count;
+	return 0;
+}
+
+int tables_merge(const struct chain *old, struct chain *next)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < next->function_count; i++)
+		r = row_merge(&old->functions[i], &next->functions[i]);
 	return r;
 }

@@ -23,6 +23,14 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret);
  * each function f. */
 int tables_routes(const struct chain *chain, struct sproxy *proxy);
 
+/*
+ * Makes `next` usable beside `old` in one kernel table: targets that both have get the index
+ * they have in `old`, new ones an index that `old` does not use. `next` is changed: its rules
+ * and its targets, which may have holes (SP_ROUTE_NONE) afterwards.
+ * Returns 0, or -ENOSPC when a function's row is full; then `next` is of no use any more.
+ */
+int tables_merge(const struct chain *old, struct chain *next);
+
 /* Bytes of a message to send: all but the unused part of its heap. */
 uint32_t tables_size(size_t struct_size, const struct wiring_heap *heap);
 

@@ -36,7 +36,7 @@ static void entry_init(struct gw_ingress *entry, const struct wiring_ingress *fr
 		       const struct wiring_heap *heap)
 {
 	memset(entry, 0, sizeof(*entry));
-	gw_match_init(&entry->match, "", wiring_get(heap, from->path));
+	gw_match_init(&entry->match, wiring_get(heap, from->host), wiring_get(heap, from->path));
 	entry->max_body = from->max_body;
 	entry->method_count =
 		from->method_count < WIRING_METHOD_MAX ? from->method_count : WIRING_METHOD_MAX;
@@ -63,13 +63,15 @@ void gw_ingress_init(struct gw_ingress_table *table, const struct wiring_gateway
 	qsort(table->entries, table->count, sizeof(*table->entries), more_specific);
 }
 
-const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, const char *path,
-					 size_t len)
+const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, h2o_iovec_t host,
+					 h2o_iovec_t path)
 {
+	size_t host_len = gw_match_host_len(host.base, host.len);
+
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct gw_ingress *entry = &table->entries[i];
 
-		if (gw_match_holds(&entry->match, "", 0, path, len))
+		if (gw_match_holds(&entry->match, host.base, host_len, path.base, path.len))
 			return entry;
 	}
 	return NULL;

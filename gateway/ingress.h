@@ -2,7 +2,7 @@
 /*
  * ingress.h - which requests the chain takes in.
  *
- * For: matching a request's path, and judging its method.
+ * For: matching a request's host and path, and judging its method.
  * How: the declared entries, the most specific first (match.h). The Allow header of each is
  * made at start.
  * Thread-safety: a table is read-only once made.
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/http.h"
 #include "gateway/match.h"
 #include "sproxy/wiring.h"
 
@@ -38,9 +39,10 @@ struct gw_ingress_table {
 /* Makes the table from the wiring, whose strings it keeps pointing to. */
 void gw_ingress_init(struct gw_ingress_table *table, const struct wiring_gateway *wiring);
 
-/* The entry for a path, or NULL. */
-const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, const char *path,
-					 size_t len);
+/* The entry for a path at a host, or NULL. The host is as a client names it: in any case,
+ * with a port or without; empty when he named none. */
+const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, h2o_iovec_t host,
+					 h2o_iovec_t path);
 
 bool gw_ingress_allows(const struct gw_ingress *ingress, const char *method, size_t len);
 

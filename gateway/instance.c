@@ -25,6 +25,10 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 		gw_request_free(r);
 		return;
 	}
+	if (r->state == GW_LEASED) {
+		gw_lease_return(g, d->buf);
+		return;
+	}
 	if (r->state != GW_IN_CHAIN)
 		return;
 	if (fn == 0 || fn > g->wiring.fn_count) {
@@ -112,9 +116,13 @@ void gw_instance_lost(struct gw_worker *worker, uint32_t slot)
 	}
 	__atomic_fetch_add(&loss->count, found, __ATOMIC_RELAXED);
 	if (__atomic_sub_fetch(&loss->waiting, 1, __ATOMIC_ACQ_REL) == 0)
-		gw_control_tell(g, WIRING_RECLAIMED, slot,
-				__atomic_load_n(&loss->fn, __ATOMIC_RELAXED),
-				__atomic_load_n(&loss->count, __ATOMIC_RELAXED));
+		gw_control_tell(g,
+				&(struct wiring_msg){
+					.type = WIRING_RECLAIMED,
+					.slot = slot,
+					.fn = __atomic_load_n(&loss->fn, __ATOMIC_RELAXED),
+					.count = __atomic_load_n(&loss->count, __ATOMIC_RELAXED),
+					.token = __atomic_load_n(&loss->token, __ATOMIC_RELAXED) });
 }
 
 void gw_instance_announce_up(struct gateway *g, uint32_t fn)
@@ -126,18 +134,19 @@ void gw_instance_announce_up(struct gateway *g, uint32_t fn)
 		gw_worker_post_up(&g->workers[i], fn);
 }
 
-void gw_instance_announce_lost(struct gateway *g, uint32_t slot, uint32_t fn, uint32_t left)
+void gw_instance_announce_lost(struct gateway *g, const struct wiring_msg *lost)
 {
 	struct gw_loss *loss;
 
-	if (slot >= SP_INST_MAX || fn >= SP_FN_MAX)
+	if (lost->slot >= SP_INST_MAX || lost->fn >= SP_FN_MAX)
 		return;
-	loss = &g->losses[slot];
-	if (left == 0)
-		__atomic_fetch_and(&g->up, ~(1ULL << fn), __ATOMIC_RELAXED);
-	__atomic_store_n(&loss->fn, fn, __ATOMIC_RELAXED);
+	loss = &g->losses[lost->slot];
+	if (lost->count == 0)
+		__atomic_fetch_and(&g->up, ~(1ULL << lost->fn), __ATOMIC_RELAXED);
+	__atomic_store_n(&loss->fn, lost->fn, __ATOMIC_RELAXED);
+	__atomic_store_n(&loss->token, lost->token, __ATOMIC_RELAXED);
 	__atomic_store_n(&loss->count, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&loss->waiting, g->wiring.worker_count, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
-		gw_worker_post_lost(&g->workers[i], slot);
+		gw_worker_post_lost(&g->workers[i], lost->slot);
 }

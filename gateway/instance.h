@@ -19,6 +19,7 @@
 
 struct gateway;
 struct gw_worker;
+struct wiring_msg;
 
 /* Keeps an undeliverable request until its function has an instance. */
 void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d);
@@ -31,6 +32,6 @@ void gw_instance_lost(struct gw_worker *worker, uint32_t slot);
 
 /* Tells every worker. For the thread that reads the control socket. */
 void gw_instance_announce_up(struct gateway *g, uint32_t fn);
-void gw_instance_announce_lost(struct gateway *g, uint32_t slot, uint32_t fn, uint32_t left);
+void gw_instance_announce_lost(struct gateway *g, const struct wiring_msg *lost);
 
 #endif

@@ -141,14 +141,14 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind)
 
 	if (slot >= SP_INST_MAX || !proxy->slots[slot].used)
 		return -ENOENT;
-	if (proxy->slots[slot].enabled)
-		return 0;
 	instance = &proxy->instances[slot];
 	f = &proxy->functions[instance->fn];
 	count = f->count;
-	if (count >= SP_FN_INST_MAX)
+	if (!proxy->slots[slot].enabled && count >= SP_FN_INST_MAX)
 		return -ENOSPC;
 	f->behind = (uint16_t)(behind > UINT16_MAX ? UINT16_MAX : behind);
+	if (proxy->slots[slot].enabled)
+		return 0;
 	f->slot[count] = (uint8_t)slot;
 	if (f->on_cpu[instance->cpu % SP_CPU_MAX] == SP_SLOT_NONE)
 		f->on_cpu[instance->cpu % SP_CPU_MAX] = (uint8_t)slot;

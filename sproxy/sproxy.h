@@ -76,7 +76,8 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu
 struct sproxy_kept sproxy_kept(const struct sproxy *proxy, uint32_t slot);
 
 /* Lets routing choose the instance / no longer choose it (it keeps what it has).
- * `behind`: requests in flight from which on others are preferred.
+ * `behind`: requests in flight from which on others are preferred, for every instance of the
+ * function; it may be set anew for one that is enabled.
  * Returns 0, -ENOSPC when the function has SP_FN_INST_MAX already, -ENOENT. */
 int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind);
 void sproxy_disable(struct sproxy *proxy, uint32_t slot);

@@ -25,6 +25,9 @@ int cli_run(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_new(int argc, char **argv);
+int cli_top(int argc, char **argv);
+int cli_graph(int argc, char **argv);
+int cli_tap(int argc, char **argv);
 
 /* These talk to sprocketd. */
 int cli_apply(int argc, char **argv);

@@ -75,7 +75,9 @@ static CURLcode send_request(struct client *client, const char *method, const ch
 	CURL *curl = client->curl;
 	CURLcode code = client_prepare(client, path);
 	/* No "Expect: 100-continue": the daemon takes the body at once. */
-	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+	struct curl_slist *headers =
+		curl_slist_append(curl_slist_append(NULL, "Expect:"),
+				  "Content-Type: application/yaml"); /* no other body is sent */
 
 	if (code == CURLE_OK && headers) {
 		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);

@@ -16,13 +16,16 @@
 #include "controller/privilege.h"
 #include "controller/runtime.h"
 
+#define LISTEN_DEFAULT "127.0.0.1:8080"
+
 static const char help[] =
 	"usage: sprocket run CHAIN.yaml [OPTION...]\n"
 	"\n"
 	"Runs the chain behind HTTP until SIGINT or SIGTERM, then finishes what is in flight and\n"
 	"takes everything down. A second signal kills. SIGUSR1 prints the state as JSON.\n"
 	"\n"
-	"  --listen ADDR:PORT  where to serve (default 127.0.0.1:8080; port 0: any)\n"
+	"  --listen ADDR:PORT  where to serve (default: the file's, or 127.0.0.1:8080;\n"
+	"                      port 0: any)\n"
 	"  --workers N         gateway threads, each with an instance of each function (default 1)\n"
 	"  --cpus LIST         CPUs of the chain, as 0,2-3: worker n and instance n of each function\n"
 	"                      share the n-th of them (default: all allowed ones, last one first)\n"
@@ -35,7 +38,7 @@ static const char help[] =
 /* What one `sprocket run` consists of. */
 struct run {
 	struct loop loop;
-	struct runtime runtime;
+	struct runtime *runtime;
 	struct runstate *runstate;
 	struct loop_source on_signal;
 	bool ready_said;
@@ -91,7 +94,7 @@ static int arguments_parse(int argc, char **argv, struct runtime_options *option
 	const char *cpus = NULL;
 	int c;
 
-	*options = (struct runtime_options){ .listen = "127.0.0.1:8080", .workers = 1 };
+	*options = (struct runtime_options){ .workers = 1 };
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'l':
@@ -127,16 +130,16 @@ static int arguments_parse(int argc, char **argv, struct runtime_options *option
 
 static void ready_say(struct run *run)
 {
-	const struct chain_ingress *ingress = &run->runtime.chain->ingress[0];
+	const struct chain_ingress *ingress = &run->runtime->chain->ingress[0];
 	size_t len = strlen(ingress->path);
 	bool reads = ingress->method_count > 0 && strcmp(ingress->methods[0], "POST") != 0 &&
 		     strcmp(ingress->methods[0], "PUT") != 0;
 
 	if (len > 1 && ingress->path[len - 1] == '*')
 		len--;
-	printf("ready http://%s%.*s\n", run->runtime.address, (int)len, ingress->path);
+	printf("ready http://%s%.*s\n", run->runtime->address, (int)len, ingress->path);
 	printf("try:  curl -i %shttp://%s%.*s\n", reads ? "" : "--data-binary hello ",
-	       run->runtime.address, (int)len, ingress->path);
+	       run->runtime->address, (int)len, ingress->path);
 	fflush(stdout);
 	run->ready_said = true;
 }
@@ -146,11 +149,22 @@ static void on_state(struct runtime *runtime, void *arg)
 	struct run *run = arg;
 
 	if (runtime->state == RUNTIME_SERVING && !run->ready_said) {
-		runtime_tell(runtime, "phase ready %.1f ms", runtime_ms_since(runtime->began_ns));
+		runtime_tell(runtime, "Phase", "phase ready %.1f ms",
+			     runtime_ms_since(runtime->began_ns));
 		ready_say(run);
 	}
 	if (runtime->state == RUNTIME_STOPPED)
 		loop_stop(&run->loop);
+}
+
+static void status_print(const struct runtime *runtime)
+{
+	json_t *status = runtime_json(runtime);
+	char *text = json_dumps(status, JSON_COMPACT);
+
+	fprintf(stderr, "status: %s\n", text ? text : "{}");
+	free(text);
+	json_decref(status);
 }
 
 static bool is_known(pid_t pid, void *arg)
@@ -167,11 +181,11 @@ static void on_signal(void *arg, uint32_t events)
 	if (read(run->on_signal.fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGUSR1)
-		runtime_status(&run->runtime);
+		status_print(run->runtime);
 	else if (info.ssi_signo == SIGCHLD)
-		process_reap_adopted(is_known, &run->runtime);
+		process_reap_adopted(is_known, run->runtime);
 	else
-		runtime_stop(&run->runtime);
+		runtime_stop(run->runtime, false);
 }
 
 static int signals_watch(struct run *run)
@@ -197,33 +211,37 @@ static int signals_watch(struct run *run)
 }
 
 /* The pool after the last process has gone: whole, or something was lost. */
-static void pool_check(const struct runtime *runtime)
+static void pool_check(struct runtime *runtime)
 {
 	uint32_t total = runtime->chain->layout.buffer_count;
-	uint32_t free_count = status_free_buffers(runtime);
+	uint32_t free_count = runtime_free_buffers(runtime);
 
 	if (free_count != total)
-		runtime_say(runtime, "pool not whole: %u of %u buffers are free", free_count,
-			    total);
+		runtime_warn(runtime, "Pool", "pool not whole: %u of %u buffers are free",
+			     free_count, total);
 	else
-		runtime_tell(runtime, "pool whole: %u of %u buffers are free", free_count, total);
+		runtime_tell(runtime, "Pool", "pool whole: %u of %u buffers are free", free_count,
+			     total);
 }
 
 static int run_chain(struct run *run, struct chain *chain, struct runtime_options *options)
 {
-	int r;
+	int r, failed;
 
 	options->on_state = on_state;
-	options->on_state_arg = run;
-	r = runtime_start(&run->runtime, chain, &run->loop, run->runstate, options);
-	if (r < 0)
-		return r == -EPERM ? CLI_UNPRIVILEGED : CLI_FAILED;
-	r = loop_run(&run->loop);
-	if (r == 0 && run->runtime.result == 0)
-		pool_check(&run->runtime);
-	r = r < 0 || run->runtime.result != 0 ? CLI_FAILED : CLI_OK;
-	runtime_done(&run->runtime);
-	return r;
+	options->arg = run;
+	run->runtime = runtime_new();
+	if (!run->runtime)
+		return CLI_FAILED;
+	r = runtime_start(run->runtime, chain, -1, &run->loop, run->runstate, options);
+	failed = r < 0 ? (r == -EPERM ? CLI_UNPRIVILEGED : CLI_FAILED) : CLI_OK;
+	r = run->runtime->state == RUNTIME_STOPPED ? 0 : loop_run(&run->loop);
+	if (r == 0 && run->runtime->result == 0)
+		pool_check(run->runtime);
+	if (failed == CLI_OK && (r < 0 || run->runtime->result != 0))
+		failed = CLI_FAILED;
+	runtime_done(run->runtime);
+	return failed;
 }
 
 static void files_limit_raise(void)
@@ -238,7 +256,7 @@ static void files_limit_raise(void)
 
 int cli_run(int argc, char **argv)
 {
-	static struct run run; /* 0.5 MB: too large for some stacks */
+	struct run run = { 0 };
 	struct runtime_options options;
 	struct chain *chain;
 	const char *file;
@@ -249,6 +267,8 @@ int cli_run(int argc, char **argv)
 	r = chain_load(file, 0, stderr, &chain, NULL);
 	if (r < 0)
 		return r == -EINVAL ? CLI_INVALID : CLI_FAILED;
+	if (!options.listen)
+		options.listen = chain->listen ? chain->listen : LISTEN_DEFAULT;
 	if (privilege_check(stderr) < 0) {
 		chain_free(chain);
 		return CLI_UNPRIVILEGED;

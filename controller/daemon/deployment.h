@@ -21,13 +21,15 @@
 #include "controller/daemon/store.h"
 #include "controller/loop.h"
 
-#define DEPLOYMENT_WHY_MAX 256
+#define DEPLOYMENT_WHY_MAX 512 /* FRONT_WHY_MAX */
 
 struct deployment;
 struct deployments;
 struct fdstore;
+struct front;
 struct logstore;
 struct runtime;
+struct taps;
 
 /*
  * How a change ended. `result` is "created", "configured", "unchanged", "replaced", "deleted",
@@ -43,7 +45,10 @@ struct deployments_options {
 	struct events *events;
 	struct logstore *logs;
 	struct store *store;
-	const char *pins; /* folder below a bpffs */
+	struct taps *taps;
+	struct front *front;      /* NULL: every chain has an address of its own, and no other */
+	const char *front_folder; /* of the gateways' sockets for the front */
+	const char *pins;         /* folder below a bpffs */
 	uint32_t workers;
 	uint32_t cpus[SP_CPU_MAX];
 	uint32_t cpu_count;
@@ -56,7 +61,8 @@ int deployments_open(const struct deployments_options *options, struct deploymen
 /* Leaves all running. Takes NULL; returns NULL. */
 struct deployments *deployments_close(struct deployments *deployments);
 
-/* Takes over what the fdstore has; kills and cleans up what cannot be adopted. */
+/* Takes over what the fdstore has, ends and cleans up what cannot be adopted, and begins to
+ * bring everything to what the store declares. */
 int deployments_adopt(struct deployments *deployments);
 
 /* Takes document and chain. Queued behind a running change of the same chain; saves the
@@ -81,6 +87,7 @@ struct deployment *deployments_find(const struct deployments *deployments, const
 struct deployment *deployments_next(const struct deployments *deployments,
 				    const struct deployment *after);
 
+const char *deployment_name(const struct deployment *deployment);
 /* The Chain object of the API. */
 json_t *deployment_json(const struct deployment *deployment);
 /* The one that serves, or NULL. */

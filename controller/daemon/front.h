@@ -69,6 +69,9 @@ bool front_settled(const struct front *front);
 bool front_conflict(const struct front *front, const char *chain,
 		    const struct chain_ingress *ingress, uint32_t count, char why[FRONT_WHY_MAX]);
 
+/* Puts everything into the fdstore again, which has lost it. */
+void front_keep(struct front *front);
+
 /* Reads the certificates again. */
 void front_reload(struct front *front);
 

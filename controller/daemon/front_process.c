@@ -60,6 +60,13 @@ static void process_put(struct front *front)
 		  fds, 2);
 }
 
+void front_keep(struct front *front)
+{
+	listeners_put(front);
+	if (front->process.pid > 0)
+		process_put(front);
+}
+
 /* ---- listeners ---- */
 
 static int listeners_open(struct front *front)

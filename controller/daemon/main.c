@@ -2,8 +2,8 @@
 /*
  * main.c - sprocketd: the order of its start, its signals, its end.
  *
- * How: options, lock, folders, store, fdstore, logs, what runs is adopted, what is declared
- * is applied, sockets, ready. Chains start in the loop, while the API is served. SIGTERM and
+ * How: options, lock, folders, store, fdstore, logs, what runs is adopted and brought to
+ * what is declared, sockets, ready. Chains start in the loop, while the API is served. SIGTERM and
  * SIGINT end the daemon and nothing else; SIGHUP reads the certificates again. systemd is told
  * when it started us.
  * Children are reaped by their pidfds; what those leave behind goes to init, so SIGCHLD has
@@ -51,6 +51,7 @@ struct daemon {
 	uint64_t watchdog_ns;
 	bool quit; /* front and fdstore end with us */
 	char core_folder[PATH_MAX];
+	char front_folder[PATH_MAX];
 };
 
 static int say(int err, const char *what)
@@ -134,7 +135,7 @@ static void on_change(struct deployment *deployment, void *arg)
 	struct daemon *daemon = arg;
 
 	if (daemon->api)
-		api_chain_changed(daemon->api, deployment_document(deployment)->name);
+		api_chain_changed(daemon->api, deployment_name(deployment));
 }
 
 static void on_shutdown(void *arg)
@@ -143,55 +144,6 @@ static void on_shutdown(void *arg)
 
 	daemon->quit = true;
 	loop_stop(&daemon->loop);
-}
-
-static void on_reconciled(void *arg, int error, const char *result, json_t *changes,
-			  const char *why)
-{
-	/* The deployment has said it as an event, and shows it in its conditions. */
-	(void)arg;
-	(void)error;
-	(void)result;
-	(void)changes;
-	(void)why;
-}
-
-/* Is what runs what the document says? */
-static bool is_adopted(const struct daemon *daemon, const struct document *document)
-{
-	struct deployment *deployment = deployments_find(daemon->deployments, document->name);
-
-	return deployment && deployment_document(deployment)->generation == document->generation;
-}
-
-/* A document of the store: applied, unless it runs as it is. */
-static void reconcile(struct document *document, void *arg)
-{
-	struct daemon *daemon = arg;
-	char *text = NULL;
-	struct chain *chain;
-	size_t len;
-	FILE *out;
-	int err = -ENOMEM;
-
-	if (is_adopted(daemon, document)) {
-		document_free(document);
-		return;
-	}
-	out = open_memstream(&text, &len);
-	if (out) {
-		err = document_chain(document, out, &chain);
-		fclose(out);
-	}
-	if (err) {
-		events_add(daemon->events, document->name, "Warning", "NotStarted",
-			   "the declared chain cannot be read any more: %s",
-			   text && *text ? text : strerror(-err));
-		document_free(document);
-	} else {
-		deployments_apply(daemon->deployments, document, chain, on_reconciled, daemon);
-	}
-	free(text);
 }
 
 static int deployments_start(struct daemon *daemon)
@@ -203,6 +155,9 @@ static int deployments_start(struct daemon *daemon)
 		.events = daemon->events,
 		.logs = daemon->logs,
 		.store = daemon->store,
+		.taps = daemon->taps,
+		.front = daemon->front,
+		.front_folder = daemon->front_folder,
 		.pins = config->pins,
 		.workers = config->workers,
 		.cpu_count = config->cpu_count,
@@ -220,8 +175,7 @@ static int deployments_start(struct daemon *daemon)
 	if (err)
 		events_add(daemon->events, "", "Warning", "AdoptionFailed",
 			   "what ran before could not be taken over: %s", strerror(-err));
-	err = store_load(daemon->store, reconcile, daemon);
-	return err < 0 ? say(err, "the declared chains cannot be read") : 0;
+	return 0;
 }
 
 static int front_start(struct daemon *daemon)
@@ -284,6 +238,9 @@ static int state_open(struct daemon *daemon)
 	snprintf(daemon->core_folder, sizeof(daemon->core_folder), "%s/cores", config->state);
 	if (config->core_dumps && mkdir(daemon->core_folder, 0700) < 0 && errno != EEXIST)
 		return say(-errno, daemon->core_folder);
+	snprintf(daemon->front_folder, sizeof(daemon->front_folder), "%s/front", config->run);
+	if (mkdir(daemon->front_folder, 0700) < 0 && errno != EEXIST)
+		return say(-errno, daemon->front_folder);
 	snprintf(path, sizeof(path), "%s/fdstore.sock", config->run);
 	err = fdstore_open(path, true, &daemon->fdstore);
 	if (err)
@@ -333,8 +290,12 @@ static void stop(struct daemon *daemon)
 	if (daemon->taps)
 		taps_close(daemon->taps);
 	logstore_close(daemon->logs);
-	if (daemon->quit && fdstore_quit(daemon->fdstore) == -EBUSY)
-		fputs("sprocketd: sprocket-fdstore still holds something, and stays\n", stderr);
+	if (daemon->quit) {
+		rmdir(daemon->config.pins); /* when nobody else has something there */
+		if (fdstore_quit(daemon->fdstore) == -EBUSY)
+			fputs("sprocketd: sprocket-fdstore still holds something, and stays\n",
+			      stderr);
+	}
 	fdstore_close(daemon->fdstore);
 	events_free(daemon->events);
 	store_close(daemon->store);

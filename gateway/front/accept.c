@@ -96,7 +96,7 @@ static void on_accept(h2o_socket_t *sock, const char *err)
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		h2o_socket_t *client;
 
-		if (w->gw.stats.connections >= w->front->gateway.connection_limit) {
+		if (w->gw.stats->connections >= w->front->gateway.connection_limit) {
 			accept_pause(w);
 			return;
 		}

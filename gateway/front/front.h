@@ -42,7 +42,8 @@ struct front_mailbox {
 };
 
 struct front_worker {
-	struct gw_worker gw; /* first: it is found from it */
+	struct gw_worker gw;       /* first: it is found from it */
+	struct wiring_stats stats; /* gw.stats */
 	struct front *front;
 	struct front_listener plain;
 	struct front_listener secure;

@@ -113,6 +113,7 @@ int front_worker_init(struct front_worker *worker, struct front *front, uint32_t
 	worker->front = front;
 	worker->gw.gateway = &front->gateway;
 	worker->gw.index = index;
+	worker->gw.stats = &worker->stats;
 	worker->plain = (struct front_listener){ .worker = worker, .fd = plain };
 	worker->secure = (struct front_listener){ .worker = worker, .fd = secure, .tls = true };
 	worker->mailbox.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -159,7 +160,7 @@ void *front_worker_run(void *arg)
 	worker_start(w);
 	while (!w->gw.stop) {
 		h2o_evloop_run(w->gw.loop, INT32_MAX);
-		if (w->gw.draining && w->gw.stats.connections == 0)
+		if (w->gw.draining && w->gw.stats->connections == 0)
 			w->gw.stop = true;
 	}
 	return NULL;

@@ -198,6 +198,11 @@ struct runtime *deployment_runtime(const struct deployment *deployment)
 	return NULL;
 }
 
+const char *deployment_name(const struct deployment *deployment)
+{
+	return deployment->document->name;
+}
+
 const struct document *deployment_document(const struct deployment *deployment)
 {
 	return deployment->document;

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/chain_compare.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct comparison {
+	enum chain_change change;
+	json_t *changes;
+};
+
+void chain_change_add(json_t *changes, const char *path, const char *change)
+{
+	if (changes)
+		json_array_append_new(changes,
+				      json_pack("{s:s, s:s}", "path", path, "change", change));
+}
+
+static void differs(struct comparison *c, enum chain_change change, const char *path,
+		    const char *text)
+{
+	if (change > c->change)
+		c->change = change;
+	chain_change_add(c->changes, path, text);
+}
+
+static bool text_same(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Functions are known by number to the kernel and each other. */
+static bool functions_same(const struct chain *old, const struct chain *next)
+{
+	if (old->function_count != next->function_count)
+		return false;
+	for (uint32_t i = 0; i < old->function_count; i++)
+		if (strcmp(old->functions[i].name, next->functions[i].name) != 0)
+			return false;
+	return true;
+}
+
+static bool has_function(const struct chain *chain, const char *name)
+{
+	for (uint32_t i = 0; i < chain->function_count; i++)
+		if (!strcmp(chain->functions[i].name, name))
+			return true;
+	return false;
+}
+
+/* Those of `a` that `b` has not. */
+static void functions_list(struct comparison *c, const struct chain *a, const struct chain *b,
+			   const char *text)
+{
+	for (uint32_t i = 0; i < a->function_count; i++) {
+		char path[CHAIN_NAME_MAX + 16];
+
+		snprintf(path, sizeof(path), "functions/%s", a->functions[i].name);
+		if (!has_function(b, a->functions[i].name))
+			differs(c, CHAIN_CHANGE_REPLACE, path, text);
+	}
+}
+
+static void functions_compare(struct comparison *c, const struct chain *old,
+			      const struct chain *next, uint64_t revised)
+{
+	for (uint32_t i = 0; i < next->function_count; i++) {
+		const struct chain_function *a = &old->functions[i], *b = &next->functions[i];
+		char path[CHAIN_NAME_MAX + 16], text[64];
+
+		snprintf(path, sizeof(path), "functions/%s", b->name);
+		if (revised >> i & 1)
+			differs(c, CHAIN_CHANGE_LIVE, path, "new revision");
+		if (a->concurrency != b->concurrency) {
+			snprintf(text, sizeof(text), "concurrency %u instead of %u", b->concurrency,
+				 a->concurrency);
+			differs(c, CHAIN_CHANGE_LIVE, path, text);
+		}
+		if (a->instances != b->instances) {
+			snprintf(text, sizeof(text), "instances %u instead of %u", b->instances,
+				 a->instances);
+			differs(c, CHAIN_CHANGE_LIVE, path, text);
+		}
+	}
+}
+
+/* A rule with the place it leads to: tables of two files may number edges differently. */
+static bool rules_same(const struct rule_table *a, const struct sp_route *a_targets,
+		       const struct rule_table *b, const struct sp_route *b_targets)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 0; i < a->count; i++) {
+		struct rule x = a->rules[i], y = b->rules[i];
+
+		if (a_targets && (a_targets[x.wire_edge].kind != b_targets[y.wire_edge].kind ||
+				  a_targets[x.wire_edge].fn != b_targets[y.wire_edge].fn))
+			return false;
+		if (a_targets)
+			x.wire_edge = y.wire_edge = 0;
+		if (memcmp(&x, &y, sizeof(x)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void routes_compare(struct comparison *c, const struct chain *old, const struct chain *next)
+{
+	if (!rules_same(&old->ingress_rules, NULL, &next->ingress_rules, NULL))
+		differs(c, CHAIN_CHANGE_LIVE, "routes/ingress", "other routes");
+	for (uint32_t i = 0; i < next->function_count; i++) {
+		const struct chain_function *a = &old->functions[i], *b = &next->functions[i];
+		char path[CHAIN_NAME_MAX + 16];
+
+		snprintf(path, sizeof(path), "routes/%s", b->name);
+		if (!rules_same(&a->rules, a->targets, &b->rules, b->targets))
+			differs(c, CHAIN_CHANGE_LIVE, path, "other routes");
+	}
+}
+
+static bool ingress_same(const struct chain_ingress *a, const struct chain_ingress *b)
+{
+	if (!text_same(a->path, b->path) || !text_same(a->host, b->host) ||
+	    a->max_body != b->max_body || a->method_count != b->method_count)
+		return false;
+	for (uint32_t i = 0; i < a->method_count; i++)
+		if (!text_same(a->methods[i], b->methods[i]))
+			return false;
+	return true;
+}
+
+static void ingress_compare(struct comparison *c, const struct chain *old, const struct chain *next)
+{
+	bool same = old->ingress_count == next->ingress_count;
+	uint32_t old_body = 0, next_body = 0;
+
+	for (uint32_t i = 0; i < old->ingress_count; i++)
+		if (old->ingress[i].max_body > old_body)
+			old_body = old->ingress[i].max_body;
+	for (uint32_t i = 0; i < next->ingress_count; i++) {
+		if (next->ingress[i].max_body > next_body)
+			next_body = next->ingress[i].max_body;
+		same = same && ingress_same(&old->ingress[i], &next->ingress[i]);
+	}
+	/* The largest body is known to the gateway's HTTP server from its start. */
+	if (next_body > old_body)
+		differs(c, CHAIN_CHANGE_REPLACE, "ingress", "a larger maxBody");
+	else if (!same)
+		differs(c, CHAIN_CHANGE_LIVE, "ingress", "other hosts, paths, methods or sizes");
+}
+
+static void frame_compare(struct comparison *c, const struct chain *old, const struct chain *next)
+{
+	if (memcmp(&old->layout, &next->layout, sizeof(old->layout)) != 0 ||
+	    old->hugepages != next->hugepages)
+		differs(c, CHAIN_CHANGE_REPLACE, "pool", "another size or other buffers");
+	if (old->timeout_ns != next->timeout_ns)
+		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
+	if (!text_same(old->listen, next->listen))
+		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
+}
+
+enum chain_change chain_compare(const struct chain *old, const struct chain *next, uint64_t revised,
+				json_t *changes)
+{
+	struct comparison c = { CHAIN_CHANGE_NONE, changes };
+
+	frame_compare(&c, old, next);
+	ingress_compare(&c, old, next);
+	if (!functions_same(old, next)) {
+		functions_list(&c, next, old, "added");
+		functions_list(&c, old, next, "removed");
+		if (c.change < CHAIN_CHANGE_REPLACE)
+			differs(&c, CHAIN_CHANGE_REPLACE, "functions", "another order");
+		return c.change;
+	}
+	functions_compare(&c, old, next, revised);
+	routes_compare(&c, old, next);
+	return c.change;
+}

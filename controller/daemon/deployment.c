@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/daemon/deployment_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controller/daemon/front.h"
+#include "controller/daemon/tap_stream.h"
+#include "controller/logstore.h"
+#include "controller/runtime_keep.h"
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+static void on_log(void *arg, const char *source, const char *text, size_t len)
+{
+	struct deployment *d = arg;
+
+	logstore_line(d->all->options.logs, d->name, source, realtime_ns(), text, len);
+}
+
+void deployment_tick(struct deployment *d)
+{
+	if (!d->tick.armed)
+		loop_arm(d->all->options.loop, &d->tick, 0);
+}
+
+void deployment_free(struct deployment *d)
+{
+	struct deployment **at = &d->all->first;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	loop_disarm(d->all->options.loop, &d->tick);
+	loop_disarm(d->all->options.loop, &d->retry);
+	document_free(d->document);
+	free(d);
+}
+
+/* ---- what runtimes tell ---- */
+
+static void on_event(struct runtime *runtime, const char *type, const char *reason,
+		     const char *text, void *arg)
+{
+	struct deployment *d = arg;
+
+	(void)runtime;
+	if (strcmp(reason, "Phase") != 0) /* for whoever looks at a start in detail */
+		events_add(d->all->options.events, d->name, type, reason, "%s", text);
+}
+
+static void on_change(struct runtime *runtime, void *arg)
+{
+	(void)runtime;
+	conditions_update(arg);
+}
+
+static void on_state(struct runtime *runtime, void *arg)
+{
+	struct deployment *d = arg;
+
+	(void)runtime;
+	conditions_update(d);
+	deployment_tick(d);
+}
+
+void deployment_options(struct deployment *d, struct runtime_options *ret)
+{
+	const struct deployments_options *o = &d->all->options;
+
+	*ret = (struct runtime_options){ .workers = o->workers,
+					 .cpu_count = o->cpu_count,
+					 .fdstore = o->fdstore,
+					 .front = o->front ? o->front_folder : NULL,
+					 .core_folder = o->core_folder,
+					 .logs = &d->logs,
+					 .on_event = on_event,
+					 .on_state = on_state,
+					 .on_change = on_change,
+					 .arg = d };
+	memcpy(ret->cpus, o->cpus, sizeof(ret->cpus));
+}
+
+/* ---- runtimes ---- */
+
+int deployment_memfd(const struct document *document)
+{
+	size_t len;
+	char *text = document_text(document, &len);
+	int fd = text ? memfd_create("sprocket-document", MFD_CLOEXEC) : -1;
+
+	if (fd >= 0 && write(fd, text, len) != (ssize_t)len) {
+		close(fd);
+		fd = -1;
+	}
+	free(text);
+	return fd;
+}
+
+struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
+				  const struct document *document, const struct runtime *before)
+{
+	struct runtime *runtime = runtime_new();
+	int listeners[WIRING_WORKER_MAX], memfd = deployment_memfd(document);
+	struct runtime_options options;
+	char pins[256];
+
+	if (!runtime || memfd < 0) {
+		chain_free(chain);
+		if (runtime)
+			munmap(runtime, sizeof(*runtime));
+		return NULL;
+	}
+	deployment_options(d, &options);
+	options.incarnation = ++d->all->incarnation;
+	snprintf(pins, sizeof(pins), "%s/%s_%u", d->all->options.pins, d->name,
+		 options.incarnation);
+	options.pins = pins;
+	for (uint32_t i = 0; before && i < options.workers; i++)
+		listeners[i] = before->workers[i].listener;
+	options.listeners = before ? listeners : NULL;
+	d->starting = true;
+	d->all->starting++;
+	runtime_start(runtime, chain, memfd, d->all->options.loop, NULL, &options);
+	/* They lie on our stack. */
+	runtime->options.pins = NULL;
+	runtime->options.listeners = NULL;
+	return runtime;
+}
+
+void deployment_start_ended(struct deployment *d)
+{
+	if (!d->starting)
+		return;
+	d->starting = false;
+	d->all->starting--;
+	for (struct deployment *other = d->all->first; other; other = other->next)
+		if (other->changes && !other->changes->begun)
+			deployment_tick(other);
+}
+
+void deployment_serves(struct deployment *d, struct runtime *runtime)
+{
+	const struct deployments_options *o = &d->all->options;
+
+	d->runtime = runtime;
+	d->failures = 0;
+	d->failed[0] = '\0';
+	deployment_start_ended(d);
+	if (o->front)
+		front_route_add(o->front, d->name, runtime->front, runtime->chain->ingress,
+				runtime->chain->ingress_count);
+	events_add(o->events, d->name, "Normal", "Serving", "serves at http://%s",
+		   runtime->address);
+}
+
+void deployment_retire(struct deployment *d, struct runtime *runtime)
+{
+	struct retired *r = malloc(sizeof(*r));
+
+	if (!r) { /* it drains all the same, and stays in memory */
+		runtime_stop(runtime, true);
+		return;
+	}
+	*r = (struct retired){ runtime, loop_now_ns(), d->retired };
+	d->retired = r;
+	deployment_tick(d);
+}
+
+/* A runtime is told to drain when the front, too, sends nobody to it any more. */
+static void retired_stop(struct deployment *d)
+{
+	const struct deployments_options *o = &d->all->options;
+
+	for (struct retired *r = d->retired; r; r = r->next) {
+		if (r->runtime->state != RUNTIME_SERVING)
+			continue;
+		if (!o->front || front_settled(o->front) ||
+		    loop_now_ns() - r->since_ns > DEPLOYMENT_SETTLE_NS)
+			runtime_stop(r->runtime, true);
+		else if (!d->tick.armed)
+			loop_arm(o->loop, &d->tick, DEPLOYMENT_WAIT_NS);
+	}
+}
+
+static void runtime_end(struct deployment *d, struct runtime *runtime)
+{
+	tap_stream_end(d->all->options.taps, runtime);
+	runtime_done(runtime);
+}
+
+static void retired_reap(struct deployment *d)
+{
+	struct retired **at = &d->retired;
+
+	while (*at) {
+		struct retired *r = *at;
+
+		if (r->runtime->state != RUNTIME_STOPPED) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		runtime_end(d, r->runtime);
+		free(r);
+	}
+}
+
+/* ---- ticks ---- */
+
+static void on_retry(void *arg)
+{
+	deployment_tick(arg);
+}
+
+static void retry_later(struct deployment *d)
+{
+	uint64_t delay = DEPLOYMENT_RETRY_MIN_NS << (d->failures > 6 ? 6 : d->failures);
+
+	d->failures++;
+	if (delay > DEPLOYMENT_RETRY_MAX_NS)
+		delay = DEPLOYMENT_RETRY_MAX_NS;
+	loop_arm(d->all->options.loop, &d->retry, delay);
+	events_add(d->all->options.events, d->name, "Warning", "Failed",
+		   "does not run: %s; tried again in %.0f s", d->failed, (double)delay / 1e9);
+}
+
+/* The runtime that served, or was to, has stopped. */
+static void runtime_ended(struct deployment *d)
+{
+	const struct deployments_options *o = &d->all->options;
+	struct change *c = d->changes;
+	char why[DEPLOYMENT_WHY_MAX];
+
+	snprintf(why, sizeof(why), "%s", d->runtime->why[0] ? d->runtime->why : "it ended");
+	runtime_end(d, d->runtime);
+	d->runtime = NULL;
+	deployment_start_ended(d);
+	if (o->front)
+		front_route_remove(o->front, d->name);
+	if (c && c->begun && c->kind == CHANGE_DELETE) {
+		logstore_remove(o->logs, d->name);
+		change_end(d, 0, "deleted", NULL);
+	} else if (c && c->begun && c->kind != CHANGE_APPLY) {
+		change_end(d, 0, "drained", NULL);
+	} else if (c && c->begun && c->creates && !d->document) {
+		change_roll_back(d, why);
+	} else {
+		memcpy(d->failed, why, sizeof(d->failed));
+		if (c && c->begun) /* it fell under the change that was made to it */
+			change_roll_back(d, why);
+		retry_later(d);
+	}
+}
+
+/* Starts what should run and does not, after a failure. */
+static void runtime_again(struct deployment *d)
+{
+	struct chain *chain;
+	int r;
+
+	if (d->all->starting >= DEPLOYMENT_STARTS_MAX) {
+		loop_arm(d->all->options.loop, &d->retry, DEPLOYMENT_WAIT_NS);
+		return;
+	}
+	r = document_chain(d->document, stderr, &chain);
+	if (r == 0)
+		d->runtime = deployment_launch(d, chain, d->document, NULL);
+	if (!d->runtime)
+		retry_later(d);
+}
+
+static void on_tick(void *arg)
+{
+	struct deployment *d = arg;
+	struct change *c = d->changes;
+
+	retired_stop(d);
+	retired_reap(d);
+	if (d->successor && d->successor->state == RUNTIME_STOPPED) {
+		char why[DEPLOYMENT_WHY_MAX];
+
+		snprintf(why, sizeof(why), "%s", d->successor->why);
+		runtime_end(d, d->successor);
+		d->successor = NULL;
+		deployment_start_ended(d);
+		change_roll_back(d, why);
+	} else if (d->successor && d->successor->state == RUNTIME_SERVING) {
+		struct runtime *before = d->runtime;
+
+		deployment_serves(d, d->successor);
+		d->successor = NULL;
+		if (before)
+			deployment_retire(d, before);
+		change_end(d, 0, "replaced", NULL);
+	} else if (d->runtime && d->runtime->state == RUNTIME_STOPPED) {
+		runtime_ended(d);
+	} else if (d->runtime && d->runtime->state == RUNTIME_SERVING && d->starting) {
+		deployment_serves(d, d->runtime);
+		if (c && c->begun && c->kind == CHANGE_APPLY && c->creates)
+			change_end(d, 0, d->document ? "configured" : "created", NULL);
+	} else if (!d->runtime && !d->changes && d->document && !d->document->drained &&
+		   !d->shutdown && !d->retry.armed) {
+		runtime_again(d);
+	}
+	conditions_update(d);
+	if (d->changes && !d->changes->begun)
+		change_begin(d);
+	if (!d->document && !d->changes && !d->runtime && !d->successor && !d->retired)
+		deployment_free(d);
+}
+
+struct deployment *deployment_new(struct deployments *all, const char *name)
+{
+	struct deployment *d = calloc(1, sizeof(*d)), **at = &all->first;
+
+	if (!d)
+		return NULL;
+	d->all = all;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	d->logs = (struct logs_sink){ on_log, d };
+	d->tick = (struct loop_timer){ .on_time = on_tick, .arg = d };
+	d->retry = (struct loop_timer){ .on_time = on_retry, .arg = d };
+	while (*at && strcmp((*at)->name, name) < 0)
+		at = &(*at)->next;
+	d->next = *at;
+	*at = d;
+	return d;
+}
+
+const char *deployment_name(const struct deployment *d)
+{
+	return d->name;
+}
+
+struct runtime *deployment_runtime(const struct deployment *d)
+{
+	return d->runtime && d->runtime->proxy && d->runtime->stats ? d->runtime : NULL;
+}
+
+const struct document *deployment_document(const struct deployment *d)
+{
+	return d->document;
+}
+
+int deployment_debug(struct deployment *d, const char *function, pid_t *ret_pid,
+		     char why[DEPLOYMENT_WHY_MAX])
+{
+	uint32_t slot;
+	int r = -ENOENT;
+
+	if (!d->runtime || d->runtime->state != RUNTIME_SERVING) {
+		snprintf(why, DEPLOYMENT_WHY_MAX, "chain %s does not serve now", d->name);
+		return -EAGAIN;
+	}
+	for (uint32_t fn = 1; fn <= d->runtime->chain->function_count; fn++)
+		if (!strcmp(runtime_fn_name(d->runtime, fn), function))
+			r = runtime_debug(d->runtime, fn, ret_pid, &slot);
+	if (r == -ENOENT)
+		snprintf(why, DEPLOYMENT_WHY_MAX, "chain %s has no function %.64s", d->name,
+			 function);
+	else if (r == -EBUSY)
+		snprintf(why, DEPLOYMENT_WHY_MAX, "chain %s is being debugged already", d->name);
+	else if (r < 0)
+		snprintf(why, DEPLOYMENT_WHY_MAX, "cannot start an instance: %s", strerror(-r));
+	return r;
+}

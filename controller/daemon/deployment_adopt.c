@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * deployment_adopt.c - what a daemon does first: take over what runs, then bring it to what is
+ * declared.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controller/daemon/deployment_private.h"
+#include "controller/daemon/front.h"
+#include "controller/runtime_keep.h"
+
+static int on_entry(struct fdstore_entry *entry, void *arg)
+{
+	int r = keep_sort(arg, entry);
+
+	return r < 0 ? r : 0;
+}
+
+static struct document *document_read(const struct keep_entries *entries)
+{
+	struct document *document = NULL;
+	int fd = keep_document(entries);
+	struct stat st;
+	void *text;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
+		return NULL;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (text == MAP_FAILED)
+		return NULL;
+	document_parse(text, (size_t)st.st_size, &document);
+	munmap(text, (size_t)st.st_size);
+	return document;
+}
+
+static void pins_of(const struct deployments *all, const char *name, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s", all->options.pins, name);
+}
+
+/* Does `a` serve rather than `b`, another runtime of the same chain? What serves goes before
+ * what starts, the later before the earlier. */
+static bool goes_before(const struct keep_entries *a, const struct keep_entries *b)
+{
+	bool a_serves = a->state == RUNTIME_SERVING, b_serves = b->state == RUNTIME_SERVING;
+
+	if (a->state > RUNTIME_SERVING || b->state > RUNTIME_SERVING)
+		return a->state < b->state;
+	return a_serves != b_serves ? a_serves : a->incarnation > b->incarnation;
+}
+
+static void adopt_one(struct deployments *all, struct keep_entries *entries, bool serves,
+		      struct document *document)
+{
+	struct deployment *d = NULL;
+	struct runtime_options options;
+	struct runtime *runtime;
+	struct chain *chain;
+	char pins[256];
+
+	for (d = all->first; d && strcmp(d->name, document->name) != 0; d = d->next)
+		;
+	if (!d)
+		d = deployment_new(all, document->name);
+	runtime = d ? runtime_new() : NULL;
+	if (!runtime || document_chain(document, stderr, &chain) < 0) {
+		pins_of(all, entries->name, pins, sizeof(pins));
+		keep_discard(all->options.fdstore, entries, pins);
+		if (runtime)
+			munmap(runtime, sizeof(*runtime));
+		document_free(document);
+		return;
+	}
+	deployment_options(d, &options);
+	options.incarnation = entries->incarnation;
+	pins_of(all, entries->name, pins, sizeof(pins));
+	options.pins = pins;
+	runtime_adopt(runtime, chain, all->options.loop, &options, entries);
+	runtime->options.pins = NULL;
+	if (serves) {
+		d->runtime = runtime;
+		document_free(d->document);
+		d->document = document;
+		d->starting = true; /* until it is seen to serve */
+		all->starting++;
+		if (all->options.front && runtime->state == RUNTIME_SERVING)
+			front_route_add(all->options.front, d->name, runtime->front, chain->ingress,
+					chain->ingress_count);
+	} else {
+		document_free(document);
+		deployment_retire(d, runtime);
+	}
+	deployment_tick(d);
+}
+
+/* Of several runtimes of one chain one serves; what drains goes on draining; what was being
+ * started in its place ends, and is started again if it is still declared. */
+static void adopt_all(struct deployments *all, struct keep_entries *list)
+{
+	for (struct keep_entries *e = list, *next; e; e = next) {
+		struct document *document = document_read(e);
+		bool serves = document != NULL;
+		char pins[256];
+
+		next = e->next;
+		for (struct keep_entries *o = list; serves && o; o = o->next) {
+			struct document *other = o != e && o->count ? document_read(o) : NULL;
+
+			if (other && !strcmp(other->name, document->name) && goes_before(o, e))
+				serves = false;
+			document_free(other);
+		}
+		if (e->incarnation > all->incarnation)
+			all->incarnation = e->incarnation;
+		if (document && (serves || e->state >= RUNTIME_SERVING)) {
+			adopt_one(all, e, serves && e->state <= RUNTIME_SERVING, document);
+			continue;
+		}
+		document_free(document);
+		pins_of(all, e->name, pins, sizeof(pins));
+		keep_discard(all->options.fdstore, e, pins);
+		events_add(all->options.events, "", "Warning", "NotAdopted",
+			   "%s was not complete; what there was of it is gone", e->name);
+	}
+}
+
+static void on_document(struct document *document, void *arg)
+{
+	struct deployments *all = arg;
+	struct deployment *d = deployments_find(all, document->name);
+	struct change *c;
+
+	if (d && d->document && d->document->generation == document->generation &&
+	    !document->drained) {
+		document_free(d->document);
+		d->document = document;
+		d->declared = true;
+		return;
+	}
+	if (!d)
+		d = deployment_new(all, document->name);
+	if (!d) {
+		document_free(document);
+		return;
+	}
+	d->declared = true;
+	if (document->drained) {
+		document_free(d->document);
+		d->document = document;
+		if (d->runtime)
+			runtime_stop(d->runtime, false);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c || document_chain(document, stderr, &c->chain) < 0) {
+		events_add(all->options.events, document->name, "Warning", "Invalid",
+			   "what is declared cannot be used any more; apply it again");
+		free(c);
+		document_free(document);
+		return;
+	}
+	c->kind = CHANGE_APPLY;
+	c->restored = true;
+	c->document = document;
+	c->changes = json_array();
+	change_add(d, c);
+}
+
+/* Runs, and nobody declares it: it was being deleted. */
+static void undeclared_stop(struct deployments *all)
+{
+	for (struct deployment *d = all->first; d; d = d->next) {
+		if (d->document && !d->declared)
+			deployments_delete(all, d->name, NULL, NULL);
+	}
+}
+
+static bool runtime_known(const struct deployments *all, const char *name)
+{
+	for (const struct deployment *d = all->first; d; d = d->next) {
+		if (d->runtime && !strcmp(d->runtime->name, name))
+			return true;
+		for (const struct retired *r = d->retired; r; r = r->next)
+			if (!strcmp(r->runtime->name, name))
+				return true;
+	}
+	return false;
+}
+
+/* Pins of chains that nobody can adopt: killed before they were kept. */
+static void pins_sweep(const struct deployments *all)
+{
+	DIR *dir = opendir(all->options.pins);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char path[512];
+
+		if (entry->d_name[0] == '.' || runtime_known(all, entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", all->options.pins, entry->d_name);
+		sproxy_remove_pins(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int deployments_adopt(struct deployments *all)
+{
+	struct keep_entries *list = NULL;
+	int r = fdstore_list(all->options.fdstore, on_entry, &list);
+
+	if (r == 0)
+		adopt_all(all, list);
+	while (list) {
+		struct keep_entries *next = list->next;
+
+		keep_entries_free(list);
+		list = next;
+	}
+	if (r == 0)
+		r = store_load(all->options.store, on_document, all);
+	if (r < 0)
+		return r;
+	undeclared_stop(all);
+	pins_sweep(all);
+	return 0;
+}

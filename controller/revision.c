@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/revision.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* FNV-1a, 64 bits: tells apart what one operator makes, not what an attacker makes. */
+#define HASH_START 0xcbf29ce484222325ULL
+#define HASH_PRIME 0x100000001b3ULL
+
+static void hash_add(uint64_t *hash, const void *data, size_t len)
+{
+	const unsigned char *at = data;
+
+	for (size_t i = 0; i < len; i++)
+		*hash = (*hash ^ at[i]) * HASH_PRIME;
+}
+
+/* With its NUL, so that "ab" "c" and "a" "bc" differ. */
+static void hash_text(uint64_t *hash, const char *text)
+{
+	hash_add(hash, text, strlen(text) + 1);
+}
+
+static void hash_pairs(uint64_t *hash, const struct chain_pairs *pairs)
+{
+	hash_add(hash, &pairs->count, sizeof(pairs->count));
+	for (size_t i = 0; i < pairs->count; i++) {
+		hash_text(hash, pairs->items[i].key);
+		hash_text(hash, pairs->items[i].value);
+	}
+}
+
+static void hash_file(uint64_t *hash, const struct stat *st)
+{
+	const uint64_t identity[] = { (uint64_t)st->st_dev, (uint64_t)st->st_ino,
+				      (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
+				      (uint64_t)st->st_mtim.tv_nsec };
+
+	hash_add(hash, identity, sizeof(identity));
+}
+
+static void name_make(const struct chain *chain, const struct chain_function *f,
+		      const struct stat *st, char ret[REVISION_NAME_MAX])
+{
+	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
+	uint64_t hash = HASH_START;
+
+	hash_file(&hash, st);
+	hash_text(&hash, f->name);
+	hash_pairs(&hash, &f->config);
+	hash_pairs(&hash, &f->env);
+	hash_add(&hash, &chain->max_hops, sizeof(chain->max_hops));
+	for (size_t i = 0; i < f->edge_count; i++)
+		hash_text(&hash, f->edges[i]);
+	for (int i = 0; i < 12; i++, hash >>= 5)
+		ret[i] = letters[hash % 32];
+	ret[12] = '\0';
+}
+
+struct revision *revision_adopt(const char *name, int exec_fd)
+{
+	struct revision *revision = calloc(1, sizeof(*revision));
+
+	if (!revision) {
+		close(exec_fd);
+		return NULL;
+	}
+	revision->references = 1;
+	revision->exec_fd = exec_fd;
+	snprintf(revision->name, sizeof(revision->name), "%s", name);
+	return revision;
+}
+
+int revision_open(const struct chain *chain, uint32_t index, struct revision **ret)
+{
+	const struct chain_function *f = &chain->functions[index];
+	char name[REVISION_NAME_MAX];
+	struct revision *revision;
+	struct stat st;
+	int fd = open(f->exec, O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	name_make(chain, f, &st, name);
+	revision = revision_adopt(name, fd);
+	if (!revision)
+		return -ENOMEM;
+	*ret = revision;
+	return 0;
+}
+
+struct revision *revision_get(struct revision *revision)
+{
+	revision->references++;
+	return revision;
+}
+
+struct revision *revision_put(struct revision *revision)
+{
+	if (!revision || --revision->references > 0)
+		return NULL;
+	close(revision->exec_fd);
+	free(revision);
+	return NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime_keep.h - the entries of a runtime in the fdstore, as another controller finds them.
+ *
+ * For: deployments, which sort what the fdstore has by runtime; runtime_adopt().
+ * How: names are chain/NAME (one runtime), chain/NAME/worker/N, chain/NAME/gateway and
+ * chain/NAME/instance/SLOT, where NAME is runtime.name; the bytes are JSON.
+ */
+#ifndef SPROCKET_CONTROLLER_RUNTIME_KEEP_H
+#define SPROCKET_CONTROLLER_RUNTIME_KEEP_H
+
+#include "controller/fdstore.h"
+#include "controller/runtime.h"
+
+struct keep_entries {
+	char name[RUNTIME_NAME_MAX];
+	uint32_t incarnation;
+	enum runtime_state state; /* when it was last kept */
+	bool handover;
+	size_t count;
+	struct fdstore_entry **items; /* owned, with their fds */
+	struct keep_entries *next;
+};
+
+/* Sorts one entry into the list of runtimes; takes its fds. Returns 0, 1 when it is none of a
+ * runtime, or -ENOMEM. */
+int keep_sort(struct keep_entries **list, struct fdstore_entry *entry);
+/* Frees one, and closes what nobody took. */
+void keep_entries_free(struct keep_entries *entries);
+/* The document a runtime was made from; its memfd stays in the entries. -ENOENT: none. */
+int keep_document(const struct keep_entries *entries);
+
+/* Ends and removes what the entries name, without a runtime: kills the processes, removes
+ * pins, gives back hugepages. */
+void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins);
+
+/* Puts everything into a store again that has lost it. */
+void keep_all(struct runtime *runtime);
+
+#endif

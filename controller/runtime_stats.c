@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/runtime_stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/runtime.h"
+
+const char *runtime_stats_holder_name(enum runtime_stats_holder holder)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		RUNTIME_STATS_HOLDERS(X)
+#undef X
+	};
+
+	return names[holder];
+}
+
+static struct procstat read_process(int pid)
+{
+	struct procstat stat = { .cpu_ns = 0 };
+
+	if (pid > 0)
+		procstat_read(pid, &stat);
+	return stat;
+}
+
+static enum runtime_stats_holder holder_of(const struct sp_owner *owner, uint32_t workers,
+					   uint32_t held[SP_INST_MAX])
+{
+	uint32_t holder = (uint32_t)__atomic_load_n(&owner->word, __ATOMIC_RELAXED);
+
+	if (holder == SP_HOLDER_FREE)
+		return RUNTIME_STATS_FREE;
+	if (holder < SP_INST_MAX)
+		held[holder]++;
+	if (holder <= workers)
+		return RUNTIME_STATS_GATEWAY;
+	return owner->leased ? RUNTIME_STATS_LEASED : RUNTIME_STATS_FUNCTION;
+}
+
+static void read_buffers(const struct runtime *runtime, struct runtime_stats *ret,
+			 uint32_t held[SP_INST_MAX])
+{
+	const struct shm_layout *layout = &runtime->chain->layout;
+	const struct sp_owner *owners = sproxy_owners(runtime->proxy);
+	uint32_t workers = runtime->options.workers;
+
+	ret->class_count = layout->class_count;
+	for (uint32_t c = 0; c < layout->class_count; c++) {
+		const struct shm_class *class = &layout->classes[c];
+
+		ret->classes[c] = (struct class_stats){ .size = class->size };
+		for (uint32_t i = class->first; i < class->first + class->count; i++)
+			ret->classes[c].buffers[holder_of(&owners[i], workers, held)]++;
+	}
+}
+
+/* Each name once: several routes may leave by the same one. */
+static void name_routed(const struct chain_function *f, uint32_t wire_edge,
+			char ret[RUNTIME_STATS_EDGE_NAME_MAX])
+{
+	bool named[RULE_MAX + 1] = { false };
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (uint32_t i = 0; i < f->rules.count && len < RUNTIME_STATS_EDGE_NAME_MAX; i++) {
+		uint32_t from = f->rules.rules[i].from_edge;
+
+		if (f->rules.rules[i].wire_edge != wire_edge || from > RULE_MAX || named[from])
+			continue;
+		named[from] = true;
+		len += (size_t)snprintf(ret + len, RUNTIME_STATS_EDGE_NAME_MAX - len, "%s%s",
+					len ? "," : "",
+					from && from <= f->edge_count ? f->edges[from - 1] :
+									"next");
+	}
+}
+
+static bool is_ingress(const struct chain *chain, uint32_t fn)
+{
+	for (uint32_t i = 0; i < chain->ingress_rules.count; i++)
+		if (chain->ingress_rules.rules[i].wire_edge == fn)
+			return true;
+	return false;
+}
+
+void runtime_stats_edge_name(const struct chain *chain, uint32_t fn, uint32_t edge,
+			     char ret[RUNTIME_STATS_EDGE_NAME_MAX])
+{
+	const char *name = edge == SP_EDGE_REPLY   ? "reply" :
+			   edge == SP_EDGE_RELEASE ? "release" :
+			   edge == SP_EDGE_REFILL  ? "refill" :
+			   edge == SP_EDGE_GRANT   ? "grant" :
+						     "";
+
+	if (!*name && fn == SP_GATEWAY_FN)
+		name = is_ingress(chain, edge) ? "ingress" : "retry";
+	if (*name || fn > chain->function_count)
+		snprintf(ret, RUNTIME_STATS_EDGE_NAME_MAX, "%s", name);
+	else
+		name_routed(&chain->functions[fn - 1], edge, ret);
+}
+
+static void add_edge(const struct chain *chain, uint32_t fn, uint32_t edge, uint32_t to_fn,
+		     uint64_t count, struct function_stats *f)
+{
+	struct edge_stats *e = &f->edges[f->edge_count++];
+
+	runtime_stats_edge_name(chain, fn, edge, e->name);
+	e->to_fn = to_fn;
+	e->count = count;
+}
+
+static void read_edges(const struct runtime *runtime, uint32_t fn, struct function_stats *f)
+{
+	const struct chain *chain = runtime->chain;
+	const struct chain_function *own = fn ? &chain->functions[fn - 1] : NULL;
+	uint64_t counts[SP_EDGE_MAX + 1] = { 0 };
+
+	f->edge_count = 0;
+	sproxy_edge_counts(runtime->proxy, fn, counts);
+	/* The gateway's edge to function n is n; it needs one to each for second tries. */
+	for (uint32_t to = 1; !own && to <= chain->function_count; to++)
+		if (counts[to] || is_ingress(chain, to))
+			add_edge(chain, fn, to, to, counts[to], f);
+	for (uint32_t edge = 0; own && edge < own->target_count; edge++)
+		if (own->targets[edge].kind != SP_ROUTE_NONE)
+			add_edge(chain, fn, edge, own->targets[edge].fn, counts[edge], f);
+	if (own && counts[SP_EDGE_MAX])
+		add_edge(chain, fn, SP_EDGE_REPLY, SP_GATEWAY_FN, counts[SP_EDGE_MAX], f);
+}
+
+static void read_function(const struct runtime *runtime, uint32_t fn, struct function_stats *f)
+{
+	const struct function_state *state = &runtime->functions[fn];
+
+	memset(&f->kernel, 0, sizeof(f->kernel));
+	sproxy_function_stats(runtime->proxy, fn, &f->kernel);
+	f->name = fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].name;
+	f->ready = state->ready;
+	f->desired = fn == SP_GATEWAY_FN ? runtime->options.workers :
+					   runtime_instances_wanted(runtime, runtime->chain, fn);
+	f->restarts = state->restarts;
+	f->starts = state->starts;
+	f->start_ns = state->starts_ns;
+	read_edges(runtime, fn, f);
+}
+
+static void read_instance(const struct runtime *runtime, uint32_t slot, uint32_t buffers,
+			  struct runtime_stats *ret)
+{
+	const struct instance *instance = &runtime->instances[slot];
+	const struct sp_instance *kernel = &sproxy_instances(runtime->proxy)[slot];
+
+	if (instance->state == INSTANCE_NONE || !instance->fn)
+		return;
+	ret->instances[ret->instance_count++] = (struct instance_stats){
+		.slot = slot,
+		.fn = instance->fn,
+		.number = instance->number,
+		.pid = instance->process.pid,
+		.state = instance_state_name(instance->state),
+		.in_flight = __atomic_load_n(&kernel->in_flight, __ATOMIC_RELAXED),
+		.in = __atomic_load_n(&kernel->in, __ATOMIC_RELAXED),
+		.out = __atomic_load_n(&kernel->out, __ATOMIC_RELAXED),
+		.buffers = buffers,
+		.age_ns = loop_now_ns() - instance->started_ns,
+		.process = read_process(instance->process.pid),
+	};
+}
+
+void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret)
+{
+	uint32_t held[SP_INST_MAX] = { 0 };
+
+	ret->chain = runtime->chain->name;
+	ret->state = runtime_state_name(runtime->state);
+	runtime_gateway_stats(runtime, &ret->gateway);
+	ret->gateway_pid = runtime->gateway.process.pid;
+	ret->gateway_restarts = runtime->gateway.restarts;
+	ret->gateway_process = read_process(ret->gateway_pid);
+	memset(ret->kernel, 0, sizeof(ret->kernel));
+	sproxy_counters(runtime->proxy, ret->kernel);
+	/* Of these the kernel knows nothing. */
+	ret->kernel[SP_COUNT_VIOLATION + SP_VIOLATION_BYPASS] += runtime->bypasses;
+	read_buffers(runtime, ret, held);
+	ret->function_count = runtime->chain->function_count + 1;
+	for (uint32_t fn = 0; fn < ret->function_count; fn++)
+		read_function(runtime, fn, &ret->functions[fn]);
+	ret->instance_count = 0;
+	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++)
+		read_instance(runtime, slot, held[slot], ret);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime_stats.h - one chain in plain numbers, at one moment.
+ *
+ * For: whoever shows them (metrics.h); they need to know nothing else of a runtime.
+ * How: reads the kernel's tables, the gateway's counts and /proc. Counts go up from the
+ * chain's start; gauges are as of now. What cannot be read is 0.
+ * The struct is large (limits of a chain): it lives on the heap, and only what a chain uses
+ * is written; entries above the counts are not set.
+ * Thread-safety: the runtime's thread.
+ */
+#ifndef SPROCKET_CONTROLLER_RUNTIME_STATS_H
+#define SPROCKET_CONTROLLER_RUNTIME_STATS_H
+
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "controller/chain.h"
+#include "controller/procstat.h"
+#include "shm/layout.h"
+#include "sproxy/wiring.h"
+
+#define RUNTIME_STATS_EDGE_NAME_MAX 128 /* longer ones are cut */
+
+struct runtime;
+
+/* Who has a buffer; X(state, name). */
+#define RUNTIME_STATS_HOLDERS(X) \
+	X(FREE, "free")          \
+	X(GATEWAY, "gateway")    \
+	X(FUNCTION, "function")  \
+	X(LEASED, "leased")
+
+enum runtime_stats_holder {
+#define X(id, name) RUNTIME_STATS_##id,
+	RUNTIME_STATS_HOLDERS(X)
+#undef X
+		RUNTIME_STATS_HOLDER_COUNT,
+};
+
+const char *runtime_stats_holder_name(enum runtime_stats_holder holder);
+
+struct class_stats {
+	uint32_t size; /* payload bytes */
+	uint32_t buffers[RUNTIME_STATS_HOLDER_COUNT];
+};
+
+struct edge_stats {
+	char name[RUNTIME_STATS_EDGE_NAME_MAX]; /* as the chain file calls it */
+	uint32_t to_fn;                         /* SP_GATEWAY_FN: the reply */
+	uint64_t count;
+};
+
+struct function_stats {
+	const char *name;        /* valid as long as the chain */
+	uint32_t ready, desired; /* instances */
+	uint64_t restarts;
+	uint64_t starts, start_ns; /* instances that became ready, and their time until then */
+	struct sp_function_stats kernel;
+	uint32_t edge_count;
+	struct edge_stats edges[SP_EDGE_MAX + 1];
+};
+
+struct instance_stats {
+	uint32_t slot, fn, number;
+	int pid;
+	const char *state; /* of enum instance_state */
+	uint64_t in_flight, in, out, age_ns;
+	uint32_t buffers; /* that it has, leased ones included */
+	struct procstat process;
+};
+
+struct runtime_stats {
+	const char *chain; /* its name */
+	const char *state; /* of enum runtime_state */
+	struct wiring_stats gateway;
+	int gateway_pid;
+	uint64_t gateway_restarts;
+	struct procstat gateway_process;
+	uint64_t kernel[SP_COUNT_MAX];
+	uint32_t class_count;
+	struct class_stats classes[SHM_CLASS_MAX];
+	uint32_t function_count; /* of functions[]; [SP_GATEWAY_FN] is the gateway */
+	struct function_stats functions[SP_FN_MAX];
+	uint32_t instance_count;
+	struct instance_stats instances[SP_INST_MAX];
+};
+
+/* What a tap or a count calls an edge: the names in the chain file that lead over it, with
+ * commas between. `edge` is of wire.h. */
+void runtime_stats_edge_name(const struct chain *chain, uint32_t fn, uint32_t edge,
+			     char ret[RUNTIME_STATS_EDGE_NAME_MAX]);
+
+void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret);
+
+#endif
