@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "controller/tables.h"
@@ -194,6 +195,7 @@ static void runtime_init(struct runtime *runtime, struct chain *chain, struct lo
 	runtime->began_ns = loop_now_ns();
 	runtime->memory.fd = -1;
 	runtime->on_event.fd = -1;
+	runtime->gateway.stats_fd = -1;
 	for (uint32_t i = 0; i < WIRING_WORKER_MAX; i++) {
 		runtime->listeners[i] = -1;
 		runtime->worker_ends[i] = (struct sproxy_ends){ -1, -1 };
@@ -257,6 +259,10 @@ void runtime_done(struct runtime *runtime)
 		close_fd(&runtime->worker_ends[i].send);
 		close_fd(&runtime->worker_ends[i].receive);
 	}
+	close_fd(&runtime->gateway.stats_fd);
+	if (runtime->gateway.stats)
+		munmap((void *)(uintptr_t)runtime->gateway.stats, sizeof(*runtime->gateway.stats));
+	runtime->gateway.stats = NULL;
 	runtime->proxy = sproxy_close(runtime->proxy);
 	shm_memory_done(&runtime->memory);
 	runtime->chain = chain_free(runtime->chain);

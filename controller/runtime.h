@@ -93,7 +93,8 @@ struct gateway_state {
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log;
 	struct loop_timer limit;
-	struct wiring_stats stats;
+	int stats_fd;
+	const struct wiring_gateway_stats *stats; /* NULL until the gateway is started */
 };
 
 struct runtime_options {
@@ -145,8 +146,8 @@ void runtime_done(struct runtime *runtime);
 /* True when `pid` is a child that the runtime reaps by itself. */
 bool runtime_owns(const struct runtime *runtime, pid_t pid);
 
-/* Writes the state as one line of JSON once the gateway has answered. */
-void runtime_status(struct runtime *runtime);
+/* Writes the state as one line of JSON. */
+void runtime_status(const struct runtime *runtime);
 
 /* ---- between the runtime's own files ---- */
 
@@ -181,7 +182,6 @@ void instance_reclaimed(struct instance *instance, uint32_t buffers);
 /* The kernel refused a send of it, or bytes bypassed the program: cut off and replace. */
 void instance_violated(struct instance *instance, const struct sp_event *event);
 
-void status_write(const struct runtime *runtime);
 /* Buffers that nobody holds, and all of them. */
 uint32_t status_free_buffers(const struct runtime *runtime);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,10 +70,6 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
-		break;
-	case WIRING_STATS:
-		runtime->gateway.stats = msg->stats;
-		status_write(runtime);
 		break;
 	default:
 		break;
@@ -164,6 +161,7 @@ static int wire(struct runtime *runtime, struct wiring_gateway *message)
 	fds[WIRING_GW_OWNERS] = sproxy_owners_fd(runtime->proxy);
 	fds[WIRING_GW_INSTANCES] = sproxy_instances_fd(runtime->proxy);
 	fds[WIRING_GW_MEMORY] = runtime->memory.fd;
+	fds[WIRING_GW_STATS] = runtime->gateway.stats_fd;
 	for (uint32_t i = 0; i < workers; i++) {
 		message->slots[i] = i + 1;
 		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];
@@ -221,6 +219,27 @@ static int sockets_open(struct runtime *runtime)
 	return r;
 }
 
+/* The memfd in which the gateway counts. */
+static int stats_open(struct gateway_state *gateway)
+{
+	const struct wiring_gateway_stats *stats;
+	int fd = memfd_create("sprocket-gateway-stats", MFD_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	stats = ftruncate(fd, sizeof(*stats)) < 0 ?
+			MAP_FAILED :
+			mmap(NULL, sizeof(*stats), PROT_READ, MAP_SHARED, fd, 0);
+	if (stats == MAP_FAILED) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	gateway->stats = stats;
+	gateway->stats_fd = fd;
+	return 0;
+}
+
 /* What outlives the run when both are killed: the process, and its folders while it starts. */
 static void gateway_record(struct runtime *runtime)
 {
@@ -243,6 +262,8 @@ int gateway_start(struct runtime *runtime)
 	char path[CHAIN_PATH_MAX];
 	int r = sockets_open(runtime);
 
+	if (r == 0)
+		r = stats_open(&runtime->gateway);
 	if (r < 0)
 		return r;
 	r = programs_gateway(path);

@@ -110,19 +110,30 @@ static json_t *kernel_json(const struct runtime *runtime)
 			 (json_int_t)counters[SP_COUNT_REMOTE], "violations", violations);
 }
 
+static struct wiring_stats stats_sum(const struct wiring_gateway_stats *stats)
+{
+	struct wiring_stats sum = { 0 };
+
+	for (uint32_t i = 0; stats && i < WIRING_WORKER_MAX; i++) {
+#define X(field, text) sum.field += __atomic_load_n(&stats->worker[i].field, __ATOMIC_RELAXED);
+		WIRING_STATS_FIELDS(X)
+#undef X
+	}
+	return sum;
+}
+
 static json_t *gateway_json(const struct runtime *runtime)
 {
 	json_t *gateway = json_pack("{s:i}", "pid", (int)runtime->gateway.process.pid);
+	struct wiring_stats sum = stats_sum(runtime->gateway.stats);
 
-#define X(field, text)                       \
-	json_object_set_new(gateway, #field, \
-			    json_integer((json_int_t)runtime->gateway.stats.field));
+#define X(field, text) json_object_set_new(gateway, #field, json_integer((json_int_t)sum.field));
 	WIRING_STATS_FIELDS(X)
 #undef X
 	return gateway;
 }
 
-void status_write(const struct runtime *runtime)
+void runtime_status(const struct runtime *runtime)
 {
 	json_t *functions = json_array(), *status;
 	char *text;
@@ -136,10 +147,4 @@ void status_write(const struct runtime *runtime)
 	fprintf(stderr, "status: %s\n", text ? text : "{}");
 	free(text);
 	json_decref(status);
-}
-
-void runtime_status(struct runtime *runtime)
-{
-	if (!runtime->gateway.ready || gateway_send(runtime, WIRING_STATS_ASK, 0, 0, 0) < 0)
-		status_write(runtime);
 }

@@ -9,6 +9,7 @@
 #include "gateway/health.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
+#include "gateway/tables.h"
 #include "gateway/worker.h"
 #include "sproxy/rule.h"
 
@@ -126,7 +127,9 @@ static int meta_put(struct admission *a, uint32_t slot_size)
 
 	shm_header_init(header, slot_size);
 	header->number = (uint64_t)w->index << 56 | w->number;
-	header->deadline_ns = gw_worker_now(w) + w->gateway->wiring.timeout_ns;
+	header->deadline_ns = __atomic_load_n(&w->gateway->frozen, __ATOMIC_RELAXED) ?
+				      0 :
+				      gw_worker_now(w) + w->gateway->wiring.timeout_ns;
 	memcpy(header->trace_id, a->trace.trace_id, sizeof(header->trace_id));
 	memcpy(header->parent_id, a->trace.parent_id, sizeof(header->parent_id));
 	header->trace_flags = a->trace.flags;
@@ -214,7 +217,7 @@ static int enter(struct admission *a)
 	}
 	if (r < 0)
 		return refuse(a, GW_PROBLEM_HEADER_SIZE);
-	fn = rule_match(&g->wiring.rules, 0, &a->header, a->slot);
+	fn = rule_match(&w->tables->wiring.rules, 0, &a->header, a->slot);
 	if (fn <= 0 || (uint32_t)fn > g->wiring.fn_count) {
 		shm_pool_put(g->pool, index);
 		return refuse(a, GW_PROBLEM_NO_ROUTE);
@@ -228,8 +231,11 @@ static int enter(struct admission *a)
 
 static int refuse_method(struct admission *a, const struct gw_ingress *ingress)
 {
-	h2o_add_header(&a->req->pool, &a->req->res.headers, H2O_TOKEN_ALLOW, NULL, ingress->allow,
-		       ingress->allow_len);
+	/* The answer may outlive the table. */
+	h2o_iovec_t allow = h2o_strdup(&a->req->pool, ingress->allow, ingress->allow_len);
+
+	h2o_add_header(&a->req->pool, &a->req->res.headers, H2O_TOKEN_ALLOW, NULL, allow.base,
+		       allow.len);
 	return refuse(a, GW_PROBLEM_METHOD);
 }
 
@@ -266,12 +272,13 @@ static bool path_valid(const h2o_req_t *req)
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
 	struct admission a;
-	const struct gateway *g = gw_worker_of(req)->gateway;
 	const struct gw_ingress *ingress;
 
 	(void)self;
 	a.worker = gw_worker_of(req);
 	a.req = req;
+	if (a.worker->draining)
+		req->http1_is_persistent = 0;
 	headers_scan(&a);
 	target_resolve(req);
 	if (!host_known(req) && req->version == 0x101)
@@ -281,7 +288,9 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 	if (req->query_at != SIZE_MAX)
 		a.query = h2o_iovec_init(req->path.base + req->query_at + 1,
 					 req->path.len - req->query_at - 1);
-	ingress = gw_ingress_find(&g->ingress, req->path_normalized.base, req->path_normalized.len);
+	ingress = gw_ingress_find(&a.worker->tables->ingress,
+				  host_known(req) ? req->authority : h2o_iovec_init(NULL, 0),
+				  req->path_normalized);
 	if ((!ingress || ingress->prefix) && gw_health_answer(a.worker, req))
 		return 0;
 	if (!ingress)

@@ -13,16 +13,20 @@ static void on_accept(h2o_socket_t *listener, const char *err);
 static void accept_pause(struct gw_worker *w)
 {
 	w->paused = true;
-	h2o_socket_read_stop(w->listener);
+	for (int i = 0; i < GW_LISTENERS; i++)
+		if (w->listeners[i])
+			h2o_socket_read_stop(w->listeners[i]);
 }
 
 static void accept_resume(struct gw_worker *w)
 {
-	if (!w->paused || !w->listener)
+	if (!w->paused)
 		return;
 	w->paused = false;
 	h2o_timeout_unlink(&w->resume_entry);
-	h2o_socket_read_start(w->listener, on_accept);
+	for (int i = 0; i < GW_LISTENERS; i++)
+		if (w->listeners[i])
+			h2o_socket_read_start(w->listeners[i], on_accept);
 }
 
 static void on_resume(h2o_timeout_entry_t *entry)
@@ -61,7 +65,7 @@ static void on_accept(h2o_socket_t *listener, const char *err)
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		h2o_socket_t *sock;
 
-		if (w->stats.connections >= w->gateway->connection_limit) {
+		if (w->stats->connections >= w->gateway->connection_limit) {
 			accept_pause(w);
 			return;
 		}
@@ -78,13 +82,21 @@ static void on_accept(h2o_socket_t *listener, const char *err)
 	}
 }
 
+static h2o_socket_t *listener_join(struct gw_worker *worker, int fd)
+{
+	h2o_socket_t *sock = h2o_evloop_socket_create(worker->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+
+	sock->data = worker;
+	h2o_socket_read_start(sock, on_accept);
+	return sock;
+}
+
 void gw_conn_listen(struct gw_worker *worker)
 {
 	worker->resume_entry = (h2o_timeout_entry_t){ .cb = on_resume };
-	worker->listener = h2o_evloop_socket_create(worker->loop, worker->listen_fd,
-						    H2O_SOCKET_FLAG_DONT_READ);
-	worker->listener->data = worker;
-	h2o_socket_read_start(worker->listener, on_accept);
+	worker->listeners[0] = listener_join(worker, worker->listen_fd);
+	if (worker->front_fd >= 0)
+		worker->listeners[1] = listener_join(worker, worker->front_fd);
 }
 
 /* More bytes, or the end, of a client whose request is in the chain. */
@@ -106,23 +118,71 @@ void gw_conn_watch(struct gw_worker *worker, h2o_req_t *req)
 		h2o_socket_read_start(req->conn->callbacks->get_socket(req->conn), on_busy_read);
 }
 
-/* Closes a connection that waits for a request, by way of its own end-of-file, and lets one
- * that has a request end with its answer. */
+static h2o_socket_t *socket_of(h2o_req_t *req)
+{
+	return req->conn->callbacks->get_socket(req->conn);
+}
+
+/* Lets a connection that has a request end with its answer. What is on its way already has
+ * promised its client to go on: that connection is closed when it is idle. */
 static int conn_finish(h2o_req_t *req, void *arg)
+{
+	(void)arg;
+	if (req->version != 0 && !req->_generator)
+		req->http1_is_persistent = 0;
+	return 0;
+}
+
+/* Closes a connection that waits for a request, by way of its own end-of-file: what came in
+ * before is read first, and answered. */
+static int conn_close_idle(h2o_req_t *req, void *arg)
+{
+	(void)arg;
+	if (req->version == 0 && socket_of(req)->input->size == 0)
+		shutdown(h2o_socket_get_fd(socket_of(req)), SHUT_RD);
+	return 0;
+}
+
+/* The same for whoever has not said all of his request, or has not got all of his answer. */
+static int conn_close_soon(h2o_req_t *req, void *arg)
 {
 	(void)arg;
 	req->http1_is_persistent = 0;
 	if (req->version == 0)
-		shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
+		shutdown(h2o_socket_get_fd(socket_of(req)), SHUT_RD);
 	return 0;
+}
+
+static void http1_each(struct gw_worker *worker, int (*visit)(h2o_req_t *, void *))
+{
+	worker->http.globalconf->http1.callbacks.foreach_request(&worker->http, visit, NULL);
+}
+
+void gw_conn_close_soon(struct gw_worker *worker)
+{
+	http1_each(worker, conn_close_soon);
+}
+
+/* Every GW_DRAIN_IDLE_MS: also a connection whose answer was under way becomes idle. */
+static void on_idle(h2o_timeout_entry_t *entry)
+{
+	struct gw_worker *w = H2O_STRUCT_FROM_MEMBER(struct gw_worker, idle_entry, entry);
+
+	http1_each(w, conn_close_idle);
+	if (w->stats->connections > 0)
+		h2o_timeout_link(w->loop, &w->idle, &w->idle_entry);
 }
 
 void gw_conn_drain(struct gw_worker *worker)
 {
 	h2o_timeout_unlink(&worker->resume_entry);
-	if (worker->listener)
-		h2o_socket_close(worker->listener);
-	worker->listener = NULL;
+	for (int i = 0; i < GW_LISTENERS; i++) {
+		if (worker->listeners[i])
+			h2o_socket_close(worker->listeners[i]);
+		worker->listeners[i] = NULL;
+	}
 	h2o_context_request_shutdown(&worker->http);
-	worker->http.globalconf->http1.callbacks.foreach_request(&worker->http, conn_finish, NULL);
+	http1_each(worker, conn_finish);
+	worker->idle_entry = (h2o_timeout_entry_t){ .cb = on_idle };
+	h2o_timeout_link(worker->loop, &worker->idle, &worker->idle_entry);
 }

@@ -17,7 +17,7 @@
 
 struct gw_worker;
 
-/* Joins the listener to the worker's loop. */
+/* Joins the listeners to the worker's loop. */
 void gw_conn_listen(struct gw_worker *worker);
 
 /* Counts a socket as a connection until it is closed. */
@@ -26,7 +26,17 @@ void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock);
 /* Keeps an eye on the client of a request that has entered the chain. */
 void gw_conn_watch(struct gw_worker *worker, h2o_req_t *req);
 
-/* Stops accepting, and closes connections as they become idle. */
+/*
+ * Stops accepting; other gateways may go on with the same listening sockets. A HTTP/1
+ * connection ends with its next answer, which says so. One that stays idle for
+ * GW_DRAIN_IDLE_MS is closed: its client may send at that very moment, and what it sends is
+ * answered if it arrives before the end-of-file is read, so that what remains is the time
+ * between one read and one close. HTTP/2 clients are told twice, a second apart (RFC 9113,
+ * 6.8), so that no stream is lost that was under way.
+ */
 void gw_conn_drain(struct gw_worker *worker);
+
+/* Closes connections that are idle now, and others with their answer. */
+void gw_conn_close_soon(struct gw_worker *worker);
 
 #endif

@@ -6,46 +6,25 @@
 #include <unistd.h>
 
 #include "gateway/instance.h"
+#include "gateway/tables.h"
 #include "gateway/worker.h"
 
 /* The socket does not block, as it is in a loop; a report waits until the controller reads. */
-static void message_send(const struct gateway *g, const struct wiring_msg *msg)
-{
-	struct pollfd p = { .fd = g->control, .events = POLLOUT };
-
-	while (wiring_send(g->control, msg, sizeof(*msg), NULL, 0) == -EAGAIN)
-		poll(&p, 1, -1);
-}
-
 void gw_control_tell(const struct gateway *g, enum wiring_type type, uint32_t slot, uint32_t fn,
 		     uint32_t count)
 {
 	struct wiring_msg msg = { .type = type, .slot = slot, .fn = fn, .count = count };
+	struct pollfd p = { .fd = g->control, .events = POLLOUT };
 
-	message_send(g, &msg);
+	while (wiring_send(g->control, &msg, sizeof(msg), NULL, 0) == -EAGAIN)
+		poll(&p, 1, -1);
 }
 
-static void stats_tell(const struct gateway *g)
-{
-	struct wiring_msg msg = { .type = WIRING_STATS };
-
-	for (uint32_t i = 0; i < g->wiring.worker_count; i++) {
-		const struct wiring_stats *s = &g->workers[i].stats;
-
-#define X(field, text) msg.stats.field += __atomic_load_n(&s->field, __ATOMIC_RELAXED);
-		WIRING_STATS_FIELDS(X)
-#undef X
-	}
-	for (uint32_t i = 0; i < g->wiring.layout.class_count; i++)
-		msg.stats.leased += __atomic_load_n(&g->leased[i], __ATOMIC_RELAXED);
-	message_send(g, &msg);
-}
-
-static void drain_all(struct gateway *g)
+static void drain_all(struct gateway *g, enum wiring_drain how)
 {
 	__atomic_store_n(&g->draining, 1, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
-		gw_worker_post_drain(&g->workers[i]);
+		gw_worker_post_drain(&g->workers[i], how);
 }
 
 static void message_handle(struct gateway *g, const struct wiring_msg *msg)
@@ -58,10 +37,11 @@ static void message_handle(struct gateway *g, const struct wiring_msg *msg)
 		gw_instance_announce_up(g, msg->fn);
 		break;
 	case WIRING_DRAIN:
-		drain_all(g);
+		drain_all(g, msg->count == WIRING_DRAIN_HAND_OVER ? WIRING_DRAIN_HAND_OVER :
+								    WIRING_DRAIN_STOP);
 		break;
-	case WIRING_STATS_ASK:
-		stats_tell(g);
+	case WIRING_FREEZE:
+		__atomic_store_n(&g->frozen, msg->count != 0, __ATOMIC_RELAXED);
 		break;
 	default: /* of a newer controller */
 		break;
@@ -71,14 +51,20 @@ static void message_handle(struct gateway *g, const struct wiring_msg *msg)
 static void on_control(h2o_socket_t *sock, const char *err)
 {
 	struct gateway *g = sock->data;
-	struct wiring_msg msg;
+	/* Of worker 0 alone, and too large for a stack. */
+	static union {
+		struct wiring_msg msg;
+		struct wiring_gateway tables;
+	} in;
 	size_t fds;
 	ssize_t n;
 
 	(void)err;
-	while ((n = wiring_receive(g->control, &msg, sizeof(msg), NULL, 0, &fds)) > 0) {
-		if (n == (ssize_t)sizeof(msg))
-			message_handle(g, &msg);
+	while ((n = wiring_receive(g->control, &in, sizeof(in), NULL, 0, &fds)) > 0) {
+		if (n == (ssize_t)sizeof(in.msg))
+			message_handle(g, &in.msg);
+		else if (n > (ssize_t)sizeof(in.msg))
+			gw_tables_update(g, &in.tables, n);
 	}
 	if (n == -EAGAIN || n == -EBADMSG)
 		return;

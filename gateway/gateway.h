@@ -17,7 +17,6 @@
 
 #include "bpf/wire.h"
 #include "gateway/http.h"
-#include "gateway/ingress.h"
 #include "shm/buffer.h"
 #include "shm/layout.h"
 #include "shm/pool.h"
@@ -35,8 +34,10 @@
 #define GW_STALL_MS 60000           /* an answer that its client does not take is given up */
 #define GW_FD_RESERVE 64            /* fds that are not for connections */
 #define GW_DRAIN_GRACE_MS 1000      /* drain waits for the chain's timeout and this */
+#define GW_DRAIN_IDLE_MS 500        /* a gentle drain leaves idle connections open so long */
 
 struct gw_request;
+struct gw_tables;
 struct gw_worker;
 
 /* An instance that is being reclaimed. */
@@ -57,15 +58,22 @@ struct gateway {
 	struct shm_pool *pool;
 	struct gw_request **requests; /* by buffer */
 	struct gw_request *request_store;
-	struct gw_ingress_table ingress;
+	struct wiring_gateway_stats *stats;
+	struct gw_tables *tables;      /* atomic: what workers take at their next mail */
+	uint32_t tables_waiting;       /* atomic: workers that have not taken them */
+	struct gw_tables *tables_old;  /* of worker 0: freed when none waits */
+	struct gw_tables *tables_next; /* of worker 0: published then */
 	h2o_globalconf_t http;
 	struct gw_worker *workers;
 	pthread_barrier_t started;
 	uint32_t connection_limit;      /* of one worker */
 	uint64_t up;                    /* atomic: bit n: function n has an instance */
 	uint32_t draining;              /* atomic */
+	uint32_t frozen;                /* atomic: no deadline passes */
 	uint32_t undrained;             /* workers with something in flight; atomic */
 	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
+	/* Bit n of the row: slot n asked a gateway that died; atomic. */
+	uint64_t unanswered[SP_INST_MAX / 64];
 	struct gw_loss losses[SP_INST_MAX];
 };
 

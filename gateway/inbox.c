@@ -17,6 +17,8 @@ static void on_reply(struct gw_worker *w, const struct sp_desc *d)
 
 	if (r->state == GW_ORPHAN)
 		gw_request_free(r);
+	else if (r->state == GW_LEASED)
+		gw_lease_return(w->gateway, d->buf);
 	else if (r->state != GW_IN_CHAIN)
 		return;
 	else if (d->flags & SP_DESC_DROPPED)
@@ -33,7 +35,7 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 	if (d->flags & SP_DESC_MOVED) {
 		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
 			gw_request_move(w, d->buf, d->len);
-	} else if (g->owners[d->buf].leased) {
+	} else if (r->state == GW_LEASED) {
 		gw_lease_return(g, d->buf);
 	} else if (r->state == GW_IN_CHAIN) {
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });

@@ -3,18 +3,39 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sproxy/rule.h"
 
 /* Longest literal part first, exact before prefix. */
-static int more_specific(const void *a, const void *b)
+static int path_more_specific(const struct gw_ingress *x, const struct gw_ingress *y)
 {
-	const struct gw_ingress *x = a, *y = b;
 	uint32_t literal_x = x->path_len - x->prefix, literal_y = y->path_len - y->prefix;
 
 	if (literal_x != literal_y)
 		return literal_x > literal_y ? -1 : 1;
 	return (int)x->prefix - (int)y->prefix;
+}
+
+/* Exact hosts before wildcards, longer before shorter, any host last. */
+static int host_more_specific(const struct gw_ingress *x, const struct gw_ingress *y)
+{
+	if ((x->host_len == 0) != (y->host_len == 0))
+		return (x->host_len == 0) - (y->host_len == 0);
+	if (x->wildcard != y->wildcard)
+		return x->wildcard - y->wildcard;
+	return (int)y->host_len - (int)x->host_len;
+}
+
+/* By host; then longest literal part first, exact before prefix. */
+static int more_specific(const void *a, const void *b)
+{
+	const struct gw_ingress *x = a, *y = b;
+	int by_host = host_more_specific(x, y);
+
+	if (by_host)
+		return by_host;
+	return path_more_specific(x, y);
 }
 
 static void allow_add(struct gw_ingress *entry, const char *method, size_t len)
@@ -42,6 +63,10 @@ static void entry_init(struct gw_ingress *entry, const struct wiring_ingress *fr
 		       const struct wiring_heap *heap)
 {
 	memset(entry, 0, sizeof(*entry));
+	entry->host = wiring_get(heap, from->host);
+	entry->wildcard = strncmp(entry->host, "*.", 2) == 0;
+	entry->host += entry->wildcard;
+	entry->host_len = (uint32_t)strlen(entry->host);
 	entry->path = wiring_get(heap, from->path);
 	entry->path_len = (uint32_t)strlen(entry->path);
 	entry->prefix =
@@ -72,13 +97,36 @@ void gw_ingress_init(struct gw_ingress_table *table, const struct wiring_gateway
 	qsort(table->entries, table->count, sizeof(*table->entries), more_specific);
 }
 
-const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, const char *path,
-					 size_t len)
+/* Bytes of a host without its port and the dot at its end. */
+static size_t host_name_len(h2o_iovec_t host)
 {
+	size_t len = host.len;
+
+	while (len > 0 && host.base[len - 1] >= '0' && host.base[len - 1] <= '9')
+		len--;
+	len = len > 0 && host.base[len - 1] == ':' ? len - 1 : host.len;
+	return len > 0 && host.base[len - 1] == '.' ? len - 1 : len;
+}
+
+static bool host_match(const struct gw_ingress *entry, const char *host, size_t len)
+{
+	if (entry->host_len == 0)
+		return true;
+	if (entry->wildcard ? len <= entry->host_len : len != entry->host_len)
+		return false;
+	return strncasecmp(host + len - entry->host_len, entry->host, entry->host_len) == 0;
+}
+
+const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, h2o_iovec_t host,
+					 h2o_iovec_t path)
+{
+	size_t host_len = host_name_len(host);
+
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct gw_ingress *entry = &table->entries[i];
 
-		if (rule_path_match(entry->path, entry->path_len, path, len))
+		if (host_match(entry, host.base, host_len) &&
+		    rule_path_match(entry->path, entry->path_len, path.base, path.len))
 			return entry;
 	}
 	return NULL;

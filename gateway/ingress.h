@@ -2,9 +2,10 @@
 /*
  * ingress.h - which requests the chain takes in.
  *
- * For: matching a request's path, and judging its method.
- * How: the declared entries, the most specific first: longer literal part before shorter,
- * exact before prefix. The Allow header of each is made at start.
+ * For: matching a request's host and path, and judging its method.
+ * How: the declared entries, the most specific first: an exact host before "*.x", longer
+ * before shorter, before any host; then by path: longer literal part before shorter, exact
+ * before prefix. The first whose host and path both match takes the request. The Allow header of each is made at start.
  * Thread-safety: a table is read-only once made.
  */
 #ifndef SPROCKET_GATEWAY_INGRESS_H
@@ -13,11 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/http.h"
 #include "sproxy/wiring.h"
 
 #define GW_ALLOW_MAX 256
 
 struct gw_ingress {
+	const char *host; /* without the star; "": any */
+	uint32_t host_len;
+	bool wildcard; /* the host is what a longer one ends in */
 	const char *path;
 	uint32_t path_len;
 	bool prefix; /* ends in a star */
@@ -39,9 +44,10 @@ struct gw_ingress_table {
 /* Makes the table from the wiring, whose strings it keeps pointing to. */
 void gw_ingress_init(struct gw_ingress_table *table, const struct wiring_gateway *wiring);
 
-/* The entry for a path, or NULL. */
-const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, const char *path,
-					 size_t len);
+/* The entry for a path at a host, or NULL. The host is as a client names it: in any case,
+ * with a port or without; empty when he named none. */
+const struct gw_ingress *gw_ingress_find(const struct gw_ingress_table *table, h2o_iovec_t host,
+					 h2o_iovec_t path);
 
 bool gw_ingress_allows(const struct gw_ingress *ingress, const char *method, size_t len);
 

@@ -25,6 +25,10 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 		gw_request_free(r);
 		return;
 	}
+	if (r->state == GW_LEASED) {
+		gw_lease_return(g, d->buf);
+		return;
+	}
 	if (r->state != GW_IN_CHAIN)
 		return;
 	if (fn == 0 || fn > g->wiring.fn_count) {

@@ -19,8 +19,10 @@
 
 #include "gateway/admit.h"
 #include "gateway/gateway.h"
+#include "gateway/lease.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
+#include "gateway/tables.h"
 #include "gateway/worker.h"
 #include "shm/memory.h"
 
@@ -44,20 +46,11 @@ __attribute__((format(printf, 2, 3))) static int fail(int control, const char *f
 /* Why the wiring cannot be used, or NULL. */
 static const char *wiring_fault(const struct wiring_gateway *w, ssize_t len, size_t fd_count)
 {
-	size_t head = offsetof(struct wiring_gateway, heap.data);
+	const char *fault = gw_tables_fault(w, len);
 
-	if (len < (ssize_t)head || w->abi != WIRING_ABI || w->size != (uint32_t)len ||
-	    w->heap.used > WIRING_HEAP_MAX || head + w->heap.used > (size_t)len)
-		return "controller and gateway are of different versions; install both again";
-	if (w->worker_count == 0 || w->worker_count > WIRING_WORKER_MAX ||
-	    fd_count != WIRING_GW_WORKERS + 3 * (size_t)w->worker_count)
-		return "the wiring names no usable number of workers (1 to 32)";
-	if (w->fn_count == 0 || w->fn_count >= SP_FN_MAX || w->ingress_count > WIRING_INGRESS_MAX ||
-	    w->rules.count > RULE_MAX || w->timeout_ns == 0)
-		return "the wiring names no functions, too many, or no timeout";
-	if (shm_layout_check(&w->layout) < 0)
-		return "the wiring's pool layout is inconsistent";
-	return NULL;
+	if (!fault && fd_count != WIRING_GW_WORKERS + 3 * (size_t)w->worker_count + (w->front != 0))
+		return "the wiring has not the fds that it names";
+	return fault;
 }
 
 static int table_map(int fd, size_t size, void **ret)
@@ -85,6 +78,10 @@ static int tables_map(struct gateway *g, const int *fds)
 	if (r < 0)
 		return fail(g->control, "cannot map the instance table: %s", strerror(-r));
 	g->instances = map;
+	r = table_map(fds[WIRING_GW_STATS], sizeof(*g->stats), &map);
+	if (r < 0)
+		return fail(g->control, "cannot map the page of counts: %s", strerror(-r));
+	g->stats = map;
 	return 0;
 }
 
@@ -107,7 +104,13 @@ static int pool_start(struct gateway *g, int memory_fd)
 	r = shm_dpdk_init();
 	if (r < 0)
 		return fail(g->control, "DPDK does not start: %s", strerror(-r));
-	r = shm_pool_new(layout, g->owners, &g->pool);
+	r = g->wiring.takeover ? shm_pool_take_over(layout, g->owners, g->wiring.slots,
+						    g->wiring.worker_count, &g->pool) :
+				 shm_pool_new(layout, g->owners, &g->pool);
+	if (r == -EBUSY)
+		return fail(g->control,
+			    "the kernel is still handing over a buffer of the pool; start the "
+			    "chain anew");
 	if (r == 0)
 		r = gw_requests_new(g);
 	if (r < 0)
@@ -140,8 +143,6 @@ static void http_config(struct gateway *g)
 	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
 	g->http.http1.req_timeout = GW_IDLE_MS;
 	g->http.http2.idle_timeout = GW_IDLE_MS;
-	/* Room beyond the limit: libh2o resets an HTTP/2 stream that is too long, we answer. */
-	g->http.max_request_entity_size = (size_t)g->ingress.max_body * 2 + 1;
 	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 	host->http2.reprioritize_blocking_assets = 0;
 	host->http2.push_preload = 0;
@@ -155,18 +156,22 @@ static void names_read(struct gateway *g)
 	g->chain = wiring_get(&g->wiring.heap, g->wiring.chain);
 	for (uint32_t fn = 1; fn <= g->wiring.fn_count; fn++)
 		g->fn_names[fn] = wiring_get(&g->wiring.heap, g->wiring.fn_names[fn]);
-	gw_ingress_init(&g->ingress, &g->wiring);
 }
 
 static int workers_init(struct gateway *g, const int *fds)
 {
+	int front = -1;
+
 	g->workers =
 		aligned_alloc(64, (sizeof(*g->workers) + 63) / 64 * 64 * g->wiring.worker_count);
 	if (!g->workers)
 		return fail(g->control, "no memory for %u workers", g->wiring.worker_count);
 	memset(g->workers, 0, sizeof(*g->workers) * g->wiring.worker_count);
+	if (g->wiring.front)
+		front = fds[WIRING_GW_WORKERS + 3 * g->wiring.worker_count];
 	for (uint32_t i = 0; i < g->wiring.worker_count; i++) {
-		int r = gw_worker_init(&g->workers[i], g, i, fds + WIRING_GW_WORKERS + 3 * i);
+		int r = gw_worker_init(&g->workers[i], g, i, fds + WIRING_GW_WORKERS + 3 * i,
+				       front);
 
 		if (r < 0)
 			return fail(g->control, "cannot prepare worker %u: %s", i, strerror(-r));
@@ -213,10 +218,20 @@ static int gateway_run(struct gateway *g)
 		return fail(g->control, "%s", fault);
 	names_read(g);
 	limits_set(g);
-	if (tables_map(g, fds) || pool_start(g, fds[WIRING_GW_MEMORY]))
+	if (tables_map(g, fds))
+		return 1;
+	if (g->wiring.takeover)
+		gw_lease_find_unanswered(g);
+	if (pool_start(g, fds[WIRING_GW_MEMORY]))
 		return 1;
 	http_config(g);
-	if (workers_init(g, fds) || workers_run(g))
+	if (gw_tables_init(g) < 0)
+		return fail(g->control, "no memory for the tables");
+	if (workers_init(g, fds))
+		return 1;
+	if (g->wiring.takeover)
+		gw_requests_take_over(g);
+	if (workers_run(g))
 		return 1;
 	g->pool = shm_pool_free(g->pool);
 	gw_requests_free(g);

@@ -25,7 +25,8 @@ struct gw_worker;
 	  "the request path is empty, relative, or has control characters in it", 0)             \
 	X(NO_HOST, "no-host", 400, "no host",                                                    \
 	  "an HTTP/1.1 request names its host in a Host field", 0)                               \
-	X(NOT_FOUND, "not-found", 404, "not found", "the chain has no ingress at this path", 0)  \
+	X(NOT_FOUND, "not-found", 404, "not found",                                              \
+	  "the chain has no ingress at this host and path", 0)                                   \
 	X(NO_ROUTE, "no-route", 404, "no route",                                                 \
 	  "none of the chain's routes from the ingress takes this request", 0)                   \
 	X(METHOD, "method-not-allowed", 405, "method not allowed",                               \

@@ -34,6 +34,31 @@ void gw_requests_free(struct gateway *g)
 	g->request_store = NULL;
 }
 
+static struct gw_worker *worker_at(const struct gateway *g, uint32_t slot)
+{
+	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
+		if (g->workers[i].slot == slot)
+			return &g->workers[i];
+	return &g->workers[0];
+}
+
+void gw_requests_take_over(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
+		const struct sp_owner *o = &g->owners[i];
+		struct gw_request *r = g->requests[i];
+
+		if ((uint32_t)gw_owner_word(g, i) == SP_HOLDER_FREE)
+			continue;
+		/* Acquire: when a lease becomes a request, its new home is written first. */
+		if (__atomic_load_n(&o->leased, __ATOMIC_ACQUIRE))
+			gw_lease_begun(g, i);
+		else
+			r->state = GW_ORPHAN;
+		r->worker = worker_at(g, o->home);
+	}
+}
+
 static bool in_chain(uint32_t state)
 {
 	return state == GW_IN_CHAIN || state == GW_HELD;
@@ -120,6 +145,10 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 	struct gateway *g = r->worker->gateway;
 	struct gw_problem problem = { .kind = GW_PROBLEM_DEADLINE };
 
+	if (__atomic_load_n(&g->frozen, __ATOMIC_RELAXED)) {
+		h2o_timeout_link(r->worker->loop, &r->worker->deadline, &r->deadline);
+		return;
+	}
 	GW_COUNT(r->worker, timed_out, 1);
 	if (r->state == GW_HELD) {
 		problem.kind = GW_PROBLEM_NO_INSTANCE;
@@ -168,13 +197,23 @@ void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
 	struct gateway *g = worker->gateway;
 	struct gw_request *moved = gw_request_of(g, from);
 	struct gw_request *spare = gw_request_of(g, to);
+	uint32_t state = __atomic_load_n(&spare->state, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&spare->state, __ATOMIC_ACQUIRE) != GW_FREE)
+	/* These two only when it moved while this gateway was taking over. */
+	if (moved->state == GW_LEASED) {
+		gw_lease_return(g, from);
 		return;
+	}
+	if (moved->state == GW_ORPHAN && state == GW_ORPHAN) {
+		gw_request_free(moved);
+		return;
+	}
+	if (moved->state == GW_FREE || state != GW_LEASED)
+		return;
+	gw_lease_ended(g, to);
 	moved->buf = to;
 	spare->buf = from;
 	__atomic_store_n(&g->requests[to], moved, __ATOMIC_RELEASE);
 	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
-	gw_lease_ended(g, to);
 	shm_pool_put(g->pool, from);
 }

@@ -24,7 +24,8 @@
 #include "gateway/trace_context.h"
 
 enum gw_state {
-	GW_FREE,      /* no request: the buffer is in the pool, or leased */
+	GW_FREE,      /* no request: the buffer is in the pool */
+	GW_LEASED,    /* no request: a function has the buffer in stock */
 	GW_IN_CHAIN,  /* handed to the chain; the client waits */
 	GW_HELD,      /* back here, as its function has no instance; the client waits */
 	GW_ANSWERING, /* the answer is being written out of the buffer, which is ours */
@@ -54,6 +55,11 @@ struct gw_request {
 /* Makes the structs of all buffers. Returns 0 or -ENOMEM. */
 int gw_requests_new(struct gateway *g);
 void gw_requests_free(struct gateway *g);
+
+/* After a gateway that died: what instances hold is leased, or has a request whose client
+ * is gone. It may be otherwise by the time it comes back, as they go on; in both states it
+ * is then freed, whatever it comes back as. Before the workers run. */
+void gw_requests_take_over(struct gateway *g);
 
 /* Ties an HTTP request to buffer `index`, which the worker has taken from the pool, and
  * starts its deadline. */

@@ -6,6 +6,7 @@
 
 #include "functions/sdk/sprocket.h"
 #include "gateway/request.h"
+#include "gateway/tables.h"
 #include "gateway/text.h"
 #include "gateway/timing.h"
 #include "gateway/worker.h"
@@ -62,7 +63,7 @@ static void failure_send(struct gw_request *r, const struct shm_header *header, 
 		problem.title = errors[error].title;
 	}
 	GW_COUNT(r->worker, failed, 1);
-	if (r->worker->gateway->wiring.trace)
+	if (r->worker->tables->wiring.trace)
 		gw_timing_put(r);
 	gw_request_refuse(r, &problem);
 	gw_request_free(r);
@@ -160,7 +161,7 @@ static void answer(struct gw_request *r, int status, const struct fields *fields
 		h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
 			       H2O_STRLIT("application/octet-stream"));
 	gw_trace_put(req, &r->trace);
-	if (r->worker->gateway->wiring.trace)
+	if (r->worker->tables->wiring.trace)
 		gw_timing_put(r);
 	h2o_start_response(req, &gw_generator);
 	h2o_send(req, &iov, has_body(r, status) && len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);

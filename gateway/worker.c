@@ -2,6 +2,7 @@
 #include "gateway/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,8 @@
 #include "gateway/control.h"
 #include "gateway/inbox.h"
 #include "gateway/instance.h"
+#include "gateway/lease.h"
+#include "gateway/tables.h"
 
 uint64_t gw_worker_now(struct gw_worker *worker)
 {
@@ -48,9 +51,21 @@ void gw_worker_post_lost(struct gw_worker *worker, uint32_t slot)
 	mailbox_ring(worker);
 }
 
-void gw_worker_post_drain(struct gw_worker *worker)
+void gw_worker_post_drain(struct gw_worker *worker, enum wiring_drain how)
 {
-	__atomic_store_n(&worker->mailbox.drain, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&worker->mailbox.drain, 1U << how, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+void gw_worker_post_tables(struct gw_worker *worker)
+{
+	__atomic_store_n(&worker->mailbox.tables, 1, __ATOMIC_RELEASE);
+	mailbox_ring(worker);
+}
+
+void gw_worker_post_updated(struct gw_worker *worker)
+{
+	__atomic_store_n(&worker->mailbox.updated, 1, __ATOMIC_RELEASE);
 	mailbox_ring(worker);
 }
 
@@ -77,14 +92,16 @@ static void on_drain_timeout(h2o_timeout_entry_t *entry)
 	drained(H2O_STRUCT_FROM_MEMBER(struct gw_worker, drain_entry, entry));
 }
 
-static void drain_start(struct gw_worker *worker)
+static void drain_start(struct gw_worker *worker, uint32_t orders)
 {
-	if (worker->draining)
-		return;
-	worker->draining = true;
-	worker->drain_entry = (h2o_timeout_entry_t){ .cb = on_drain_timeout };
-	h2o_timeout_link(worker->loop, &worker->drain, &worker->drain_entry);
-	gw_conn_drain(worker);
+	if (!worker->draining) {
+		worker->draining = true;
+		worker->drain_entry = (h2o_timeout_entry_t){ .cb = on_drain_timeout };
+		h2o_timeout_link(worker->loop, &worker->drain, &worker->drain_entry);
+		gw_conn_drain(worker);
+	}
+	if (orders & 1U << WIRING_DRAIN_STOP)
+		gw_conn_close_soon(worker);
 }
 
 static void on_mail(h2o_socket_t *sock, const char *err)
@@ -92,6 +109,7 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 	struct gw_worker *w = sock->data;
 	struct gw_mailbox *box = &w->mailbox;
 	uint64_t bits, count;
+	uint32_t orders;
 
 	(void)err;
 	if (read(box->fd, &count, sizeof(count)) < 0)
@@ -105,8 +123,13 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 	bits = __atomic_exchange_n(&box->up, 0, __ATOMIC_ACQUIRE);
 	for (; bits; bits &= bits - 1)
 		gw_instance_up(w, (uint32_t)__builtin_ctzll(bits));
-	if (__atomic_exchange_n(&box->drain, 0, __ATOMIC_ACQUIRE))
-		drain_start(w);
+	if (__atomic_exchange_n(&box->tables, 0, __ATOMIC_ACQUIRE))
+		gw_tables_take(w);
+	if (__atomic_exchange_n(&box->updated, 0, __ATOMIC_ACQUIRE))
+		gw_tables_updated(w->gateway);
+	orders = __atomic_exchange_n(&box->drain, 0, __ATOMIC_ACQUIRE);
+	if (orders)
+		drain_start(w, orders);
 	if (__atomic_exchange_n(&box->finish, 0, __ATOMIC_ACQUIRE)) {
 		gw_inbox_drain(w); /* what functions gave back at their end */
 		w->stop = true;
@@ -115,7 +138,17 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 
 /* ---- life ---- */
 
-int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, const int fds[3])
+/* Counts go on where a gateway before this one stopped; it has none of what is counted now. */
+static void stats_init(struct gw_worker *worker)
+{
+	worker->stats = &worker->gateway->stats->worker[worker->index];
+	worker->stats->connections = 0;
+	worker->stats->in_flight = 0;
+	worker->stats->leased = 0;
+}
+
+int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, const int fds[3],
+		   int front)
 {
 	worker->gateway = g;
 	worker->index = index;
@@ -123,6 +156,12 @@ int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, 
 	worker->listen_fd = fds[0];
 	worker->send_fd = fds[1];
 	worker->receive_fd = fds[2];
+	/* A loop knows a socket by its fd, and closes it. */
+	worker->front_fd = front < 0 ? -1 : fcntl(front, F_DUPFD_CLOEXEC, 0);
+	if (front >= 0 && worker->front_fd < 0)
+		return -errno;
+	worker->tables = g->tables;
+	stats_init(worker);
 	worker->mailbox.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return worker->mailbox.fd < 0 ? -errno : gw_random_init(&worker->random);
 }
@@ -178,12 +217,16 @@ static int worker_start(struct gw_worker *worker)
 	h2o_timeout_init(worker->loop, &worker->deadline, timeout_ms ? timeout_ms : 1);
 	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
+	h2o_timeout_init(worker->loop, &worker->idle, GW_DRAIN_IDLE_MS);
 	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
 	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);
 	worker->mail = fd_join(worker, worker->mailbox.fd, on_mail);
 	if (worker->index == 0)
 		gw_control_join(worker);
 	gw_conn_listen(worker);
+	/* What was sent to a gateway before this one. */
+	if (g->wiring.takeover)
+		gw_inbox_drain(worker);
 	return 0;
 }
 
@@ -195,7 +238,7 @@ static void worker_serve(struct gw_worker *worker)
 		h2o_evloop_run(worker->loop, wait);
 		wait = gw_outbox_flush(worker) ? 0 : INT32_MAX;
 		worker->now_ns = 0;
-		if (worker->draining && worker->live == 0 && worker->stats.connections == 0)
+		if (worker->draining && worker->live == 0 && worker->stats->connections == 0)
 			drained(worker);
 	}
 }
@@ -212,8 +255,10 @@ void *gw_worker_run(void *arg)
 		all &= g->workers[i].error == 0;
 	if (!all)
 		return NULL;
-	if (worker->index == 0)
+	if (worker->index == 0) {
+		gw_lease_deny_unanswered(worker);
 		gw_control_tell(g, WIRING_READY, 0, 0, 0);
+	}
 	worker_serve(worker);
 	if (worker->index > 0)
 		shm_pool_thread_done();

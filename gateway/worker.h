@@ -21,10 +21,14 @@
 #include "gateway/outbox.h"
 #include "gateway/trace_context.h"
 
+#define GW_LISTENERS 2 /* its own, and that of a shared front */
+
 /* What other threads ask of a worker. Posted by atomic or, then the eventfd is written. */
 struct gw_mailbox {
 	int fd;
-	uint32_t drain;
+	uint32_t drain; /* bit n: enum wiring_drain n */
+	uint32_t tables;
+	uint32_t updated; /* of worker 0: the others have them */
 	uint32_t finish;
 	uint64_t up;                     /* bit n: function n has an instance again */
 	uint64_t lost[SP_INST_MAX / 64]; /* bit n of the row: instance slot n is gone */
@@ -38,17 +42,21 @@ struct gw_worker {
 	pthread_t thread;
 	int error; /* why it did not start; 0 = it did */
 	int listen_fd;
+	int front_fd; /* -1: no shared front */
 	int send_fd;
 	int receive_fd;
 	h2o_evloop_t *loop;
 	h2o_accept_ctx_t accept;
-	h2o_socket_t *listener; /* NULL once draining */
+	h2o_socket_t *listeners[GW_LISTENERS]; /* NULL: none, or draining */
+	const struct gw_tables *tables;        /* of requests from now on */
 	h2o_socket_t *receiver;
 	h2o_socket_t *mail;
 	h2o_timeout_t deadline; /* the chain's timeout, of every request */
 	h2o_timeout_t stall;    /* for a client to take its answer */
 	h2o_timeout_t drain;
 	h2o_timeout_entry_t drain_entry;
+	h2o_timeout_t idle; /* of a gentle drain */
+	h2o_timeout_entry_t idle_entry;
 	h2o_timeout_entry_t resume_entry; /* accept again after EMFILE */
 	h2o_socket_cb http1_read;         /* libh2o's reader of HTTP/1 requests */
 	bool paused;                      /* accepts no connection now */
@@ -64,12 +72,12 @@ struct gw_worker {
 	struct sp_desc received[GW_RECEIVE_MAX + 1];
 	struct gw_outbox outbox;
 	struct gw_mailbox mailbox;
-	struct wiring_stats stats; /* written by the worker, read by anybody */
+	struct wiring_stats *stats; /* written by the worker, read by anybody */
 };
 
 /* Adds to a count of the worker. It alone writes, so the sum needs no atomic add. */
-#define GW_COUNT(worker, field, n)                                                      \
-	__atomic_store_n(&(worker)->stats.field, (worker)->stats.field + (uint64_t)(n), \
+#define GW_COUNT(worker, field, n)                                                        \
+	__atomic_store_n(&(worker)->stats->field, (worker)->stats->field + (uint64_t)(n), \
 			 __ATOMIC_RELAXED)
 
 static inline struct gw_worker *gw_worker_of(h2o_req_t *req)
@@ -80,8 +88,10 @@ static inline struct gw_worker *gw_worker_of(h2o_req_t *req)
 /* CLOCK_MONOTONIC, read once a turn. */
 uint64_t gw_worker_now(struct gw_worker *worker);
 
-/* Prepares a worker (no thread yet): its slot, fds and mailbox. Returns 0 or -errno. */
-int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, const int fds[3]);
+/* Prepares a worker (no thread yet): its slot, fds and mailbox; `front` is the listener of a
+ * shared front, or -1. Returns 0 or -errno. */
+int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, const int fds[3],
+		   int front);
 
 /* Runs a worker in the calling thread until it is told to finish: joins the loop, waits for the
  * others at the barrier, and serves. `arg` is the worker. Returns NULL. */
@@ -90,7 +100,9 @@ void *gw_worker_run(void *arg);
 /* Posts to a worker's mailbox, from any thread. */
 void gw_worker_post_up(struct gw_worker *worker, uint32_t fn);
 void gw_worker_post_lost(struct gw_worker *worker, uint32_t slot);
-void gw_worker_post_drain(struct gw_worker *worker);
+void gw_worker_post_drain(struct gw_worker *worker, enum wiring_drain how);
+void gw_worker_post_tables(struct gw_worker *worker);
+void gw_worker_post_updated(struct gw_worker *worker);
 void gw_worker_post_finish(struct gw_worker *worker);
 
 #endif

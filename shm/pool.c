@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -159,7 +161,9 @@ static void owners_reset(struct shm_pool *pool)
 	}
 }
 
-int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret)
+/* A pool whose free lists have every buffer. */
+static int pool_make(const struct shm_layout *layout, struct sp_owner *owners,
+		     struct shm_pool **ret)
 {
 	struct shm_pool *pool = calloc(1, sizeof(*pool));
 	int r = 0;
@@ -182,7 +186,112 @@ int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struc
 		shm_pool_free(pool);
 		return r;
 	}
-	owners_reset(pool);
+	*ret = pool;
+	return 0;
+}
+
+int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret)
+{
+	int r = pool_make(layout, owners, ret);
+
+	if (r == 0)
+		owners_reset(*ret);
+	return r;
+}
+
+/* ---- after a gateway that died ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* The word of an entry that is not being moved. A move takes the kernel nanoseconds, unless
+ * whoever sends is preempted in it. */
+static int word_settled(const struct sp_owner *o, uint64_t until_ms, uint64_t *ret)
+{
+	uint64_t word;
+
+	while ((uint32_t)(word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE)) == SP_HOLDER_MOVING) {
+		if (now_ms() >= until_ms)
+			return -EBUSY;
+		sched_yield();
+	}
+	*ret = word;
+	return 0;
+}
+
+static bool instance_holds(uint32_t holder, const uint32_t *slots, uint32_t slot_count)
+{
+	for (uint32_t i = 0; i < slot_count; i++)
+		if (holder == slots[i])
+			return false;
+	return holder != SP_SLOT_NONE && holder < SP_INST_MAX;
+}
+
+/* Makes an entry free, or leaves it with the instance that holds it. 1: free, 0: not. */
+static int owner_take_over(struct sp_owner *o, uint64_t until_ms, const uint32_t *slots,
+			   uint32_t slot_count)
+{
+	uint64_t word;
+	int r;
+
+	do {
+		r = word_settled(o, until_ms, &word);
+		if (r < 0)
+			return r;
+		if ((uint32_t)word == SP_HOLDER_FREE)
+			return 1;
+		if (instance_holds((uint32_t)word, slots, slot_count))
+			return 0;
+		/* The kernel takes back what it handed over in a send that it then refused. */
+	} while (!__atomic_compare_exchange_n(&o->word, &word,
+					      SP_OWNER_WORD((word >> 32) + 1, SP_HOLDER_FREE),
+					      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	return 1;
+}
+
+/* Empties the free list of a class and puts in what is free. */
+static int class_take_over(struct shm_pool *pool, uint32_t cls, const uint32_t *slots,
+			   uint32_t slot_count)
+{
+	const struct shm_class *c = &pool->layout.classes[cls];
+	struct rte_mempool *mempool = pool->classes[cls].pool;
+	uint64_t until_ms = now_ms() + SHM_MOVING_MAX_MS;
+	void *object;
+	int r;
+
+	while (rte_mempool_generic_get(mempool, &object, 1, NULL) == 0)
+		;
+	for (uint32_t i = c->first; i < c->first + c->count; i++) {
+		/* The gateway may have died before it had set all of them. */
+		pool->owners[i].cap = c->size;
+		r = owner_take_over(&pool->owners[i], until_ms, slots, slot_count);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			rte_mempool_generic_put(mempool, (void **)&pool->controls[i], 1, NULL);
+	}
+	return 0;
+}
+
+int shm_pool_take_over(const struct shm_layout *layout, struct sp_owner *owners,
+		       const uint32_t *slots, uint32_t slot_count, struct shm_pool **ret)
+{
+	struct shm_pool *pool;
+	int r = pool_make(layout, owners, &pool);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; r == 0 && i < layout->class_count; i++)
+		r = class_take_over(pool, i, slots, slot_count);
+	if (r < 0) {
+		shm_pool_free(pool);
+		return r;
+	}
 	*ret = pool;
 	return 0;
 }

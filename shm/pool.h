@@ -37,6 +37,18 @@ void shm_pool_thread_done(void);
  * Returns 0 and *ret, or -errno.
  */
 int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret);
+
+/*
+ * The same after a gateway that died with its pool: makes the pool anew from what the table
+ * says. Free are the buffers that were free, and all that no instance holds, `slots` being
+ * the dead gateway's own: these get a new generation, so that descriptors of them that are
+ * still queued are stale. What an instance holds stays out until it is put.
+ * The gateway must have ended; instances may go on handing over meanwhile.
+ * -EBUSY: the kernel did not finish handing over a buffer within SHM_MOVING_MAX_MS.
+ */
+#define SHM_MOVING_MAX_MS 200
+int shm_pool_take_over(const struct shm_layout *layout, struct sp_owner *owners,
+		       const uint32_t *slots, uint32_t slot_count, struct shm_pool **ret);
 struct shm_pool *shm_pool_free(struct shm_pool *pool);
 
 /* Takes a buffer that holds `len` payload bytes for gateway slot `slot`.

@@ -24,13 +24,13 @@
 #include "sproxy/rule.h"
 
 #define WIRING_ENV "SPROCKET_WIRING"
-#define WIRING_ABI 1U
+#define WIRING_ABI 2U
 #define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
 #define WIRING_CONFIG_MAX 64
 #define WIRING_INGRESS_MAX 16
 #define WIRING_METHOD_MAX 8
 #define WIRING_WORKER_MAX 32
-#define WIRING_FD_MAX (3 + 3 * WIRING_WORKER_MAX)
+#define WIRING_FD_MAX (5 + 3 * WIRING_WORKER_MAX)
 
 /* A NUL-terminated string in the heap of its message. */
 struct wiring_string {
@@ -68,22 +68,36 @@ struct wiring_function {
 	struct wiring_heap heap; /* last: only the used part is sent */
 };
 
-/* fds of a gateway: owners map, instances map, memory, then for each worker listener,
- * send, receive. */
-enum { WIRING_GW_OWNERS, WIRING_GW_INSTANCES, WIRING_GW_MEMORY, WIRING_GW_WORKERS };
+/* fds of a gateway: owners map, instances map, memory, stats (struct wiring_gateway_stats),
+ * then for each worker listener, send, receive; then, when `front` is 1, an AF_UNIX listener
+ * that all workers share. */
+enum {
+	WIRING_GW_OWNERS,
+	WIRING_GW_INSTANCES,
+	WIRING_GW_MEMORY,
+	WIRING_GW_STATS,
+	WIRING_GW_WORKERS
+};
 
 struct wiring_ingress {
+	struct wiring_string host; /* "": any; "*.x": whatever ends in ".x"; else exact */
 	struct wiring_string path; /* exact, or a prefix when it ends in "/" followed by "*" */
 	struct wiring_string methods[WIRING_METHOD_MAX];
 	uint32_t method_count; /* 0: any */
 	uint32_t max_body;     /* bytes */
 };
 
+/*
+ * To a running gateway it is sent again, without fds, when ingress, rules or trace change;
+ * everything else must be as before. It is told from a wiring_msg by its length.
+ */
 struct wiring_gateway {
 	uint32_t abi;
 	uint32_t size;
 	uint32_t worker_count;
-	uint32_t trace; /* 1: answer with Server-Timing of the kernel's stamps */
+	uint32_t trace;    /* 1: answer with Server-Timing of the kernel's stamps */
+	uint32_t takeover; /* 1: continues what a gateway that died left in tables and memory */
+	uint32_t front;    /* 1: the last fd is the listener of a shared front */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
@@ -105,11 +119,19 @@ enum wiring_type {
 	WIRING_LOST,      /* controller -> gateway: instance `slot` of `fn` is gone */
 	WIRING_RECLAIMED, /* gateway -> controller: `count` buffers of `slot` came back */
 	WIRING_UP,        /* controller -> gateway: function `fn` has an instance again */
-	WIRING_DRAIN,     /* controller -> gateway: accept no more, finish, say DRAINED */
+	WIRING_DRAIN,     /* controller -> gateway: accept no more, finish, say DRAINED; count
+			   * is an enum wiring_drain */
 	WIRING_DRAINED,   /* gateway -> controller: nothing in flight; EOF is then its order
-			      * to end, once functions have given back their leases */
-	WIRING_STATS_ASK, /* controller -> gateway */
-	WIRING_STATS,     /* gateway -> controller: the counters below */
+			   * to end, once functions have given back their leases */
+	WIRING_UPDATED,   /* gateway -> controller: every worker uses the tables sent last */
+	WIRING_FREEZE,    /* controller -> gateway: count 1: no deadline passes, as somebody
+			   * debugs a function; 0: as usual */
+};
+
+enum wiring_drain {
+	WIRING_DRAIN_STOP,      /* the chain ends: idle connections are closed at once */
+	WIRING_DRAIN_HAND_OVER, /* another gateway accepts from the same listeners: idle
+				 * connections are closed late, so that no request fails */
 };
 
 /* What a gateway counts; X(field, what it counts). */
@@ -132,6 +154,18 @@ struct wiring_stats {
 #define X(field, text) uint64_t field;
 	WIRING_STATS_FIELDS(X)
 #undef X
+} __attribute__((aligned(64))); /* workers share no cache line */
+
+/*
+ * What the workers of a gateway count, in a memfd: written by the gateway, read by anybody.
+ * It outlives a gateway: counts go on, the gauges (connections, in_flight, leased) start at
+ * zero with the next. `leased`, which no worker counts alone, is in the first.
+ */
+struct wiring_gateway_stats {
+	struct wiring_stats worker[WIRING_WORKER_MAX];
+	/* Instance slot whose refill a worker answers just now, 0: none. The next gateway
+	 * reads here to whom the one that died may owe an answer. */
+	uint32_t granting[WIRING_WORKER_MAX];
 };
 
 struct wiring_msg {
@@ -139,10 +173,7 @@ struct wiring_msg {
 	uint32_t slot;
 	uint32_t fn;
 	uint32_t count;
-	union {
-		struct wiring_stats stats;
-		char text[256]; /* NUL-terminated */
-	};
+	char text[256]; /* NUL-terminated */
 };
 
 /* Adds a string to a heap. Returns 0 and *ret, or -ENOSPC. */

@@ -4,17 +4,21 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shm/memory.h"
+
+struct wiring_gateway rig_wiring;
 
 static uint64_t now_ns(void)
 {
@@ -50,16 +54,28 @@ static int listener_new(int *port)
 	return fd;
 }
 
-static void ingress_add(struct wiring_gateway *w, const char *path, const char *const *methods,
-			uint32_t max_body)
+static void size_set(struct wiring_gateway *w)
+{
+	w->size = (uint32_t)(offsetof(struct wiring_gateway, heap.data) + w->heap.used);
+}
+
+void rig_ingress_add(struct wiring_gateway *w, const char *host, const char *path,
+		     uint32_t max_body)
 {
 	struct wiring_ingress *in = &w->ingress[w->ingress_count++];
 
+	assert_int_equal(wiring_put(&w->heap, host, &in->host), 0);
 	assert_int_equal(wiring_put(&w->heap, path, &in->path), 0);
-	for (; *methods; methods++)
-		assert_int_equal(wiring_put(&w->heap, *methods, &in->methods[in->method_count++]),
-				 0);
 	in->max_body = max_body;
+	size_set(w);
+}
+
+static void method_add(struct wiring_gateway *w, const char *method)
+{
+	struct wiring_ingress *in = &w->ingress[w->ingress_count - 1];
+
+	assert_int_equal(wiring_put(&w->heap, method, &in->methods[in->method_count++]), 0);
+	size_set(w);
 }
 
 static void rule_add(struct wiring_gateway *w, enum rule_kind kind, const char *value, uint8_t edge)
@@ -75,11 +91,10 @@ static void rule_add(struct wiring_gateway *w, enum rule_kind kind, const char *
 static void wiring_fill(struct wiring_gateway *w, const struct rig *rig,
 			const struct rig_config *config)
 {
-	const char *const get_post[] = { "POST", "GET", NULL }, *const any[] = { NULL };
-
 	w->abi = WIRING_ABI;
 	w->worker_count = config->workers;
 	w->trace = config->trace;
+	w->front = config->front;
 	w->timeout_ns = config->timeout_ms * 1000000ULL;
 	w->fn_count = 2;
 	w->layout = rig->layout;
@@ -90,13 +105,14 @@ static void wiring_fill(struct wiring_gateway *w, const struct rig *rig,
 	wiring_put(&w->heap, "rigged", &w->chain);
 	wiring_put(&w->heap, "first", &w->fn_names[1]);
 	wiring_put(&w->heap, "second", &w->fn_names[2]);
-	ingress_add(w, "/any/*", any, 60000);
-	ingress_add(w, "/work", get_post, 8192);
-	ingress_add(w, "/lost", any, 8192);
+	rig_ingress_add(w, "", "/any/*", 60000);
+	rig_ingress_add(w, "", "/work", 8192);
+	method_add(w, "POST");
+	method_add(w, "GET");
+	rig_ingress_add(w, "", "/lost", 8192);
 	rule_add(w, RULE_TOPIC, "to.second", 2);
 	rule_add(w, RULE_PATH, "/work", 1);
 	rule_add(w, RULE_PATH, "/any/*", 1);
-	w->size = (uint32_t)(offsetof(struct wiring_gateway, heap.data) + w->heap.used);
 }
 
 static void gateway_exec(int control, uint32_t fd_limit)
@@ -120,50 +136,104 @@ static void pair_new(int type, int fds[2])
 	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
 }
 
-void rig_start(struct rig *rig, const struct rig_config *config)
+static int front_new(struct rig *rig)
 {
-	static struct wiring_gateway w;
-	const uint32_t sizes[] = { 2048, 65536 };
-	int fds[WIRING_FD_MAX], control[2], pair[2];
-	uint32_t n = WIRING_GW_WORKERS;
-	void *map;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	memset(rig, 0, sizeof(*rig));
-	memset(&w, 0, sizeof(w));
-	rig->workers = config->workers;
-	assert_int_equal(shm_layout_compute(sizes, 2, (uint64_t)config->buffers * 75000,
-					    config->buffers, &rig->layout, NULL),
-			 0);
-	fds[WIRING_GW_MEMORY] = table_new("memory", rig->layout.size, &map);
-	rig->base = map;
-	fds[WIRING_GW_OWNERS] =
-		table_new("owners", rig->layout.buffer_count * sizeof(*rig->owners), &map);
-	rig->owners = map;
-	fds[WIRING_GW_INSTANCES] =
-		table_new("instances", SP_INST_MAX * sizeof(*rig->instances), &map);
-	rig->instances = map;
-	for (uint32_t i = 0; i < config->workers; i++) {
-		rig->slots[i] = i + 1;
-		fds[n++] = listener_new(&rig->port);
-		pair_new(SOCK_STREAM, pair);
-		fds[n++] = pair[0];
-		rig->from_gateway[i] = pair[1];
-		pair_new(SOCK_STREAM, pair);
-		fds[n++] = pair[0];
-		rig->to_gateway[i] = pair[1];
-	}
-	wiring_fill(&w, rig, config);
+	snprintf(rig->front, sizeof(rig->front), "/tmp/rig-%d.sock", (int)getpid());
+	unlink(rig->front);
+	memcpy(a.sun_path, rig->front, sizeof(rig->front));
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 256), 0);
+	return fd;
+}
+
+/* Starts a gateway with what there is, and waits until it is ready. */
+static void gateway_start(struct rig *rig)
+{
+	int control[2];
+
 	pair_new(SOCK_SEQPACKET, control);
 	rig->control = control[0];
 	rig->pid = fork();
 	assert_true(rig->pid >= 0);
 	if (rig->pid == 0)
-		gateway_exec(control[1], config->fd_limit);
+		gateway_exec(control[1], rig->config.fd_limit);
 	close(control[1]);
-	assert_int_equal(wiring_send(rig->control, &w, w.size, fds, n), 0);
-	for (uint32_t i = 0; i < n; i++)
-		close(fds[i]);
+	assert_int_equal(wiring_send(rig->control, &rig_wiring, rig_wiring.size, rig->fds,
+				     rig->fd_count),
+			 0);
 	rig_hear(rig, WIRING_READY);
+}
+
+static void tables_new(struct rig *rig)
+{
+	void *map;
+
+	rig->fds[WIRING_GW_MEMORY] = table_new("memory", rig->layout.size, &map);
+	rig->base = map;
+	rig->fds[WIRING_GW_OWNERS] =
+		table_new("owners", rig->layout.buffer_count * sizeof(*rig->owners), &map);
+	rig->owners = map;
+	rig->fds[WIRING_GW_INSTANCES] =
+		table_new("instances", SP_INST_MAX * sizeof(*rig->instances), &map);
+	rig->instances = map;
+	rig->fds[WIRING_GW_STATS] = table_new("stats", sizeof(*rig->stats), &map);
+	rig->stats = map;
+}
+
+void rig_start(struct rig *rig, const struct rig_config *config)
+{
+	const uint32_t sizes[] = { 2048, 65536 };
+	uint32_t n = WIRING_GW_WORKERS;
+	int pair[2];
+
+	memset(rig, 0, sizeof(*rig));
+	memset(&rig_wiring, 0, sizeof(rig_wiring));
+	rig->config = *config;
+	rig->workers = config->workers;
+	assert_int_equal(shm_layout_compute(sizes, 2, (uint64_t)config->buffers * 75000,
+					    config->buffers, &rig->layout, NULL),
+			 0);
+	tables_new(rig);
+	for (uint32_t i = 0; i < config->workers; i++) {
+		rig->slots[i] = i + 1;
+		rig->fds[n++] = listener_new(&rig->port);
+		pair_new(SOCK_STREAM, pair);
+		rig->fds[n++] = pair[0];
+		rig->from_gateway[i] = pair[1];
+		pair_new(SOCK_STREAM, pair);
+		rig->fds[n++] = pair[0];
+		rig->to_gateway[i] = pair[1];
+	}
+	if (config->front)
+		rig->fds[n++] = front_new(rig);
+	rig->fd_count = n;
+	wiring_fill(&rig_wiring, rig, config);
+	gateway_start(rig);
+}
+
+void rig_kill(struct rig *rig)
+{
+	int status;
+
+	assert_int_equal(kill(rig->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
+	assert_true(WIFSIGNALED(status));
+	rig->pid = 0;
+	close(rig->control);
+}
+
+void rig_again(struct rig *rig)
+{
+	rig_wiring.takeover = 1;
+	gateway_start(rig);
+}
+
+void rig_update(struct rig *rig)
+{
+	assert_int_equal(wiring_send(rig->control, &rig_wiring, rig_wiring.size, NULL, 0), 0);
 }
 
 int rig_exit(struct rig *rig)
@@ -188,6 +258,11 @@ void rig_stop(struct rig *rig)
 		close(rig->from_gateway[i]);
 		close(rig->to_gateway[i]);
 	}
+	for (uint32_t i = 0; i < rig->fd_count; i++)
+		close(rig->fds[i]);
+	if (rig->front[0])
+		unlink(rig->front);
+	munmap(rig->stats, sizeof(*rig->stats));
 	munmap(rig->base, rig->layout.size);
 	munmap(rig->owners, rig->layout.buffer_count * sizeof(*rig->owners));
 	munmap(rig->instances, SP_INST_MAX * sizeof(*rig->instances));
@@ -218,8 +293,18 @@ struct wiring_msg rig_hear(struct rig *rig, enum wiring_type type)
 
 struct wiring_stats rig_stats(struct rig *rig)
 {
-	rig_tell(rig, WIRING_STATS_ASK, 0, 0, 0);
-	return rig_hear(rig, WIRING_STATS).stats;
+	struct wiring_stats sum = { 0 };
+
+	rig_update(rig); /* each worker passes its mailbox */
+	rig_hear(rig, WIRING_UPDATED);
+	for (uint32_t i = 0; i < rig->workers; i++) {
+		const struct wiring_stats *s = &rig->stats->worker[i];
+
+#define X(field, text) sum.field += __atomic_load_n(&s->field, __ATOMIC_RELAXED);
+		WIRING_STATS_FIELDS(X)
+#undef X
+	}
+	return sum;
 }
 
 static int worker_waiting(struct rig *rig, int ms)

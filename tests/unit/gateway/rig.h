@@ -33,6 +33,7 @@ struct rig_config {
 	uint32_t buffers; /* of each class */
 	bool trace;
 	uint32_t fd_limit; /* RLIMIT_NOFILE of the gateway; 0: as it is */
+	bool front;        /* with the listener of a shared front */
 };
 
 struct rig {
@@ -47,12 +48,29 @@ struct rig {
 	char *base;
 	struct sp_owner *owners;
 	struct sp_instance *instances;
-	int exit_code; /* after rig_exit() */
+	struct wiring_gateway_stats *stats;
+	struct rig_config config;
+	int fds[WIRING_FD_MAX]; /* what a gateway gets */
+	uint32_t fd_count;
+	char front[64]; /* path of the front's listener */
+	int exit_code;  /* after rig_exit() */
 };
 
 /* Starts a gateway with ingress POST,GET /work (8 KiB), any /any/..., and functions "first"
  * (1) and "second" (2); waits until it is ready. */
 void rig_start(struct rig *rig, const struct rig_config *config);
+
+/* Kills the gateway; rig_again() starts another on the same sockets, tables and memory. */
+void rig_kill(struct rig *rig);
+void rig_again(struct rig *rig);
+
+/* The wiring of the next rig_again() or rig_update(). */
+extern struct wiring_gateway rig_wiring;
+/* Sends the wiring to the running gateway as new tables. */
+void rig_update(struct rig *rig);
+/* Adds an ingress at any method. */
+void rig_ingress_add(struct wiring_gateway *w, const char *host, const char *path,
+		     uint32_t max_body);
 
 /* Waits for the gateway's end. Returns its exit code, -1 for a signal. */
 int rig_exit(struct rig *rig);
@@ -64,6 +82,7 @@ void rig_stop(struct rig *rig);
 void rig_tell(struct rig *rig, enum wiring_type type, uint32_t slot, uint32_t fn, uint32_t count);
 /* Waits for a message of the type. */
 struct wiring_msg rig_hear(struct rig *rig, enum wiring_type type);
+/* The counts of all workers, after each has done what it was told or sent before. */
 struct wiring_stats rig_stats(struct rig *rig);
 
 /* Waits for the next descriptor that a worker sends, and checks that it holds the buffer. */

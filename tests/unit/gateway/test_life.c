@@ -100,7 +100,7 @@ static void test_two_workers_serve_many(void **state)
 
 static void test_connections_over_the_limit_wait_their_turn(void **state)
 {
-	struct rig_config config = { 1, 5000, 8, false, 160 };
+	struct rig_config config = { 1, 5000, 8, false, 160, false };
 	static struct client many[100];
 	const char *ask = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
 	uint64_t limit, sleeps;
