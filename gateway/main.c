@@ -94,7 +94,10 @@ static int pool_start(struct gateway *g, int memory_fd)
 	if (r < 0)
 		return fail(g->control, "cannot map the pool's memory: %s", strerror(-r));
 	g->base = base;
-	r = shm_memory_populate(g->base, layout->size);
+	/* After a gateway that died they are there as a rule, and to map them all again before
+	 * the first request would take longer than all else: each is when it is touched. */
+	if (!g->wiring.takeover || !shm_memory_populated(memory_fd, layout->size))
+		r = shm_memory_populate(g->base, layout->size);
 	if (r < 0)
 		return fail(
 			g->control,

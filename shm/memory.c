@@ -123,6 +123,13 @@ int shm_memory_map(int fd, size_t size, void **ret)
 	return 0;
 }
 
+bool shm_memory_populated(int fd, size_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= size;
+}
+
 int shm_memory_populate(void *base, size_t size)
 {
 	while (madvise(base, size, MADV_POPULATE_WRITE) < 0) {

@@ -53,6 +53,9 @@ void shm_memory_done(struct shm_memory *memory);
 /* Maps `size` bytes of a pool's memfd, shared. Returns 0 and *ret, or -errno. */
 int shm_memory_map(int fd, size_t size, void **ret);
 
+/* True when the pages of `size` bytes exist already: another process populated them. */
+bool shm_memory_populated(int fd, size_t size);
+
 /* Faults in every page for writing. Returns 0, or -errno (-EFAULT or -ENOMEM: too few). */
 int shm_memory_populate(void *base, size_t size);
 

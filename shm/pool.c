@@ -18,6 +18,7 @@
 #include <rte_mempool.h>
 
 #include "shm/buffer.h"
+#include "shm/dpdk_clock.h"
 #include "shm/dpdk_folder.h"
 
 #define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
@@ -73,7 +74,9 @@ int shm_dpdk_init(void)
 	shm_dpdk_folder(getpid(), SHM_DPDK_FOLDERS - 1, folder);
 	if (mkdir(folder, 0700) == 0)
 		setenv("RUNTIME_DIRECTORY", folder, 1);
+	shm_dpdk_clock_hurry(true);
 	r = rte_eal_init((int)(sizeof(args) / sizeof(*args)), args) < 0 ? -rte_errno : 0;
+	shm_dpdk_clock_hurry(false);
 	unsetenv("RUNTIME_DIRECTORY");
 	shm_dpdk_folder_remove(getpid());
 	sched_setaffinity(0, sizeof(allowed), &allowed);

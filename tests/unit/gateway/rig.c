@@ -149,8 +149,7 @@ static int front_new(struct rig *rig)
 	return fd;
 }
 
-/* Starts a gateway with what there is, and waits until it is ready. */
-static void gateway_start(struct rig *rig)
+static void gateway_launch(struct rig *rig)
 {
 	int control[2];
 
@@ -164,7 +163,6 @@ static void gateway_start(struct rig *rig)
 	assert_int_equal(wiring_send(rig->control, &rig_wiring, rig_wiring.size, rig->fds,
 				     rig->fd_count),
 			 0);
-	rig_hear(rig, WIRING_READY);
 }
 
 static void tables_new(struct rig *rig)
@@ -211,7 +209,8 @@ void rig_start(struct rig *rig, const struct rig_config *config)
 		rig->fds[n++] = front_new(rig);
 	rig->fd_count = n;
 	wiring_fill(&rig_wiring, rig, config);
-	gateway_start(rig);
+	gateway_launch(rig);
+	rig_hear(rig, WIRING_READY);
 }
 
 void rig_kill(struct rig *rig)
@@ -225,10 +224,16 @@ void rig_kill(struct rig *rig)
 	close(rig->control);
 }
 
-void rig_again(struct rig *rig)
+void rig_launch(struct rig *rig)
 {
 	rig_wiring.takeover = 1;
-	gateway_start(rig);
+	gateway_launch(rig);
+}
+
+void rig_again(struct rig *rig)
+{
+	rig_launch(rig);
+	rig_hear(rig, WIRING_READY);
 }
 
 void rig_update(struct rig *rig)
@@ -325,6 +330,15 @@ static int worker_waiting(struct rig *rig, int ms)
 bool rig_waiting(struct rig *rig, int ms)
 {
 	return worker_waiting(rig, ms) >= 0;
+}
+
+void rig_discard(struct rig *rig)
+{
+	struct sp_desc d;
+
+	assert_int_equal(recv(rig->from_gateway[worker_waiting(rig, RIG_WAIT_MS)], &d, sizeof(d),
+			      MSG_WAITALL),
+			 sizeof(d));
 }
 
 struct sp_desc rig_take_raw(struct rig *rig)

@@ -63,6 +63,8 @@ void rig_start(struct rig *rig, const struct rig_config *config);
 /* Kills the gateway; rig_again() starts another on the same sockets, tables and memory. */
 void rig_kill(struct rig *rig);
 void rig_again(struct rig *rig);
+/* The same, without waiting until it is ready. */
+void rig_launch(struct rig *rig);
 
 /* The wiring of the next rig_again() or rig_update(). */
 extern struct wiring_gateway rig_wiring;
@@ -87,7 +89,9 @@ struct wiring_stats rig_stats(struct rig *rig);
 
 /* Waits for the next descriptor that a worker sends, and checks that it holds the buffer. */
 struct sp_desc rig_take_raw(struct rig *rig);
-/* The same, and the kernel's part: the function of that edge, in RIG_FN_SLOT, owns it. */
+/* Takes one without looking at it. */
+void rig_discard(struct rig *rig);
+/* The same as rig_take_raw(), and the kernel's part: the function of that edge, in RIG_FN_SLOT, owns it. */
 struct sp_desc rig_take(struct rig *rig);
 /* True when a descriptor is waiting to be taken, within `ms`. */
 bool rig_waiting(struct rig *rig, int ms);

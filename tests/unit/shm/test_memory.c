@@ -42,7 +42,13 @@ static void test_ordinary(void **state)
 	check_seals(memory.fd, SIZE);
 	assert_int_equal(shm_memory_map(memory.fd, SIZE, &base), 0);
 	assert_int_equal(shm_memory_map(memory.fd, SIZE, &again), 0);
+	assert_false(shm_memory_populated(memory.fd, SIZE));
 	assert_int_equal(shm_memory_populate(base, SIZE), 0);
+	assert_true(shm_memory_populated(memory.fd, SIZE));
+	assert_int_equal(fallocate(memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096),
+			 0);
+	assert_false(shm_memory_populated(memory.fd, SIZE));
+	assert_false(shm_memory_populated(-1, SIZE));
 	memset(base, 0x5a, SIZE);
 	assert_int_equal(((unsigned char *)again)[SIZE - 1], 0x5a);
 	shm_memory_done(&memory);
@@ -100,7 +106,9 @@ static void test_huge(void **state)
 	assert_int_equal(counters_read().limit, before.limit + memory.overcommit);
 	check_seals(memory.fd, SIZE);
 	assert_int_equal(shm_memory_map(memory.fd, SIZE, &base), 0);
+	assert_false(shm_memory_populated(memory.fd, SIZE));
 	assert_int_equal(shm_memory_populate(base, SIZE), 0);
+	assert_true(shm_memory_populated(memory.fd, SIZE));
 	assert_int_equal(counters_read().reserved, before.reserved);
 	munmap(base, SIZE);
 	shm_memory_done(&memory);
