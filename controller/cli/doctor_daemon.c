@@ -7,11 +7,8 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -124,30 +121,11 @@ static void check_group(struct doctor *doctor)
 	doctor_fix(doctor, "when others shall: sudo groupadd --system %s", GROUP);
 }
 
-/* Does somebody listen there? Returns 0 or -errno. */
-static int socket_try(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
 static void check_daemon(struct doctor *doctor)
 {
-	const char *path = getenv(CLIENT_SOCKET_ENV);
-	int r;
+	const char *path = client_socket_path();
+	int r = client_socket_try(path);
 
-	path = path && *path ? path : CLIENT_SOCKET_DEFAULT;
-	r = socket_try(path);
 	if (r == 0) {
 		doctor_add(doctor, DOCTOR_OK, "sprocketd", "runs: %s", path);
 	} else if (r == -ENOENT || r == -ECONNREFUSED) {
