@@ -137,6 +137,24 @@ class LiveTest(unittest.TestCase):
             self.node.run(line)
         self.assertEqual(self.node.daemons[0].wait(STEP_S), 0)
 
+    def test_example_of_the_readme(self):
+        text = (SOURCE / "README.md").read_text()
+        lines = re.findall(r"^    (sprocket.*)$", text, re.M)
+        self.assertEqual([line.split()[0] for line in lines], ["sprocketd"] + ["sprocket"] * 3)
+        installed = "/usr/local/share/sprocket/examples"
+        script = "\n".join(lines).replace(installed, str(EXAMPLES))
+        shown = self.node.run(script + "\nwait")
+        self.assertIn("chain/hello created", shown)
+        self.assertRegex(shown, r"hello +1/1 +Serving +127\.0\.0\.1:\d+")
+
+    def test_files_that_the_readme_names_exist(self):
+        text = (SOURCE / "README.md").read_text()
+        named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)
+        self.assertGreater(len(named), 15)
+        for path in named:
+            with self.subTest(path):
+                self.assertTrue((SOURCE / path).exists() or path == "front/")
+
     def test_metrics_are_those_of_the_page(self):
         self.node.start()
         self.node.run("sprocket apply -f chain.yaml")
