@@ -30,7 +30,7 @@ def page(name):
 
 def examples(name):
     """The commands of a page, a line each."""
-    text = page(name).split("# EXAMPLES\n", 1)[1].split("\n# SEE ALSO", 1)[0]
+    text = page(name).split("# EXAMPLES\n", 1)[1].split("\n# ", 1)[0]
     blocks = re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
     return "".join(blocks).replace("\\\n", " ").splitlines()
 
