@@ -8,13 +8,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install deb bench clean deps format-check
+.PHONY: help run test build install uninstall deb bench clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
 	@echo 'make test           every test, with and without sanitizers'
 	@echo 'make build          build into $(BUILD)/'
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
+	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make format-check   code that clang-format would change'
@@ -41,6 +42,17 @@ bench: build
 install: build
 	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"
 	cd "$(ROOT)" && DESTDIR="$(DESTDIR)" meson install -C $(BUILD)
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+# A dry run writes down what an installation there consists of; ninja removes that.
+uninstall:
+	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"
+	@cd "$(ROOT)" && DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --dry-run >/dev/null
+	cd "$(ROOT)" && ninja -C $(BUILD) uninstall
+	@for folder in libexec share; do \
+		folder="$(DESTDIR)$(PREFIX)/$$folder/sprocket"; \
+		[ ! -d "$$folder" ] || find "$$folder" -depth -type d -empty -delete; \
+	done
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 deb: deps

@@ -35,6 +35,16 @@ int programs_gateway(char ret[CHAIN_PATH_MAX])
 	return find(places, sizeof(places) / sizeof(*places), ret);
 }
 
+int programs_daemon(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"sprocketd",               /* installed, and build tree: beside sprocket */
+		"../controller/sprocketd", /* build tree: tests/... */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
+}
+
 int programs_fdstore(char ret[CHAIN_PATH_MAX])
 {
 	static const char *const places[] = {

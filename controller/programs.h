@@ -13,6 +13,9 @@
 /* Path of sprocket-gateway. Returns 0 and `ret`, or -ENOENT. */
 int programs_gateway(char ret[CHAIN_PATH_MAX]);
 
+/* Path of sprocketd. As programs_gateway(). */
+int programs_daemon(char ret[CHAIN_PATH_MAX]);
+
 /* Path of sprocket-fdstore. As programs_gateway(). */
 int programs_fdstore(char ret[CHAIN_PATH_MAX]);
 

@@ -13,20 +13,6 @@
 #define QUIET_MS 1000
 #define ADDRESS "http://sprocketd"
 
-static const char *socket_chosen;
-
-void client_use_socket(const char *path)
-{
-	socket_chosen = path;
-}
-
-static const char *socket_path(void)
-{
-	const char *path = socket_chosen ? socket_chosen : getenv(CLIENT_SOCKET_ENV);
-
-	return path && *path ? path : CLIENT_SOCKET_DEFAULT;
-}
-
 int client_text_add(struct client_text *text, const char *data, size_t len)
 {
 	if (len > text->max - text->len)
@@ -209,13 +195,15 @@ static int open_with(const struct client *options, struct client **ret)
 	if (!client)
 		return client_broken(options, CURLE_OUT_OF_MEMORY);
 	*client = *options;
-	client->socket = socket_path();
+	client->socket = client_socket_path();
 	if (strlen(client->socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
 		client_say(client, "%s: a socket's path has at most %zu characters", client->socket,
 			   sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 		free(client);
 		return CLI_USAGE;
 	}
+	if (!client->quiet)
+		client_socket_wait(client->socket);
 	client->curl = curl_easy_init();
 	code = client->curl ? check_version(client) : client_broken(client, CURLE_OUT_OF_MEMORY);
 	if (code != CLI_OK) {

@@ -23,6 +23,7 @@
 #define CLIENT_SOCKET_DEFAULT "/run/sprocket/sprocketd.sock"
 #define CLIENT_SOCKET_ENV "SPROCKET_SOCKET"
 #define CLIENT_API "v1"
+#define CLIENT_START_MS 1000 /* for a daemon that is just being started, or again */
 #define CLIENT_CONNECT_MS 5000
 #define CLIENT_ANSWER_MS 30000        /* for what only reads */
 #define CLIENT_CHANGE_MS 300000       /* for what waits for a change; --timeout */
@@ -42,6 +43,11 @@ struct client_answer {
 
 /* The socket that all connections use from now on (--socket). Borrowed for good. */
 void client_use_socket(const char *path);
+
+/* That socket, else that of the environment, else the default. */
+const char *client_socket_path(void);
+/* Does somebody listen there? Returns 0 or -errno of connect(2). */
+int client_socket_try(const char *path);
 
 /* `command` begins each sentence; borrowed. Free with client_close(). */
 int client_open(const char *command, struct client **ret);

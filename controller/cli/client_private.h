@@ -28,6 +28,9 @@ int client_text_add(struct client_text *text, const char *data, size_t len);
 /* Sets what every request needs. Returns a curl code. */
 CURLcode client_prepare(struct client *client, const char *path);
 
+/* Returns when somebody listens there, or nobody has for CLIENT_START_MS. */
+void client_socket_wait(const char *path);
+
 /* Says what kept a request from being answered. Returns the exit code. */
 int client_broken(const struct client *client, CURLcode code);
 

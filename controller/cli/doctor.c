@@ -10,11 +10,19 @@
 #include <jansson.h>
 
 #include "bpf/wire.h"
+#include "controller/chain_yaml.h"
 #include "controller/cli/cli.h"
+#include "controller/daemon/api.h"
+#include "controller/daemon/tap_stream.h"
+#include "controller/fdstore.h"
+#include "controller/logs.h"
+#include "controller/logstore.h"
 #include "controller/runstate.h"
+#include "gateway/front/front_wiring.h"
 #include "shm/buffer.h"
 #include "shm/layout.h"
 #include "sproxy/rule.h"
+#include "sproxy/wiring.h"
 
 #define LEFT_OVERS "left-overs"
 
@@ -45,6 +53,21 @@ static const struct {
 	{ "meta_bytes", SHM_META_ROOM, "for path and headers, beside the payload" },
 	{ "header_name_bytes", SHM_NAME_MAX, "" },
 	{ "header_value_bytes", SHM_VALUE_MAX, "" },
+	{ "gateway_workers", WIRING_WORKER_MAX, "of a chain" },
+	{ "ingresses", WIRING_INGRESS_MAX, "of a chain" },
+	{ "config_keys", WIRING_CONFIG_MAX, "of a function" },
+	{ "chain_file_bytes", CHAIN_FILE_MAX, "" },
+	{ "histogram_buckets", SP_HIST_BUCKETS, "from 1 us to 58.7 s, and an open one" },
+	{ "front_routes", FRONT_ROUTE_MAX, "hosts and paths of all chains" },
+	{ "api_clients", API_CLIENT_MAX, "of sprocketd at once" },
+	{ "api_clients_of_user", API_SHARE_MAX, "other than root" },
+	{ "api_changes", API_CHANGE_MAX, "under way at once" },
+	{ "events", EVENTS_MAX, "kept by sprocketd" },
+	{ "taps", TAP_STREAM_LISTENERS_MAX, "at once" },
+	{ "log_lines_per_s", LOGS_RATE, "of an instance, in the long run" },
+	{ "log_file_bytes", LOGSTORE_FILE_MAX, "of each instance, and three old files" },
+	{ "fdstore_entry_bytes", FDSTORE_DATA_MAX, "" },
+	{ "fdstore_entry_fds", FDSTORE_FD_MAX, "" },
 };
 
 static const char *level_name(enum doctor_level level)
@@ -210,6 +233,7 @@ int cli_doctor(int argc, char **argv)
 	doctor_resources(&doctor);
 	check_left_overs(&doctor, clean, stream);
 	doctor_redirect(&doctor);
+	doctor_daemon(&doctor);
 	fclose(stream);
 	if (json)
 		print_json(&doctor, report);

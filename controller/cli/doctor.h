@@ -53,5 +53,7 @@ __attribute__((format(printf, 2, 3))) void doctor_fix(struct doctor *doctor, con
 void doctor_kernel(struct doctor *doctor);
 void doctor_resources(struct doctor *doctor);
 void doctor_redirect(struct doctor *doctor);
+/* What sprocketd needs beyond that. */
+void doctor_daemon(struct doctor *doctor);
 
 #endif

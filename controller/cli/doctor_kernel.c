@@ -10,8 +10,8 @@
 
 #include "controller/cli/doctor.h"
 
-#define KERNEL_MAJOR 5 /* the oldest kernel the program is written for */
-#define KERNEL_MINOR 15
+#define KERNEL_MAJOR 5 /* the oldest kernel that has bpf_loop */
+#define KERNEL_MINOR 17
 
 static void check_release(struct doctor *doctor)
 {

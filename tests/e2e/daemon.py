@@ -63,12 +63,14 @@ class Daemon:
 
     # ---- life ----
 
+    def command(self):
+        return [str(self.build / PROGRAMS["sprocketd"]), "--socket", str(self.socket),
+                "--state", str(self.state), "--logs", str(self.logs), "--run", str(self.run),
+                "--pins", str(self.pins), *self.args]
+
     def start(self, wait=True):
-        command = [str(self.build / PROGRAMS["sprocketd"]), "--socket", str(self.socket),
-                   "--state", str(self.state), "--logs", str(self.logs), "--run", str(self.run),
-                   "--pins", str(self.pins), *self.args]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env={**os.environ, leftovers.MARK: self.mark, **self.env}, cwd="/",
             start_new_session=True)
         self.log = Output(self.process.stderr)

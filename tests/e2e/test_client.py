@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import tap
 from api_double import EVENT, NOBODY, VERSION, ClientTest, Double, chain
+from client import poll
 from harness import program, run
 
 
@@ -24,6 +26,17 @@ class Connecting(ClientTest):
             s.bind(str(self.folder / "dead"))
         self.ends(run("get", env={"SPROCKET_SOCKET": str(self.folder / "dead")}), 1, "",
                   "sprocketd is not running")
+
+    def test_daemon_that_starts_is_waited_for(self):
+        with Double({("GET", "/v1/chains"): {"items": []}}) as daemon:
+            path = self.folder / "soon"
+            asks = subprocess.Popen([program("sprocket"), "get", "--socket", path],
+                                    stderr=subprocess.PIPE, text=True)
+            poll("it waits", lambda: "State:\tS" in Path(f"/proc/{asks.pid}/status").read_text()
+                 and os.readlink(f"/proc/{asks.pid}/exe") == str(program("sprocket")))
+            path.symlink_to(daemon.socket)
+            self.assertIn("no chains", asks.communicate(timeout=20)[1])
+            self.assertEqual(asks.returncode, 0)
 
     def test_refused_socket(self):
         with Double() as daemon:

@@ -208,7 +208,13 @@ class Completion(ClientTest):
                     ("sprocket logs parking --function d", ["detect"]),
                     ("sprocket logs -f pa", ["parking", "pay"]),
                     ("sprocket apply -f f", ["file.yaml"]), ("sprocket run f", ["file.yaml"]),
-                    ("sprocket apply --dr", ["--dry-run"])):
+                    ("sprocket apply --dr", ["--dry-run"]),
+                    ("sprocket tap parking --edge f", []), ("sprocket top -d f", []),
+                    ("sprocket tap --count 5 pa", ["parking", "pay"]),
+                    ("sprocket tap --slower 1ms parking s", ["search"]),
+                    ("sprocket graph pay -o d", ["dot"]),
+                    ("sprocket run file.yaml --listen f", []),
+                    ("sprocket get --socket f", ["file.yaml"])):
                 with self.subTest(line):
                     self.assertEqual(self.complete(line, env), offered)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package: built, looked through, installed here, used, and purged without trace."""
+"""The Debian package: built, looked through, installed here, used, installed again while it
+serves, and purged without trace."""
 import fcntl
 import grp
 import os
@@ -10,6 +11,8 @@ import unittest
 from pathlib import Path
 
 import tap
+from client import poll
+from daemon import Daemon, Stream
 from harness import BUILD, make_folder
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -17,10 +20,12 @@ LOCK = "/run/lock/sprocket-package-test"
 BUILD_S = 900
 STEP_S = 120
 NEEDED = [
-    "/etc/default/sprocketd", "/usr/bin/sprocket", "/usr/include/sprocket.h",
+    "/etc/default/sprocketd", "/usr/bin/sprocket", "/usr/bin/sprocketd", "/usr/include/sprocket.h",
     "/usr/include/sprocket_test.h", "/usr/lib/systemd/system/sprocketd.service",
     "/usr/lib/systemd/system/sprocket-shutdown.service", "/usr/lib/sysusers.d/sprocket.conf",
-    "/usr/libexec/sprocket/sprocket-fdstore", "/usr/libexec/sprocket/sprocket-gateway",
+    "/usr/libexec/sprocket/sprocket-fdstore", "/usr/libexec/sprocket/sprocket-front",
+    "/usr/libexec/sprocket/sprocket-gateway", "/usr/share/bash-completion/completions/sprocket",
+    "/usr/share/zsh/vendor-completions/_sprocket", "/usr/share/man/man7/sprocket-metrics.7.gz",
     "/usr/share/man/man1/sprocket.1.gz", "/usr/share/man/man3/sp_body.3.gz",
     "/usr/share/man/man5/sprocket-chain.5.gz", "/usr/share/man/man8/sprocketd.8.gz",
     "/usr/share/doc/sprocket/copyright",
@@ -36,6 +41,22 @@ def step(*command, seconds=STEP_S, **options):
         raise AssertionError(f"{' '.join(map(str, command))}: exit {made.returncode}\n"
                              f"{made.stdout}")
     return made.stdout
+
+
+class Installed(Daemon):
+    """The installed sprocketd, in folders of its own: its default ones stay empty."""
+
+    def command(self):
+        return ["/usr/bin/sprocketd", *super().command()[1:]]
+
+    def cli(self, *args, check=False, seconds=STEP_S, **more):
+        made = subprocess.run(["/usr/bin/sprocket", *map(str, args)], capture_output=True,
+                              text=True, timeout=seconds, check=False,
+                              env={**os.environ, "SPROCKET_SOCKET": str(self.socket)})
+        if check and made.returncode:
+            raise AssertionError(f"sprocket {args}: exit {made.returncode}\n{made.stdout}"
+                                 f"{made.stderr}{self.report()}")
+        return made
 
 
 def is_installed():
@@ -139,10 +160,25 @@ class PackageTest(unittest.TestCase):
         self.assertRegex(step(folder / "shout/build/shout", "--describe", env=plain),
                          r'"name": ?"shout"')
         self.assertIn("valid", step("sprocket", "validate", folder / "shout/chain.yaml"))
+        self.serve(folder / "shout/chain.yaml")
         page = Path("/usr/share/man/man1/sprocket-run.1.gz")
         if page.exists():  # images of containers leave pages out
             self.assertIn("SYNOPSIS", step("man", "-P", "cat", page,
                                            env={**plain, "LC_ALL": "C.UTF-8"}))
+
+    def serve(self, file):
+        """A chain goes on while the package is installed once more, and its daemon replaced."""
+        with Installed() as daemon:
+            daemon.cli("apply", "-f", file, check=True)
+            function = daemon.function("shout", "shout")["instances"][0]["pid"]
+            with Stream(daemon.port("shout"), "/shout", body=b"HELLO") as stream:
+                step("dpkg", "-i", self.package)
+                daemon.restart()
+                done = stream.done
+                poll("it serves on", lambda: stream.done > done + 20 or stream.failures)
+            self.assertEqual(stream.failures, [])
+            self.assertEqual(daemon.function("shout", "shout")["instances"][0]["pid"], function)
+            self.assertEqual(os.readlink(f"/proc/{daemon.process.pid}/exe"), "/usr/bin/sprocketd")
 
     def nothing_left(self):
         for path in self.files:

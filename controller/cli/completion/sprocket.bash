@@ -7,9 +7,15 @@ _sprocket_functions() {
 	[ -n "$chain" ] && "$2" __complete functions "$chain" 2>/dev/null
 }
 
+# The options of a command that have a value, as its --help shows them.
+_sprocket_valued() {
+	"$2" "$1" --help 2>/dev/null |
+		sed -nE 's/^ +((-[a-z], )?--?[a-z][a-z-]*) [A-Za-z|].*/\1/p' | tr -d ','
+}
+
 _sprocket() {
 	local program=${COMP_WORDS[0]} command=${COMP_WORDS[1]} current=${COMP_WORDS[COMP_CWORD]}
-	local previous=${COMP_WORDS[COMP_CWORD - 1]} words word skip='' i
+	local previous=${COMP_WORDS[COMP_CWORD - 1]} words word valued skip='' i
 	local -a before=()
 	COMPREPLY=()
 
@@ -18,6 +24,7 @@ _sprocket() {
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
+	valued=" $(_sprocket_valued "$command" "$program" | tr '\n' ' ') "
 	# The words that are neither options nor their values.
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -26,10 +33,8 @@ _sprocket() {
 			continue
 		fi
 		case $word in
-		-o | -f | --output | --filename | --socket | --function | --instance | --tail | --timeout)
-			# -f of logs and events is a flag.
-			case $word$command in -flogs | -fevents) ;; *) skip=1 ;; esac ;;
-		-*) ;;
+		--) ;;
+		-*) [[ $valued != *" $word "* ]] || skip=1 ;;
 		*) before+=("$word") ;;
 		esac
 	done
@@ -43,8 +48,9 @@ _sprocket() {
 		words=$(_sprocket_functions "${before[0]}" "$program")
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return ;;
-	--instance | --tail | --timeout)
-		return ;;
+	-f | --filename | --socket) ;;
+	*)
+		[ -z "$skip" ] || return ;;
 	esac
 	if [ -z "$skip" ] && [[ $current == -* ]]; then
 		words=$("$program" "$command" --help 2>/dev/null |

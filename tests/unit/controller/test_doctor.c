@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,15 +32,25 @@
 #define NOBODY 65534
 #define OUTPUT_MAX (64U << 10)
 
-enum where { AS_WE_ARE, UNPRIVILEGED, WITHOUT_LOOPBACK };
+enum where { AS_WE_ARE, UNPRIVILEGED, WITHOUT_LOOPBACK, WITHOUT_BPFFS, ON_FULL_DISK };
 
 static char folder[64];
 static char output[OUTPUT_MAX];
+
+/* Something small and ordinary, for this process alone. */
+static void mount_over(const char *path)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", path, "tmpfs", 0, "size=1m") < 0)
+		_exit(97);
+}
 
 static void move_to(enum where where)
 {
 	if (where == WITHOUT_LOOPBACK && unshare(CLONE_NEWNET) < 0)
 		_exit(98);
+	if (where == WITHOUT_BPFFS || where == ON_FULL_DISK)
+		mount_over(where == WITHOUT_BPFFS ? "/sys/fs/bpf" : "/var/lib");
 	if (where == UNPRIVILEGED && geteuid() == 0 &&
 	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	     setresuid(NOBODY, NOBODY, NOBODY) < 0))
@@ -151,6 +162,27 @@ static void test_without_loopback(void **state)
 	assert_non_null(strstr(output, "ip link set lo up"));
 }
 
+/* What only the daemon needs is no failure: `sprocket run` works. */
+static void test_daemon(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(doctor_run(WITHOUT_BPFFS, NULL), 0);
+	assert_non_null(strstr(output, "warn  bpffs"));
+	assert_non_null(strstr(output, "mount -t bpf bpf /sys/fs/bpf"));
+	assert_int_equal(doctor_run(ON_FULL_DISK, NULL), 0);
+	assert_non_null(strstr(output, "warn  folders"));
+	assert_non_null(strstr(output, "/var/lib/sprocket has 1024 KiB left"));
+	assert_int_equal(doctor_run(UNPRIVILEGED, NULL), 1);
+	assert_non_null(strstr(output, "/var/lib/sprocket cannot be written"));
+	assert_non_null(strstr(output, "ok    programs"));
+	setenv("SPROCKET_SOCKET", "/tmp/sprocket-no-such.sock", 1);
+	assert_int_equal(doctor_run(AS_WE_ARE, NULL), 0);
+	unsetenv("SPROCKET_SOCKET");
+	assert_non_null(strstr(output, "does not run (nobody listens at /tmp/sprocket-no-such"));
+	assert_non_null(strstr(output, "fdstore_entry_fds"));
+}
+
 static void test_left_overs(void **state)
 {
 	struct runstate *run;
@@ -193,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_unprivileged),
 		cmocka_unit_test(test_without_loopback),
+		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_left_overs),
 	};
 	int failed;
