@@ -94,18 +94,24 @@ static void fail(struct api_change *change, int error, const char *why)
 	api_fail(change->request, MHD_HTTP_INTERNAL_SERVER_ERROR, "Failed", "%s", why);
 }
 
+void api_change_generation(const struct api_change *change, json_t *object)
+{
+	const struct deployment *deployment =
+		deployments_find(change->api->options.deployments, change->name);
+	const struct document *document = deployment ? deployment_document(deployment) : NULL;
+
+	if (document)
+		json_object_set_new(object, "generation",
+				    json_integer((json_int_t)document->generation));
+}
+
 static void succeed(struct api_change *change, const char *result, json_t *changes)
 {
-	struct deployment *deployment =
-		deployments_find(change->api->options.deployments, change->name);
 	json_t *object = json_pack("{s:s, s:s}", "name", change->name, "result", result);
 
 	if (changes)
 		json_object_set(object, "changes", changes);
-	if (deployment)
-		json_object_set_new(object, "generation",
-				    json_integer((json_int_t)deployment_document(deployment)
-							 ->generation));
+	api_change_generation(change, object);
 	api_answer(change->request, MHD_HTTP_OK, object);
 }
 

@@ -167,6 +167,8 @@ struct api_change {
 /* Marks it as given; its end is then told to api_change_done(). */
 void api_change_give(struct api_change *change);
 deployment_done_fn api_change_done;
+/* Adds the generation that holds, if any, to an answer (or NULL). */
+void api_change_generation(const struct api_change *change, json_t *object);
 /* It ended, answered, without being given. */
 void api_change_drop(struct api_change *change);
 

@@ -351,7 +351,9 @@ struct runtime *deployment_runtime(const struct deployment *d)
 
 const struct document *deployment_document(const struct deployment *d)
 {
-	return d->document;
+	if (d->document)
+		return d->document;
+	return d->changes ? d->changes->document : NULL;
 }
 
 int deployment_debug(struct deployment *d, const char *function, pid_t *ret_pid,
