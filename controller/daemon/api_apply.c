@@ -128,7 +128,7 @@ static void on_described(void *arg, int error, struct chain_declarations *declar
 
 	if (error)
 		fail_no_memory(change);
-	if (error || parse(change, declared, &chain) < 0) {
+	if (error || change->refused || parse(change, declared, &chain) < 0) {
 		drop(change, declared);
 		return;
 	}

@@ -129,6 +129,16 @@ void api_change_done(void *arg, int error, const char *result, json_t *changes, 
 	changes_run(api);
 }
 
+static void refuse(struct api_request *request)
+{
+	const struct api *api = request->api;
+
+	api_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		 api->stopping ? "ShuttingDown" : "TooManyChanges", "%s",
+		 api->stopping ? "sprocketd is shutting down" :
+				 "too many changes are under way: try again");
+}
+
 static bool is_full(const struct api *api)
 {
 	unsigned count = 0;
@@ -149,10 +159,7 @@ static struct api_change *change_new(struct api_request *request,
 	if (api_query_bool(request, "wait", true, &wait) < 0)
 		return NULL;
 	if (api->stopping || is_full(api)) {
-		api_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-			 api->stopping ? "ShuttingDown" : "TooManyChanges", "%s",
-			 api->stopping ? "sprocketd is shutting down" :
-					 "too many changes are under way: try again");
+		refuse(request);
 		return NULL;
 	}
 	change = calloc(1, sizeof(*change));
@@ -277,6 +284,24 @@ static void on_shutdown(void *arg, int error, const char *result, json_t *change
 		api->options.on_shutdown(api->options.on_shutdown_arg);
 }
 
+/* What the deployments do not have yet would start what nobody stops any more. */
+static void refuse_changes(struct api *api)
+{
+	for (struct api_change *at = api->changes, *next; at; at = next) {
+		next = at->next;
+		if (at->given)
+			continue;
+		at->refused = true;
+		if (at->request) {
+			refuse(at->request);
+			at->request->change = NULL;
+			at->request = NULL;
+		}
+		if (!at->started)
+			change_free(at);
+	}
+}
+
 void api_shutdown(struct api_request *request)
 {
 	struct api *api = request->api;
@@ -284,6 +309,7 @@ void api_shutdown(struct api_request *request)
 	if (api->stopping) /* answered together with whoever asked first */
 		return;
 	api->stopping = true;
+	refuse_changes(api);
 	deployments_shutdown(api->options.deployments, on_shutdown, api);
 }
 

@@ -155,7 +155,8 @@ struct api_change {
 	char *name;
 	bool wait;
 	bool started;
-	bool given; /* to the deployments, which keep the order from here on */
+	bool refused; /* at shutdown: it is not given any more */
+	bool given;   /* to the deployments, which keep the order from here on */
 	struct api_change *next;
 	/* of PUT */
 	char *file;
