@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may use sprocketd's socket, and clients that do what they should not."""
 import os
-import socket
 import subprocess
 import sys
 import unittest
