@@ -194,8 +194,12 @@ static int memory_start(struct runtime *runtime)
 
 	if (why[0])
 		runtime_warn(runtime, "Hugepages", "%s", why);
-	if (r < 0 && !why[0])
-		runtime_warn(runtime, "Pool", "cannot create the pool: %s", strerror(-r));
+	if (r < 0 && !why[0]) {
+		snprintf(why, sizeof(why), "cannot create the pool: %s", strerror(-r));
+		runtime_warn(runtime, "Pool", "%s", why);
+	}
+	if (r < 0)
+		snprintf(runtime->why, sizeof(runtime->why), "%s", why);
 	if (r == 0 && runtime->runstate && runtime->memory.overcommit > 0)
 		runstate_set_overcommit(runtime->runstate, runtime->memory.overcommit);
 	return r;

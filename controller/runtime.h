@@ -99,6 +99,7 @@ struct instance {
 	bool next;       /* belongs to a change that is not made yet */
 	bool debugged;   /* by a debugger: has no limit to start, is not replaced */
 	bool violated;
+	bool late;      /* killed by us, as it did not become ready */
 	bool dismissed; /* killed by us, as the change it belonged to was not made */
 	uint64_t started_ns;
 	uint64_t ready_ns;         /* from fork to ready; 0: not yet */

@@ -211,7 +211,13 @@ void instance_gone(struct instance *instance, const char *how)
 	struct function_state *f = &runtime->functions[instance->fn];
 	enum instance_state was = instance->state;
 	bool next = instance->next;
+	char late[64];
 
+	if (how && instance->late) {
+		snprintf(late, sizeof(late), "it did not become ready within %.0f s",
+			 (double)RUNTIME_START_LIMIT_NS / 1e9);
+		how = late;
+	}
 	if (how) {
 		runtime_warn(runtime, "Died", "%s (slot %u) died: %s",
 			     runtime_fn_name(runtime, instance->fn), instance->slot, how);
@@ -341,9 +347,10 @@ static void on_limit(void *arg)
 		drain_look(instance);
 		return;
 	}
+	instance->late = instance->state == INSTANCE_STARTING;
 	runtime_warn(instance->runtime, "Hangs", "%s (slot %u) did not %s in time; killed",
 		     runtime_fn_name(instance->runtime, instance->fn), instance->slot,
-		     instance->state == INSTANCE_STARTING ? "become ready" : "stop");
+		     instance->late ? "become ready" : "stop");
 	process_kill(&instance->process);
 }
 

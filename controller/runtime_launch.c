@@ -115,7 +115,7 @@ static int process_begin(struct instance *instance, const struct chain *chain, c
 
 	instance->started_ns = loop_now_ns();
 	instance->ready_ns = 0;
-	instance->violated = instance->dismissed = false;
+	instance->violated = instance->dismissed = instance->late = false;
 	r = process_start(&spec, &instance->process);
 	if (r < 0)
 		return r;

@@ -91,7 +91,6 @@ static struct document *make_document(struct api_change *change,
 static void answer_plan(struct api_change *change, const struct chain *chain)
 {
 	const struct deployments *deployments = change->api->options.deployments;
-	struct deployment *deployment = deployments_find(deployments, change->name);
 	const char *result = "";
 	json_t *changes = deployments_plan(deployments, chain, &result), *object;
 
@@ -103,10 +102,7 @@ static void answer_plan(struct api_change *change, const struct chain *chain)
 			   changes);
 	if (object && change->dry_run)
 		json_object_set_new(object, "dryRun", json_true());
-	if (object && deployment)
-		json_object_set_new(object, "generation",
-				    json_integer((json_int_t)deployment_document(deployment)
-							 ->generation));
+	api_change_generation(change, object);
 	api_answer(change->request, change->dry_run ? MHD_HTTP_OK : MHD_HTTP_ACCEPTED, object);
 	change->request->change = NULL;
 	change->request = NULL;
@@ -132,7 +128,7 @@ static void on_described(void *arg, int error, struct chain_declarations *declar
 
 	if (error)
 		fail_no_memory(change);
-	if (error || parse(change, declared, &chain) < 0) {
+	if (error || change->refused || parse(change, declared, &chain) < 0) {
 		drop(change, declared);
 		return;
 	}

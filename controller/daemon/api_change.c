@@ -94,18 +94,24 @@ static void fail(struct api_change *change, int error, const char *why)
 	api_fail(change->request, MHD_HTTP_INTERNAL_SERVER_ERROR, "Failed", "%s", why);
 }
 
+void api_change_generation(const struct api_change *change, json_t *object)
+{
+	const struct deployment *deployment =
+		deployments_find(change->api->options.deployments, change->name);
+	const struct document *document = deployment ? deployment_document(deployment) : NULL;
+
+	if (document)
+		json_object_set_new(object, "generation",
+				    json_integer((json_int_t)document->generation));
+}
+
 static void succeed(struct api_change *change, const char *result, json_t *changes)
 {
-	struct deployment *deployment =
-		deployments_find(change->api->options.deployments, change->name);
 	json_t *object = json_pack("{s:s, s:s}", "name", change->name, "result", result);
 
 	if (changes)
 		json_object_set(object, "changes", changes);
-	if (deployment)
-		json_object_set_new(object, "generation",
-				    json_integer((json_int_t)deployment_document(deployment)
-							 ->generation));
+	api_change_generation(change, object);
 	api_answer(change->request, MHD_HTTP_OK, object);
 }
 
@@ -121,6 +127,16 @@ void api_change_done(void *arg, int error, const char *result, json_t *changes, 
 	api_chain_changed(api, change->name);
 	change_free(change);
 	changes_run(api);
+}
+
+static void refuse(struct api_request *request)
+{
+	const struct api *api = request->api;
+
+	api_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		 api->stopping ? "ShuttingDown" : "TooManyChanges", "%s",
+		 api->stopping ? "sprocketd is shutting down" :
+				 "too many changes are under way: try again");
 }
 
 static bool is_full(const struct api *api)
@@ -143,10 +159,7 @@ static struct api_change *change_new(struct api_request *request,
 	if (api_query_bool(request, "wait", true, &wait) < 0)
 		return NULL;
 	if (api->stopping || is_full(api)) {
-		api_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-			 api->stopping ? "ShuttingDown" : "TooManyChanges", "%s",
-			 api->stopping ? "sprocketd is shutting down" :
-					 "too many changes are under way: try again");
+		refuse(request);
 		return NULL;
 	}
 	change = calloc(1, sizeof(*change));
@@ -271,6 +284,24 @@ static void on_shutdown(void *arg, int error, const char *result, json_t *change
 		api->options.on_shutdown(api->options.on_shutdown_arg);
 }
 
+/* What the deployments do not have yet would start what nobody stops any more. */
+static void refuse_changes(struct api *api)
+{
+	for (struct api_change *at = api->changes, *next; at; at = next) {
+		next = at->next;
+		if (at->given)
+			continue;
+		at->refused = true;
+		if (at->request) {
+			refuse(at->request);
+			at->request->change = NULL;
+			at->request = NULL;
+		}
+		if (!at->started)
+			change_free(at);
+	}
+}
+
 void api_shutdown(struct api_request *request)
 {
 	struct api *api = request->api;
@@ -278,6 +309,7 @@ void api_shutdown(struct api_request *request)
 	if (api->stopping) /* answered together with whoever asked first */
 		return;
 	api->stopping = true;
+	refuse_changes(api);
 	deployments_shutdown(api->options.deployments, on_shutdown, api);
 }
 

@@ -61,6 +61,12 @@ void api_get_file(struct api_request *request)
 	if (!deployment)
 		return;
 	document = deployment_document(deployment);
+	if (!document) {
+		api_fail(request, MHD_HTTP_NOT_FOUND, "NotFound",
+			 "chain \"%s\" has no readable file: `sprocket get %s` says why",
+			 request->segments[0], request->segments[0]);
+		return;
+	}
 	api_answer_text(request, MHD_HTTP_OK, "application/yaml",
 			strndup(document->yaml, document->yaml_len), document->yaml_len);
 }

@@ -155,7 +155,8 @@ struct api_change {
 	char *name;
 	bool wait;
 	bool started;
-	bool given; /* to the deployments, which keep the order from here on */
+	bool refused; /* at shutdown: it is not given any more */
+	bool given;   /* to the deployments, which keep the order from here on */
 	struct api_change *next;
 	/* of PUT */
 	char *file;
@@ -167,6 +168,8 @@ struct api_change {
 /* Marks it as given; its end is then told to api_change_done(). */
 void api_change_give(struct api_change *change);
 deployment_done_fn api_change_done;
+/* Adds the generation that holds, if any, to an answer (or NULL). */
+void api_change_generation(const struct api_change *change, json_t *object);
 /* It ended, answered, without being given. */
 void api_change_drop(struct api_change *change);
 

@@ -95,7 +95,7 @@ static void know_all(struct api *api)
 
 	json_object_clear(api->watch->known);
 	while ((at = deployments_next(api->options.deployments, at)))
-		json_object_set_new(api->watch->known, deployment_document(at)->name, json_true());
+		json_object_set_new(api->watch->known, deployment_name(at), json_true());
 }
 
 void api_watch_start(struct api_request *request)

@@ -311,13 +311,14 @@ static void on_tick(void *arg)
 		if (c && c->begun && c->kind == CHANGE_APPLY && c->creates)
 			change_end(d, 0, d->document ? "configured" : "created", NULL);
 	} else if (!d->runtime && !d->changes && d->document && !d->document->drained &&
-		   !d->shutdown && !d->retry.armed) {
+		   !d->shutdown && !d->unreadable && !d->retry.armed) {
 		runtime_again(d);
 	}
 	conditions_update(d);
 	if (d->changes && !d->changes->begun)
 		change_begin(d);
-	if (!d->document && !d->changes && !d->runtime && !d->successor && !d->retired)
+	if (!d->document && !d->unreadable && !d->changes && !d->runtime && !d->successor &&
+	    !d->retired)
 		deployment_free(d);
 }
 
@@ -351,7 +352,9 @@ struct runtime *deployment_runtime(const struct deployment *d)
 
 const struct document *deployment_document(const struct deployment *d)
 {
-	return d->document;
+	if (d->document)
+		return d->document;
+	return d->changes ? d->changes->document : NULL;
 }
 
 int deployment_debug(struct deployment *d, const char *function, pid_t *ret_pid,

@@ -131,6 +131,36 @@ static void adopt_all(struct deployments *all, struct keep_entries *list)
 	}
 }
 
+/* It stays declared, and shows as failed until it is declared anew or deleted. */
+static void set_unreadable(struct deployment *d, const char *why)
+{
+	snprintf(d->failed, sizeof(d->failed), "%s", why);
+	d->declared = d->unreadable = true;
+	conditions_update(d);
+	events_add(d->all->options.events, d->name, "Warning", "Unreadable", "%s", why);
+}
+
+static void on_unreadable(const char *name, const char *why, void *arg)
+{
+	struct deployments *all = arg;
+	struct deployment *d = deployments_find(all, name);
+	int r;
+
+	if (!d || !d->document) {
+		d = d ? d : deployment_new(all, name);
+		if (d)
+			set_unreadable(d, why);
+		return;
+	}
+	/* It runs, with all that was declared: that is written down again. */
+	d->declared = true;
+	r = store_save(all->options.store, d->document);
+	events_add(all->options.events, name, "Warning", "Unreadable", "%s%s%s", why,
+		   r < 0 ? "; what runs cannot be written in its place: " :
+			   "; what runs is written in its place",
+		   r < 0 ? strerror(-r) : "");
+}
+
 static void on_document(struct document *document, void *arg)
 {
 	struct deployments *all = arg;
@@ -160,10 +190,9 @@ static void on_document(struct document *document, void *arg)
 	}
 	c = calloc(1, sizeof(*c));
 	if (!c || document_chain(document, stderr, &c->chain) < 0) {
-		events_add(all->options.events, document->name, "Warning", "Invalid",
-			   "what is declared cannot be used any more; apply it again");
 		free(c);
 		document_free(document);
+		set_unreadable(d, "what is declared cannot be used any more; apply it again");
 		return;
 	}
 	c->kind = CHANGE_APPLY;
@@ -226,7 +255,7 @@ int deployments_adopt(struct deployments *all)
 		list = next;
 	}
 	if (r == 0)
-		r = store_load(all->options.store, on_document, all);
+		r = store_load(all->options.store, on_document, on_unreadable, all);
 	if (r < 0)
 		return r;
 	undeclared_stop(all);

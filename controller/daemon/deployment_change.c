@@ -80,8 +80,10 @@ static bool declare(struct deployment *d, struct change *c)
 		c->document->drained = false;
 	}
 	r = c->restored ? 0 : store_save(d->all->options.store, c->document);
-	if (r == 0)
+	if (r == 0) {
+		d->unreadable = false;
 		return true;
+	}
 	snprintf(why, sizeof(why), "the state folder cannot be written: %s", strerror(-r));
 	change_end(d, r, NULL, why);
 	return false;
@@ -228,9 +230,12 @@ static void stop(struct deployment *d, struct change *c)
 	if (c->kind == CHANGE_DELETE) {
 		r = store_remove(d->all->options.store, d->name);
 	} else if (c->kind == CHANGE_DRAIN && d->document) {
+		bool before = d->document->drained;
+
 		d->document->drained = true;
 		r = store_save(d->all->options.store, d->document);
-		d->document->drained = r == 0;
+		if (r < 0)
+			d->document->drained = before;
 	}
 	if (r < 0) {
 		char why[DEPLOYMENT_WHY_MAX];
@@ -239,8 +244,10 @@ static void stop(struct deployment *d, struct change *c)
 		change_end(d, r, NULL, why);
 		return;
 	}
-	if (c->kind == CHANGE_DELETE)
+	if (c->kind == CHANGE_DELETE) {
 		d->document = document_free(d->document);
+		d->unreadable = false;
+	}
 	d->shutdown = c->kind == CHANGE_SHUTDOWN;
 	loop_disarm(d->all->options.loop, &d->retry);
 	if (d->runtime)

@@ -192,11 +192,8 @@ static json_t *status_json(const struct deployment *d)
 
 json_t *deployment_json(const struct deployment *d)
 {
-	const struct document *declared = d->document;
+	const struct document *declared = deployment_document(d);
 
-	/* Of one that is being created. */
-	if (!declared && d->changes)
-		declared = d->changes->document;
 	return json_pack("{s:s, s:s, s:{s:s, s:I, s:o}, s:o, s:o}", "apiVersion",
 			 "sprocket.dev/v1alpha1", "kind", "Chain", "metadata", "name", d->name,
 			 "generation", declared ? (json_int_t)declared->generation : (json_int_t)0,

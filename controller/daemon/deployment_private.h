@@ -83,6 +83,7 @@ struct deployment {
 	struct change *changes;           /* the first is being made */
 	bool starting;                    /* counts among those that start */
 	bool declared;                    /* found in the store at start */
+	bool unreadable;                  /* declared, but nobody knows what; see `failed` */
 	bool shutdown;                    /* is not started again */
 	uint32_t failures;                /* in a row */
 	char failed[DEPLOYMENT_WHY_MAX];  /* why it does not run; "" when it does or should not */

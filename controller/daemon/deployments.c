@@ -79,14 +79,14 @@ struct deployment *deployments_find(const struct deployments *all, const char *n
 
 	while (d && strcmp(d->name, name) != 0)
 		d = d->next;
-	return d && (d->document || d->changes) ? d : NULL;
+	return d && (d->document || d->changes || d->unreadable) ? d : NULL;
 }
 
 struct deployment *deployments_next(const struct deployments *all, const struct deployment *after)
 {
 	struct deployment *d = after ? after->next : all->first;
 
-	while (d && !d->document && !d->changes)
+	while (d && !d->document && !d->changes && !d->unreadable)
 		d = d->next;
 	return d;
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@
 #include "controller/daemon/tap_stream.h"
 #include "controller/fdstore.h"
 #include "controller/logstore.h"
+#include "controller/programs.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -220,6 +223,36 @@ static int api_start(struct daemon *daemon)
 	return err;
 }
 
+/* What every chain needs is looked at now: not when the first one is declared. */
+static int needs_check(const struct config *config)
+{
+	char path[PATH_MAX], gateway[CHAIN_PATH_MAX], *slash;
+	struct statfs fs = { 0 };
+
+	if (geteuid() != 0) {
+		fputs("sprocketd: it needs root, to load its program into the kernel: start it "
+		      "with sudo, or by systemctl start sprocketd\n",
+		      stderr);
+		return -EPERM;
+	}
+	if (programs_gateway(gateway) < 0) {
+		fputs("sprocketd: cannot find sprocket-gateway beside this program: install "
+		      "Sprocket again\n",
+		      stderr);
+		return -ENOENT;
+	}
+	snprintf(path, sizeof(path), "%s", config->pins);
+	while (statfs(path, &fs) < 0 && (slash = strrchr(path, '/')) && slash > path)
+		*slash = '\0';
+	if (fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	fprintf(stderr,
+		"sprocketd: --pins %s is on no BPF file system: mount -t bpf bpf /sys/fs/bpf, or "
+		"choose a folder on one\n",
+		config->pins);
+	return -EINVAL;
+}
+
 /* Lock, folders, and what is kept in them. */
 static int state_open(struct daemon *daemon)
 {
@@ -227,6 +260,9 @@ static int state_open(struct daemon *daemon)
 	char path[PATH_MAX], why[LOCK_WHY_MAX > STORE_WHY_MAX ? LOCK_WHY_MAX : STORE_WHY_MAX];
 	int err;
 
+	err = needs_check(config);
+	if (err)
+		return err;
 	daemon->lock = lock_take(config->run, why);
 	err = daemon->lock < 0 ? daemon->lock : 0;
 	if (!err)

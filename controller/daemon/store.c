@@ -17,7 +17,6 @@
 #include "controller/chain_value.h"
 
 #define SUFFIX ".json"
-#define BROKEN ".broken"
 #define TEMPORARY ".new-" /* begins the name of a file that is being written */
 
 struct store {
@@ -229,21 +228,24 @@ static int load(struct store *store, const char *file, struct document **ret)
 	return err;
 }
 
-static void set_aside(struct store *store, const char *file, int err)
+static void tell_unreadable(struct store *store, const char *file, int err,
+			    void (*on_unreadable)(const char *name, const char *why, void *arg),
+			    void *arg)
 {
-	char aside[NAME_MAX + sizeof(BROKEN)];
-	bool moved = false;
+	char why[STORE_WHY_MAX + NAME_MAX], name[NAME_MAX + 1];
+	size_t len = strlen(file) - strlen(SUFFIX);
 
-	snprintf(aside, sizeof(aside), "%s" BROKEN, file);
-	if (err == -EBADMSG)
-		moved = renameat(store->folder, file, store->folder, aside) == 0;
-	fprintf(stderr, "sprocketd: %s/%s: %s: its chain is not started; apply it again%s%s\n",
-		store->path, file, err == -EBADMSG ? "no declared chain" : strerror(-err),
-		moved ? ". The file is now " : "", moved ? aside : "");
+	snprintf(name, sizeof(name), "%.*s", (int)len, file);
+	snprintf(why, sizeof(why), "%s/%s: %s: apply the chain again", store->path, file,
+		 err == -EBADMSG ? "it holds no declared chain" : strerror(-err));
+	if (len < CHAIN_NAME_MAX)
+		on_unreadable(name, why, arg);
+	else
+		fprintf(stderr, "sprocketd: %s\n", why);
 }
 
 int store_load(struct store *store, void (*on_document)(struct document *document, void *arg),
-	       void *arg)
+	       void (*on_unreadable)(const char *name, const char *why, void *arg), void *arg)
 {
 	struct dirent **names;
 	int count = names_list(store, is_document, &names), loaded = 0;
@@ -253,7 +255,7 @@ int store_load(struct store *store, void (*on_document)(struct document *documen
 		int err = load(store, names[i]->d_name, &document);
 
 		if (err) {
-			set_aside(store, names[i]->d_name, err);
+			tell_unreadable(store, names[i]->d_name, err, on_unreadable, arg);
 		} else {
 			loaded++;
 			on_document(document, arg);

@@ -9,8 +9,8 @@
  * removed when the store is opened.
  * Thread-safety: one thread. One daemon per folder (the daemon's lock sees to it).
  * Failure modes: a full disk or a read-only folder fails store_save() and leaves the old
- * document; the store stays usable. A file that is no document is set aside as
- * NAME.json.broken, and said on standard error; the others are loaded.
+ * document; the store stays usable. A file that is no document is told of, and stays as it
+ * is until its chain is saved or removed; the others are loaded.
  */
 #ifndef SPROCKET_CONTROLLER_DAEMON_STORE_H
 #define SPROCKET_CONTROLLER_DAEMON_STORE_H
@@ -34,8 +34,9 @@ int store_save(struct store *store, const struct document *document);
 /* No error when there is none. Returns 0 or -errno. */
 int store_remove(struct store *store, const char *name);
 
-/* Gives each document, by name, to `on_document`, which owns it. Returns how many, or -errno. */
+/* Gives each document, by name, to `on_document`, which owns it, and tells `on_unreadable` of
+ * each file that is none. Returns how many documents there were, or -errno. */
 int store_load(struct store *store, void (*on_document)(struct document *document, void *arg),
-	       void *arg);
+	       void (*on_unreadable)(const char *name, const char *why, void *arg), void *arg);
 
 #endif

@@ -7,7 +7,7 @@
  * the chain calls b; a command without a name is for every function. The table `commands`
  * is the list of what there is; a command that is not in it is answered with that list.
  * What a command reports is appended to the body, a line each.
- * Config `start` decides how the start goes: ok, fail or crash.
+ * How the start and the end go is in life.h.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -16,10 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <sprocket.h>
+#include "life.h"
 
 #define SPEC_MAX 2048U
 #define LINE_MAX_BYTES 512U
@@ -30,7 +29,7 @@
 #define CARRY_ON (-100)
 
 static const char *const edges[] = { "left", "right", NULL };
-static const char *const config[] = { "start=ok", "text=", NULL };
+static const char *const config[] = { "start=ok", "stop=ok", "text=", NULL };
 
 SP_COUNTER(probe_counted);
 SP_COUNTER(probe_requests);
@@ -150,15 +149,11 @@ static sp_verdict do_exit(sp_request *req, const char *arg)
 
 static sp_verdict do_sleep(sp_request *req, const char *arg)
 {
-	struct timespec left;
 	unsigned long ms;
 
 	if (number(arg, SLEEP_MAX_MS, &ms) < 0)
 		return bad_argument(req, arg);
-	left = (struct timespec){ .tv_sec = (time_t)(ms / 1000),
-				  .tv_nsec = (long)(ms % 1000) * 1000000 };
-	while (nanosleep(&left, &left) < 0 && errno == EINTR)
-		;
+	life_wait_ms(ms);
 	return CARRY_ON;
 }
 
@@ -376,18 +371,5 @@ static sp_verdict probe(sp_request *req, void *state)
 	return verdict == CARRY_ON ? SP_NEXT : verdict;
 }
 
-static int init(sp_worker *worker, void **state)
-{
-	const char *start = sp_config(worker, "start").data;
-
-	(void)state;
-	if (strcmp(start, "ok") == 0)
-		return 0;
-	if (strcmp(start, "crash") == 0)
-		abort();
-	sp_log(NULL, SP_ERROR, "probe was told to fail at its start (config start: %s)", start);
-	return -EINVAL;
-}
-
-SP_FUNCTION(.name = "probe", .version = "1", .init = init, .on_request = probe, .edges = edges,
-	    .config = config);
+SP_FUNCTION(.name = "probe", .version = "1", .init = life_init, .fini = life_fini,
+	    .on_request = probe, .edges = edges, .config = config);
