@@ -14,6 +14,7 @@
 #ifndef SPROCKET_CONTROLLER_DAEMON_FRONT_H
 #define SPROCKET_CONTROLLER_DAEMON_FRONT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,10 @@ void front_serve(struct front *front);
 
 /* The addresses with their ports; "" for one that there is not. */
 const char *front_address(const struct front *front, bool tls);
+
+/* Where a chain with this ingress is asked through the front: an array of URLs. NULL when there
+ * is no memory. */
+json_t *front_urls(const struct front *front, const struct chain_ingress *ingress, uint32_t count);
 
 /* Leads a chain's hosts and paths to its gateway's socket; replaces what that chain had.
  * Returns 0, -ENOSPC above the front's FRONT_ROUTE_MAX, -ENAMETOOLONG, -ENOMEM. */

@@ -205,6 +205,8 @@ static int api_start(struct daemon *daemon)
 		.group = daemon->config.gid,
 		.metrics = daemon->config.metrics,
 		.version = SPROCKET_VERSION,
+		.front = daemon->front ? front_address(daemon->front, false) : NULL,
+		.front_tls = daemon->front ? front_address(daemon->front, true) : NULL,
 		.deployments = daemon->deployments,
 		.events = daemon->events,
 		.logs = daemon->logs,
