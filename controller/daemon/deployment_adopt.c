@@ -131,6 +131,20 @@ static void adopt_all(struct deployments *all, struct keep_entries *list)
 	}
 }
 
+static void drained_restore(struct deployment *d, struct document *document)
+{
+	struct chain *chain;
+
+	document_free(d->document);
+	d->document = document;
+	if (d->runtime)
+		runtime_stop(d->runtime, false);
+	if (document_chain(document, stderr, &chain) < 0)
+		return;
+	deployment_route_hold(d, chain);
+	chain_free(chain);
+}
+
 static void on_document(struct document *document, void *arg)
 {
 	struct deployments *all = arg;
@@ -152,10 +166,7 @@ static void on_document(struct document *document, void *arg)
 	}
 	d->declared = true;
 	if (document->drained) {
-		document_free(d->document);
-		d->document = document;
-		if (d->runtime)
-			runtime_stop(d->runtime, false);
+		drained_restore(d, document);
 		return;
 	}
 	c = calloc(1, sizeof(*c));
@@ -166,6 +177,8 @@ static void on_document(struct document *document, void *arg)
 		document_free(document);
 		return;
 	}
+	if (!d->runtime)
+		deployment_route_hold(d, c->chain);
 	c->kind = CHANGE_APPLY;
 	c->restored = true;
 	c->document = document;

@@ -16,6 +16,7 @@ void change_free(struct change *c)
 	document_free(c->document);
 	chain_free(c->chain);
 	json_decref(c->changes);
+	front_routes_done(&c->claim);
 	free(c);
 }
 
@@ -221,6 +222,7 @@ static void apply(struct deployment *d, struct change *c)
 
 static void stop(struct deployment *d, struct change *c)
 {
+	struct front *front = d->all->options.front;
 	int r = 0;
 
 	c->begun = true;
@@ -242,6 +244,10 @@ static void stop(struct deployment *d, struct change *c)
 	if (c->kind == CHANGE_DELETE)
 		d->document = document_free(d->document);
 	d->shutdown = c->kind == CHANGE_SHUTDOWN;
+	if (front && c->kind == CHANGE_DELETE)
+		front_route_remove(front, d->name);
+	else if (d->runtime)
+		deployment_route_hold(d, d->runtime->chain);
 	loop_disarm(d->all->options.loop, &d->retry);
 	if (d->runtime)
 		runtime_stop(d->runtime, false);

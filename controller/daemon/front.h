@@ -51,6 +51,9 @@ struct front *front_close(struct front *front);
 /* Ends it: it drains, the fdstore forgets it. Takes NULL; returns NULL. */
 struct front *front_stop(struct front *front);
 
+/* Ends a front that the fdstore has and nobody wants any more. */
+void front_drop(struct fdstore *fdstore);
+
 /* From now on routes are sent: all chains that were running have been added. */
 void front_serve(struct front *front);
 

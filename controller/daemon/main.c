@@ -191,8 +191,10 @@ static int front_start(struct daemon *daemon)
 	};
 	int err;
 
-	if (!config->front && !config->front_tls)
+	if (!config->front && !config->front_tls) {
+		front_drop(daemon->fdstore);
 		return 0;
+	}
 	err = front_open(&daemon->loop, daemon->fdstore, &options, daemon->events, &daemon->front);
 	return err ? say(err, "the shared front cannot start") : 0;
 }

@@ -379,6 +379,18 @@ void front_serve(struct front *front)
 	(void)front;
 }
 
+void front_drop(struct fdstore *fdstore)
+{
+	(void)fdstore;
+}
+
+const char *front_address(const struct front *front, bool tls)
+{
+	(void)front;
+	(void)tls;
+	return "";
+}
+
 void front_reload(struct front *front)
 {
 	(void)front;
