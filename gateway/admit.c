@@ -47,7 +47,8 @@ static void headers_scan(struct admission *a)
 		const h2o_header_t *h = &a->req->headers.entries[i];
 
 		if (h->name == &H2O_TOKEN_CONNECTION->buf)
-			a->connection = h->value;
+			a->connection =
+				gw_intake_connection(&a->req->pool, a->connection, h->value);
 		else if (h2o_iovec_is_token(h->name))
 			continue;
 		else if (h2o_memis(h->name->base, h->name->len, H2O_STRLIT("x-request-id")))

@@ -124,11 +124,12 @@ static h2o_socket_t *socket_of(h2o_req_t *req)
 }
 
 /* Lets a connection that has a request end with its answer. What is on its way already has
- * promised its client to go on: that connection is closed when it is idle. */
+ * promised its client to go on: that connection is closed when it is idle. The status tells,
+ * not the generator, which is gone once the last byte is handed to a socket. */
 static int conn_finish(h2o_req_t *req, void *arg)
 {
 	(void)arg;
-	if (req->version != 0 && !req->_generator)
+	if (req->version != 0 && req->res.status == 0)
 		req->http1_is_persistent = 0;
 	return 0;
 }
@@ -181,6 +182,11 @@ void gw_conn_drain(struct gw_worker *worker)
 			h2o_socket_close(worker->listeners[i]);
 		worker->listeners[i] = NULL;
 	}
+	gw_conn_wind_down(worker);
+}
+
+void gw_conn_wind_down(struct gw_worker *worker)
+{
 	h2o_context_request_shutdown(&worker->http);
 	http1_each(worker, conn_finish);
 	worker->idle_entry = (h2o_timeout_entry_t){ .cb = on_idle };

@@ -36,6 +36,9 @@ void gw_conn_watch(struct gw_worker *worker, h2o_req_t *req);
  */
 void gw_conn_drain(struct gw_worker *worker);
 
+/* What gw_conn_drain() does to the connections there are. */
+void gw_conn_wind_down(struct gw_worker *worker);
+
 /* Closes connections that are idle now, and others with their answer. */
 void gw_conn_close_soon(struct gw_worker *worker);
 

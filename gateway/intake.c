@@ -22,6 +22,13 @@ bool gw_intake_hop_by_hop(h2o_iovec_t connection, const h2o_header_t *h)
 							h->name->base, h->name->len, ',');
 }
 
+h2o_iovec_t gw_intake_connection(h2o_mem_pool_t *pool, h2o_iovec_t connection, h2o_iovec_t next)
+{
+	return connection.len == 0 ?
+		       next :
+		       h2o_concat(pool, connection, h2o_iovec_init(H2O_STRLIT(", ")), next);
+}
+
 bool gw_intake_host_known(const h2o_req_t *req)
 {
 	return req->authority.base != req->hostconf->authority.hostport.base;

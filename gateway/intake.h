@@ -16,6 +16,9 @@
  * `connection`: the value of the Connection field, which names more; {NULL, 0}: none. */
 bool gw_intake_hop_by_hop(h2o_iovec_t connection, const h2o_header_t *h);
 
+/* The Connection field so far, `connection`, and the next one of the same head, as one. */
+h2o_iovec_t gw_intake_connection(h2o_mem_pool_t *pool, h2o_iovec_t connection, h2o_iovec_t next);
+
 /* False without a Host field: libh2o then puts the name of its own configuration there. */
 bool gw_intake_host_known(const h2o_req_t *req);
 

@@ -58,6 +58,8 @@ struct gw_worker;
 	X(CHAIN_ANSWER, "bad-answer", 502, "bad answer",                                           \
 	  "what the chain's gateway answered is no HTTP", 0)                                       \
 	X(CHAIN_SLOW, "chain-deadline", 504, "timed out", "the chain's gateway did not answer", 0) \
+	X(BAD_HEAD, "bad-head", 400, "bad request",                                                \
+	  "method, path, host, or a header field has a byte in it that none can have", 0)          \
 	X(PROTOCOL, "protocol", 400, "bad request", "", 0)
 
 enum gw_problem_kind {

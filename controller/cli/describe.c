@@ -27,6 +27,16 @@ static void line(const char *name, const char *value)
 	printf("%-13s %s\n", name, !value ? "<unknown>" : *value ? value : "<none>");
 }
 
+/* Through the front; nothing when there is none. */
+static void describe_urls(const json_t *urls)
+{
+	json_t *url;
+	size_t i;
+
+	json_array_foreach(urls, i, url)
+		line(i == 0 ? "URLs:" : "", json_string_value(url));
+}
+
 static void describe_chain(const json_t *chain)
 {
 	char number[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX];
@@ -39,6 +49,7 @@ static void describe_chain(const json_t *chain)
 	line("Phase:", object_text(chain, "status.phase"));
 	line("Ready:", object_text(chain, "status.ready"));
 	line("Address:", object_text(chain, "status.address"));
+	describe_urls(object_get(chain, "status.urls"));
 	line("Restarts:", object_number(chain, "status.restarts", number));
 	line("Buffers:", object_number(chain, "status.buffers.total", number));
 	line("  Free:", object_number(chain, "status.buffers.free", number));

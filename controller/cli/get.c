@@ -29,8 +29,9 @@ static const char help[] =
 	"  -w, --watch            go on, and show each change, until Ctrl-C\n" OPTIONS_HELP_SOCKET
 		OPTIONS_HELP_EXIT;
 
-static const char *const headers[] = { "NAME", "READY",      "PHASE",   "ADDRESS", "RESTARTS",
-				       "AGE",  "GENERATION", "BUFFERS", "HOSTS",   "REASON" };
+static const char *const headers[] = { "NAME",     "READY", "PHASE",      "ADDRESS",
+				       "RESTARTS", "AGE",   "GENERATION", "BUFFERS",
+				       "HOSTS",    "URLS",  "REASON" };
 
 struct get {
 	struct options options;
@@ -54,14 +55,14 @@ static const char *buffers_text(const json_t *chain, char *buf, size_t size)
 	return buf;
 }
 
-static const char *hosts_text(const json_t *chain, char *buf, size_t size)
+static const char *list_text(const json_t *chain, const char *path, char *buf, size_t size)
 {
 	size_t len = 0, i;
-	json_t *host;
+	json_t *item;
 
 	buf[0] = '\0';
-	json_array_foreach(object_get(chain, "status.hosts"), i, host) {
-		const char *text = json_string_value(host);
+	json_array_foreach(object_get(chain, path), i, item) {
+		const char *text = json_string_value(item);
 
 		if (text && len + strlen(text) + 2 < size)
 			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "," : "",
@@ -80,7 +81,7 @@ static void flush_rows(struct get *get)
 static void add_row(struct get *get, const json_t *chain, const char *phase)
 {
 	char age[TABLE_AGE_MAX], restarts[OBJECT_NUMBER_MAX], generation[OBJECT_NUMBER_MAX];
-	char buffers[2 * OBJECT_NUMBER_MAX], hosts[CELL_MAX];
+	char buffers[2 * OBJECT_NUMBER_MAX], hosts[CELL_MAX], urls[CELL_MAX];
 	const char *address = object_text(chain, "status.address");
 	const char *cells[] = {
 		object_text(chain, "metadata.name"),
@@ -91,7 +92,8 @@ static void add_row(struct get *get, const json_t *chain, const char *phase)
 		table_age_since(object_text(chain, "metadata.creationTimestamp"), time(NULL), age),
 		object_number(chain, "metadata.generation", generation),
 		buffers_text(chain, buffers, sizeof(buffers)),
-		hosts_text(chain, hosts, sizeof(hosts)),
+		list_text(chain, "status.hosts", hosts, sizeof(hosts)),
+		list_text(chain, "status.urls", urls, sizeof(urls)),
 		object_reason(chain),
 	};
 

@@ -41,6 +41,8 @@ struct api_options {
 	gid_t group;         /* whose members may connect */
 	const char *metrics; /* ADDR:PORT, or NULL */
 	const char *version;
+	const char *front; /* addresses of the front; "" or NULL: there is none */
+	const char *front_tls;
 	struct deployments *deployments;
 	struct events *events;
 	struct logstore *logs;

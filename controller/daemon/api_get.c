@@ -20,10 +20,14 @@ void api_get_version(struct api_request *request)
 {
 	char started[EVENTS_TIME_MAX];
 
+	const struct api_options *o = &request->api->options;
+
 	api_answer(request, MHD_HTTP_OK,
-		   json_pack("{s:s, s:s, s:i, s:s}", "version", request->api->options.version,
-			     "api", "v1", "pid", (int)getpid(), "started",
-			     events_time(request->api->started_ns, started)));
+		   json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "version", o->version, "api", "v1",
+			     "pid", (int)getpid(), "started",
+			     events_time(request->api->started_ns, started), "front",
+			     o->front ? o->front : "", "frontTls",
+			     o->front_tls ? o->front_tls : ""));
 }
 
 void api_get_chains(struct api_request *request)

@@ -165,6 +165,17 @@ void deployment_serves(struct deployment *d, struct runtime *runtime)
 		   runtime->address);
 }
 
+void deployment_route_hold(struct deployment *d, const struct chain *chain)
+{
+	const struct deployments_options *o = &d->all->options;
+	char path[sizeof(((struct front_route *)NULL)->socket)];
+
+	if (!o->front)
+		return;
+	snprintf(path, sizeof(path), "%s/" DEPLOYMENT_NOWHERE, o->front_folder);
+	front_route_add(o->front, d->name, path, chain->ingress, chain->ingress_count);
+}
+
 void deployment_retire(struct deployment *d, struct runtime *runtime)
 {
 	struct retired *r = malloc(sizeof(*r));
@@ -247,7 +258,7 @@ static void runtime_ended(struct deployment *d)
 	runtime_end(d, d->runtime);
 	d->runtime = NULL;
 	deployment_start_ended(d);
-	if (o->front)
+	if (o->front && !d->document)
 		front_route_remove(o->front, d->name);
 	if (c && c->begun && c->kind == CHANGE_DELETE) {
 		logstore_remove(o->logs, d->name);

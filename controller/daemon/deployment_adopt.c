@@ -161,6 +161,20 @@ static void on_unreadable(const char *name, const char *why, void *arg)
 		   r < 0 ? strerror(-r) : "");
 }
 
+static void drained_restore(struct deployment *d, struct document *document)
+{
+	struct chain *chain;
+
+	document_free(d->document);
+	d->document = document;
+	if (d->runtime)
+		runtime_stop(d->runtime, false);
+	if (document_chain(document, stderr, &chain) < 0)
+		return;
+	deployment_route_hold(d, chain);
+	chain_free(chain);
+}
+
 static void on_document(struct document *document, void *arg)
 {
 	struct deployments *all = arg;
@@ -182,10 +196,7 @@ static void on_document(struct document *document, void *arg)
 	}
 	d->declared = true;
 	if (document->drained) {
-		document_free(d->document);
-		d->document = document;
-		if (d->runtime)
-			runtime_stop(d->runtime, false);
+		drained_restore(d, document);
 		return;
 	}
 	c = calloc(1, sizeof(*c));
@@ -195,6 +206,8 @@ static void on_document(struct document *document, void *arg)
 		set_unreadable(d, "what is declared cannot be used any more; apply it again");
 		return;
 	}
+	if (!d->runtime)
+		deployment_route_hold(d, c->chain);
 	c->kind = CHANGE_APPLY;
 	c->restored = true;
 	c->document = document;

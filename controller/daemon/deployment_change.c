@@ -16,6 +16,7 @@ void change_free(struct change *c)
 	document_free(c->document);
 	chain_free(c->chain);
 	json_decref(c->changes);
+	front_routes_done(&c->claim);
 	free(c);
 }
 
@@ -223,6 +224,7 @@ static void apply(struct deployment *d, struct change *c)
 
 static void stop(struct deployment *d, struct change *c)
 {
+	struct front *front = d->all->options.front;
 	int r = 0;
 
 	c->begun = true;
@@ -249,6 +251,10 @@ static void stop(struct deployment *d, struct change *c)
 		d->unreadable = false;
 	}
 	d->shutdown = c->kind == CHANGE_SHUTDOWN;
+	if (front && c->kind == CHANGE_DELETE)
+		front_route_remove(front, d->name);
+	else if (d->runtime)
+		deployment_route_hold(d, d->runtime->chain);
 	loop_disarm(d->all->options.loop, &d->retry);
 	if (d->runtime)
 		runtime_stop(d->runtime, false);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "controller/daemon/deployment_private.h"
+#include "controller/daemon/front.h"
 
 static uint64_t realtime_ns(void)
 {
@@ -167,6 +168,7 @@ static json_t *hosts_json(const struct chain *chain)
 
 static json_t *status_json(const struct deployment *d)
 {
+	const struct front *front = d->all->options.front;
 	const struct runtime *r = d->runtime;
 	json_t *status = r ? runtime_json(r) : json_object();
 	uint32_t ready = 0, wanted = 0, restarts = 0;
@@ -187,6 +189,9 @@ static json_t *status_json(const struct deployment *d)
 	json_object_set_new(status, "conditions", conditions_json(d));
 	if (r)
 		json_object_set_new(status, "hosts", hosts_json(r->chain));
+	if (r && front)
+		json_object_set_new(status, "urls",
+				    front_urls(front, r->chain->ingress, r->chain->ingress_count));
 	return status;
 }
 

@@ -12,6 +12,7 @@
 
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment.h"
+#include "controller/daemon/front_routes.h"
 #include "controller/runtime.h"
 
 #define DEPLOYMENT_STARTS_MAX 4 /* chains that start at once: each takes a core for a while */
@@ -40,6 +41,7 @@ struct change {
 	bool creates;  /* there was no such chain */
 	struct document *document;
 	struct chain *chain;
+	struct front_routes claim; /* hosts and paths that nobody else may declare meanwhile */
 	json_t *changes;
 	deployment_done_fn *done; /* may be NULL */
 	void *arg;
@@ -58,6 +60,9 @@ enum condition_id {
 #undef X
 		CONDITION_COUNT,
 };
+
+/* Chains without a gateway keep their hosts: the front answers 503 for them. */
+#define DEPLOYMENT_NOWHERE "nowhere.sock"
 
 struct condition {
 	bool value;
@@ -115,6 +120,9 @@ struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 				  const struct document *document, const struct runtime *before);
 void deployment_options(struct deployment *d, struct runtime_options *ret);
 void deployment_serves(struct deployment *d, struct runtime *runtime);
+/* Has the front answer 503 for the chain's hosts and paths: they lead nowhere, and to no other
+ * chain that would take them, too. */
+void deployment_route_hold(struct deployment *d, const struct chain *chain);
 void deployment_retire(struct deployment *d, struct runtime *runtime);
 void deployment_start_ended(struct deployment *d);
 

@@ -91,12 +91,24 @@ struct deployment *deployments_next(const struct deployments *all, const struct 
 	return d;
 }
 
+/* By a chain that is declared, or is being declared. */
+static bool host_taken(const struct deployments *all, const struct chain *chain,
+		       char why[DEPLOYMENT_WHY_MAX])
+{
+	for (const struct deployment *d = all->first; d; d = d->next)
+		for (const struct change *c = d->changes; c; c = c->next)
+			if (front_routes_conflict(&c->claim, chain->name, chain->ingress,
+						  chain->ingress_count, why, DEPLOYMENT_WHY_MAX))
+				return true;
+	return front_conflict(all->options.front, chain->name, chain->ingress, chain->ingress_count,
+			      why);
+}
+
 /* Why a chain cannot be declared beside the others, or NULL. */
 static const char *conflict(const struct deployments *all, const struct chain *chain,
 			    char why[DEPLOYMENT_WHY_MAX])
 {
-	if (all->options.front && front_conflict(all->options.front, chain->name, chain->ingress,
-						 chain->ingress_count, why))
+	if (all->options.front && host_taken(all, chain, why))
 		return why;
 	for (const struct deployment *d = all->first; chain->listen && d; d = d->next) {
 		if (!d->runtime || !d->runtime->chain->listen || !strcmp(d->name, chain->name) ||
@@ -120,6 +132,9 @@ void deployments_apply(struct deployments *all, struct document *document, struc
 
 	for (d = all->first; d && strcmp(d->name, chain->name) != 0; d = d->next)
 		;
+	if (!why &&
+	    front_routes_add(&c->claim, chain->name, "", chain->ingress, chain->ingress_count) < 0)
+		why = "no memory for its ingress, or one of its hosts or paths is too long";
 	if (!why && !d) {
 		d = deployment_new(all, chain->name);
 		why = d ? NULL : "no memory";

@@ -287,6 +287,28 @@ const char *front_address(const struct front *front, bool tls)
 	return front->addresses[tls];
 }
 
+static json_t *url(const char *scheme, const char *address, const struct chain_ingress *ingress)
+{
+	const char *port = strrchr(address, ':');
+
+	return ingress->host ?
+		       json_sprintf("%s://%s%s%s", scheme, ingress->host, port, ingress->path) :
+		       json_sprintf("%s://%s%s", scheme, address, ingress->path);
+}
+
+json_t *front_urls(const struct front *front, const struct chain_ingress *ingress, uint32_t count)
+{
+	static const char *const schemes[] = { "http", "https" };
+	json_t *urls = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		for (int tls = 0; tls < 2; tls++)
+			if (front->addresses[tls][0])
+				json_array_append_new(urls, url(schemes[tls], front->addresses[tls],
+								&ingress[i]));
+	return urls;
+}
+
 /* ---- routes ---- */
 
 int front_route_add(struct front *front, const char *chain, const char *socket_path,

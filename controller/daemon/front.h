@@ -14,6 +14,7 @@
 #ifndef SPROCKET_CONTROLLER_DAEMON_FRONT_H
 #define SPROCKET_CONTROLLER_DAEMON_FRONT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,11 +51,18 @@ struct front *front_close(struct front *front);
 /* Ends it: it drains, the fdstore forgets it. Takes NULL; returns NULL. */
 struct front *front_stop(struct front *front);
 
+/* Ends a front that the fdstore has and nobody wants any more. */
+void front_drop(struct fdstore *fdstore);
+
 /* From now on routes are sent: all chains that were running have been added. */
 void front_serve(struct front *front);
 
 /* The addresses with their ports; "" for one that there is not. */
 const char *front_address(const struct front *front, bool tls);
+
+/* Where a chain with this ingress is asked through the front: an array of URLs. NULL when there
+ * is no memory. */
+json_t *front_urls(const struct front *front, const struct chain_ingress *ingress, uint32_t count);
 
 /* Leads a chain's hosts and paths to its gateway's socket; replaces what that chain had.
  * Returns 0, -ENOSPC above the front's FRONT_ROUTE_MAX, -ENAMETOOLONG, -ENOMEM. */

@@ -69,21 +69,26 @@ void front_keep(struct front *front)
 
 /* ---- listeners ---- */
 
+/* Where the listeners of the plain address, or of the one with TLS, begin. */
+static int *listeners_of(struct front *front, bool tls)
+{
+	return front->listeners + (tls && front->options.listen ? front->options.workers : 0);
+}
+
+/* Opens what is not there already. */
 static int listeners_open(struct front *front)
 {
 	const char *addresses[] = { front->options.listen, front->options.listen_tls };
-	uint32_t workers = front->options.workers;
 
 	for (int i = 0; i < 2; i++) {
 		int r;
 
-		if (!addresses[i])
+		if (!addresses[i] || front->addresses[i][0])
 			continue;
-		r = listen_open(addresses[i], workers, front->listeners + front->listener_count,
+		r = listen_open(addresses[i], front->options.workers, listeners_of(front, i),
 				front->addresses[i]);
 		if (r < 0)
 			return failed(front, addresses[i], r);
-		front->listener_count += workers;
 	}
 	listeners_put(front);
 	return 0;
@@ -96,28 +101,51 @@ static bool same_text(const json_t *object, const char *key, const char *text)
 	return have && strcmp(have, text ? text : "") == 0;
 }
 
-/* Takes the listeners of an entry, if they are those we want. */
-static void listeners_adopt(struct front *front, struct fdstore_entry *entry, const json_t *object)
+/* Takes `have` listeners, as many as there are workers: workers may share one. What is too much
+ * is closed with the entry, when the front before us has ended. */
+static void address_adopt(struct front *front, bool tls, int *fds, uint32_t have,
+			  const char *address)
 {
-	const struct front_options *o = &front->options;
-	uint32_t count = o->workers * ((o->listen ? 1U : 0U) + (o->listen_tls ? 1U : 0U));
-	const char *keys[] = { "address", "addressTls" };
+	int *to = listeners_of(front, tls);
 
-	if (!same_text(object, "listen", o->listen) ||
-	    !same_text(object, "listenTls", o->listen_tls) ||
-	    json_integer_value(json_object_get(object, "workers")) != o->workers ||
-	    entry->fd_count != count)
+	for (uint32_t i = 0; i < front->options.workers; i++) {
+		to[i] = fcntl(fds[i % have], F_DUPFD_CLOEXEC, 0);
+		if (to[i] >= 0)
+			continue;
+		while (i > 0) {
+			close(to[--i]);
+			to[i] = -1;
+		}
 		return;
-	for (uint32_t i = 0; i < count; i++) {
-		front->listeners[i] = entry->fds[i];
-		entry->fds[i] = -1;
 	}
-	front->listener_count = count;
-	for (int i = 0; i < 2; i++) {
-		const char *text = json_string_value(json_object_get(object, keys[i]));
+	strncpy(front->addresses[tls], address, LISTEN_ADDRESS_MAX - 1);
+}
 
-		strncpy(front->addresses[i], text ? text : "", LISTEN_ADDRESS_MAX - 1);
+/* Takes those listeners of an entry that we want, and says whether they are just what we want:
+ * then its front is ours, too. */
+static bool listeners_adopt(struct front *front, struct fdstore_entry *entry, const json_t *object)
+{
+	static const char *const keys[2][2] = { { "listen", "address" },
+						{ "listenTls", "addressTls" } };
+	const char *wanted[] = { front->options.listen, front->options.listen_tls };
+	json_int_t workers = json_integer_value(json_object_get(object, "workers"));
+	bool same = workers == front->options.workers;
+	size_t at = 0;
+
+	for (int i = 0; i < 2; i++) {
+		const char *address = json_string_value(json_object_get(object, keys[i][1]));
+
+		same &= same_text(object, keys[i][0], wanted[i]);
+		if (same_text(object, keys[i][0], NULL))
+			continue;
+		if (workers <= 0 || workers > WIRING_WORKER_MAX ||
+		    at + (size_t)workers > entry->fd_count)
+			return false;
+		if (wanted[i] && address && same_text(object, keys[i][0], wanted[i]))
+			address_adopt(front, i, entry->fds + at, (uint32_t)workers, address);
+		at += (size_t)workers;
 	}
+	return same;
 }
 
 /* ---- the program ---- */
@@ -249,6 +277,7 @@ static void on_restart(void *arg)
 
 struct found {
 	struct front *front;
+	bool same; /* its listeners are those that we want */
 	pid_t pid;
 	uint64_t start;
 	int fds[2];
@@ -263,7 +292,7 @@ static int on_entry(struct fdstore_entry *entry, void *arg)
 		return 0;
 	object = json_loadb(entry->data, entry->len, 0, NULL);
 	if (object && strcmp(entry->name, LISTENERS) == 0)
-		listeners_adopt(found->front, entry, object);
+		found->same = listeners_adopt(found->front, entry, object);
 	else if (object && entry->fd_count == 2) {
 		found->pid = (pid_t)json_integer_value(json_object_get(object, "pid"));
 		found->start = (uint64_t)json_integer_value(json_object_get(object, "start"));
@@ -292,25 +321,25 @@ int front_process_open(struct front *front)
 
 	front->restart = (struct loop_timer){ .on_time = on_restart, .arg = front };
 	front->exit.fd = front->wiring.fd = front->log.fd = -1;
+	front->listener_count = front->options.workers * ((front->options.listen ? 1 : 0) +
+							  (front->options.listen_tls ? 1 : 0));
+	memset(front->listeners, 0xff, sizeof(front->listeners));
 	r = fdstore_list(front->fdstore, on_entry, &found);
 	if (r < 0)
 		return failed(front, "cannot ask the fdstore for the front", r);
-	if (found.pid > 0 && front->listener_count > 0 &&
+	if (found.pid > 0 && found.same &&
 	    process_adopt(found.pid, found.start, found.fds[0], found.fds[1], &front->process) == 0)
 		return process_join(front);
 	found_drop(front, &found);
-	if (front->listener_count == 0) {
-		r = listeners_open(front);
-		if (r < 0)
-			return r;
-	}
-	return process_begin(front);
+	r = listeners_open(front);
+	return r < 0 ? r : process_begin(front);
 }
 
 static void listeners_close(struct front *front)
 {
 	while (front->listener_count > 0)
-		close(front->listeners[--front->listener_count]);
+		if (front->listeners[--front->listener_count] >= 0)
+			close(front->listeners[front->listener_count]);
 }
 
 void front_process_close(struct front *front)
@@ -322,9 +351,14 @@ void front_process_close(struct front *front)
 	listeners_close(front);
 }
 
+void front_drop(struct fdstore *fdstore)
+{
+	fdstore_remove(fdstore, PROCESS);
+	fdstore_remove(fdstore, LISTENERS);
+}
+
 void front_process_stop(struct front *front)
 {
-	fdstore_remove(front->fdstore, PROCESS);
-	fdstore_remove(front->fdstore, LISTENERS);
+	front_drop(front->fdstore);
 	front_process_close(front);
 }

@@ -194,8 +194,10 @@ static int front_start(struct daemon *daemon)
 	};
 	int err;
 
-	if (!config->front && !config->front_tls)
+	if (!config->front && !config->front_tls) {
+		front_drop(daemon->fdstore);
 		return 0;
+	}
 	err = front_open(&daemon->loop, daemon->fdstore, &options, daemon->events, &daemon->front);
 	return err ? say(err, "the shared front cannot start") : 0;
 }
@@ -208,6 +210,8 @@ static int api_start(struct daemon *daemon)
 		.group = daemon->config.gid,
 		.metrics = daemon->config.metrics,
 		.version = SPROCKET_VERSION,
+		.front = daemon->front ? front_address(daemon->front, false) : NULL,
+		.front_tls = daemon->front ? front_address(daemon->front, true) : NULL,
 		.deployments = daemon->deployments,
 		.events = daemon->events,
 		.logs = daemon->logs,

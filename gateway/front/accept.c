@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+
+#include "gateway/conn.h"
 
 #define ACCEPT_MAX 16 /* in one go, so that a storm of connections does not starve requests */
 
@@ -136,16 +137,6 @@ void front_accept_start(struct front_worker *worker)
 		listener_join(&worker->secure);
 }
 
-/* Ends a connection that waits for a request by its own end-of-file. */
-static int connection_finish(h2o_req_t *req, void *arg)
-{
-	(void)arg;
-	req->http1_is_persistent = 0;
-	if (req->version == 0)
-		shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
-	return 0;
-}
-
 static void listener_close(struct front_listener *l)
 {
 	if (l->sock)
@@ -155,13 +146,10 @@ static void listener_close(struct front_listener *l)
 
 void front_accept_drain(struct front_worker *worker)
 {
-	h2o_context_t *http = &worker->gw.http;
-
 	h2o_timeout_unlink(&worker->gw.resume_entry);
 	listener_close(&worker->plain);
 	listener_close(&worker->secure);
-	h2o_context_request_shutdown(http);
-	http->globalconf->http1.callbacks.foreach_request(http, connection_finish, NULL);
+	gw_conn_wind_down(&worker->gw);
 }
 
 /* ---- the client's certificate ---- */

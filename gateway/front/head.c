@@ -22,15 +22,51 @@ int phr_parse_response(const char *buf, size_t len, int *minor_version, int *sta
 		       const char **msg, size_t *msg_len, struct phr_header *headers,
 		       size_t *num_headers, size_t last_len);
 
-static bool named(const h2o_header_t *h, const char *name, size_t len)
+/* ---- a request ---- */
+
+/* No white space, no control character. */
+static bool is_solid(h2o_iovec_t text)
 {
-	return h2o_memis(h->name->base, h->name->len, name, len);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.base[i] <= ' ' || text.base[i] == 0x7f)
+			return false;
+	return true;
 }
 
-/* ---- a request ---- */
+/* RFC 9110, 5.6.2; libh2o has made names of fields lower case. */
+static bool is_token(h2o_iovec_t text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.base[i];
+
+		if (c >= 0x7f || c <= ' ' || strchr("\"(),/:;<=>?@[\\]{}", c))
+			return false;
+	}
+	return text.len > 0;
+}
+
+static bool is_line(h2o_iovec_t text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.base[i] == '\r' || text.base[i] == '\n' || text.base[i] == '\0')
+			return false;
+	return true;
+}
+
+bool front_head_valid(const h2o_req_t *req)
+{
+	if (!is_token(req->method) || !is_solid(req->path) || !is_solid(req->authority))
+		return false;
+	for (size_t i = 0; i < req->headers.size; i++)
+		if (!is_token(*req->headers.entries[i].name) ||
+		    !is_line(req->headers.entries[i].value))
+			return false;
+	return true;
+}
 
 struct writer {
 	char *at;
+	h2o_iovec_t connection;
 	h2o_iovec_t cookies;
 	h2o_iovec_t forwarded;
 };
@@ -64,6 +100,8 @@ static void gather(struct writer *w, h2o_req_t *req)
 			w->cookies = joined(&req->pool, w->cookies, h->value, "; ");
 		else if (h->name == &H2O_TOKEN_X_FORWARDED_FOR->buf)
 			w->forwarded = joined(&req->pool, w->forwarded, h->value, ", ");
+		else if (h->name == &H2O_TOKEN_CONNECTION->buf)
+			w->connection = gw_intake_connection(&req->pool, w->connection, h->value);
 	}
 }
 
@@ -87,29 +125,37 @@ static size_t size_of(const h2o_req_t *req, const struct writer *w, size_t subje
 	return size;
 }
 
+/* Is it `name`, also for a program that sees no difference between "-" and "_", as with CGI? */
+static bool alike(const h2o_header_t *h, const char *name, size_t len)
+{
+	if (h->name->len != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (h->name->base[i] != name[i] && !(name[i] == '-' && h->name->base[i] == '_'))
+			return false;
+	return true;
+}
+
 static bool passes(h2o_iovec_t connection, const h2o_header_t *h)
 {
-	return h->name != &H2O_TOKEN_COOKIE->buf && h->name != &H2O_TOKEN_X_FORWARDED_FOR->buf &&
-	       !named(h, H2O_STRLIT(PROTO)) && !named(h, H2O_STRLIT(SUBJECT)) &&
+	return h->name != &H2O_TOKEN_COOKIE->buf && !alike(h, H2O_STRLIT(FOR)) &&
+	       !alike(h, H2O_STRLIT(PROTO)) && !alike(h, H2O_STRLIT(SUBJECT)) &&
 	       !gw_intake_hop_by_hop(connection, h);
 }
 
 static void fields_put(struct writer *w, const h2o_req_t *req)
 {
-	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_CONNECTION, -1);
-	h2o_iovec_t connection = at < 0 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
-
 	for (size_t i = 0; i < req->headers.size; i++) {
 		const h2o_header_t *h = &req->headers.entries[i];
 
-		if (passes(connection, h))
+		if (passes(w->connection, h))
 			field(w, h->name->base, h->name->len, h->value);
 	}
 }
 
 h2o_iovec_t front_head_request(h2o_req_t *req, const char *subject)
 {
-	struct writer w = { NULL, { NULL, 0 }, { NULL, 0 } };
+	struct writer w = { NULL, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
 	size_t subject_len = subject ? strlen(subject) : 0;
 	h2o_iovec_t address = client_address(req);
 	char *text;
@@ -183,7 +229,9 @@ static int answer_take(h2o_req_t *req, const struct phr_header *fields, size_t c
 		return -EBADMSG;
 	for (size_t i = 0; i < count; i++) {
 		if (h2o_lcstris(fields[i].name, fields[i].name_len, H2O_STRLIT("connection")))
-			connection = h2o_iovec_init(fields[i].value, fields[i].value_len);
+			connection = gw_intake_connection(&req->pool, connection,
+							  h2o_iovec_init(fields[i].value,
+									 fields[i].value_len));
 	}
 	if (connection.len > 0 &&
 	    h2o_contains_token(connection.base, connection.len, H2O_STRLIT("close"), ','))

@@ -14,7 +14,10 @@
 
 #include "gateway/http.h"
 
-/* The request's head, in its pool. `subject`: of the client's certificate, or NULL. */
+/* False for what HTTP/2 can carry and a head of HTTP/1 cannot: it would be another request. */
+bool front_head_valid(const h2o_req_t *req);
+
+/* The head of a valid request, in its pool. `subject`: of the client's certificate, or NULL. */
 h2o_iovec_t front_head_request(h2o_req_t *req, const char *subject);
 
 /* How an answer goes on behind its head. */

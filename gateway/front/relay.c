@@ -330,6 +330,8 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 		return refuse_now(w, req, GW_PROBLEM_NO_HOST); /* RFC 9112, 3.2: must */
 	if (!gw_intake_path_valid(req))
 		return refuse_now(w, req, GW_PROBLEM_BAD_PATH);
+	if (!front_head_valid(req))
+		return refuse_now(w, req, GW_PROBLEM_BAD_HEAD);
 	entry = front_table_find(w->table, host.base, host.len, req->path_normalized.base,
 				 req->path_normalized.len);
 	if (!entry)

@@ -145,6 +145,7 @@ static void worker_start(struct front_worker *w)
 	h2o_timeout_init(gw->loop, &gw->deadline, FRONT_ANSWER_MS);
 	h2o_timeout_init(gw->loop, &gw->stall, GW_STALL_MS);
 	h2o_timeout_init(gw->loop, &gw->drain, FRONT_DRAIN_MS);
+	h2o_timeout_init(gw->loop, &gw->idle, GW_DRAIN_IDLE_MS);
 	gw->accept = (h2o_accept_ctx_t){ .ctx = &gw->http, .hosts = w->front->gateway.http.hosts };
 	gw->mail = h2o_evloop_socket_create(gw->loop, w->mailbox.fd, H2O_SOCKET_FLAG_DONT_READ);
 	gw->mail->data = w;

@@ -105,8 +105,10 @@ class Get(ClientTest):
             self.assertRegex(first.split()[5], r"^\d+y(\d+d)?$")
             self.assertEqual(second.index("2/2"), head.index("READY"))
             wide = daemon.run("get", "-o", "wide").stdout.splitlines()
-            self.assertEqual(wide[0].split()[6:], ["GENERATION", "BUFFERS", "HOSTS", "REASON"])
-            self.assertEqual(wide[1].split()[6:], ["3", "2/512", "a.example", "<none>"])
+            self.assertEqual(wide[0].split()[6:], ["GENERATION", "BUFFERS", "HOSTS", "URLS",
+                                                       "REASON"])
+            self.assertEqual(wide[1].split()[6:], ["3", "2/512", "a.example", "<none>",
+                                                        "<none>"])
             self.ends(daemon.run("get", "-o", "name"), 0, "chain/parking\nchain/b\n")
 
     def test_one_and_missing(self):
