@@ -59,18 +59,20 @@ static void on_ready(struct runtime *runtime)
 		if (runtime->functions[fn].ready > 0)
 			gateway_send(runtime, &up);
 	}
-	update_tables_done(runtime);
+	if (g->outdated)
+		gateway_tables_tell(runtime);
+	else
+		update_tables_done(runtime);
+	if (runtime->state == RUNTIME_DRAINING)
+		gateway_drain(runtime);
 	runtime_check_ready(runtime);
 	runtime_changed(runtime);
 }
 
-static void on_drained(struct runtime *runtime)
+void gateway_functions_stop(struct runtime *runtime)
 {
 	bool any = false;
 
-	if (runtime->state != RUNTIME_DRAINING)
-		return;
-	runtime_set_state(runtime, RUNTIME_STOPPING);
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
 		struct instance *instance = &runtime->instances[slot];
 
@@ -85,6 +87,36 @@ static void on_drained(struct runtime *runtime)
 		gateway_stop(runtime);
 	else
 		runtime_set_state(runtime, RUNTIME_STOPPED);
+}
+
+static void on_drained(struct runtime *runtime)
+{
+	if (runtime->state != RUNTIME_DRAINING)
+		return;
+	runtime_set_state(runtime, RUNTIME_STOPPING);
+	gateway_functions_stop(runtime);
+}
+
+void gateway_drain(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+	struct wiring_msg drain = { .type = WIRING_DRAIN, .count = runtime->handover };
+
+	if (g->state == GATEWAY_NONE) {
+		on_drained(runtime);
+		return;
+	}
+	loop_arm(runtime->loop, &g->limit, runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
+	/* One that starts is told when it is ready. One that cannot be told is dead, and its
+	 * exit follows. */
+	gateway_send(runtime, &drain);
+}
+
+static void tables_taken(struct runtime *runtime)
+{
+	if (runtime->tables_sent && runtime->state < RUNTIME_DRAINING)
+		loop_disarm(runtime->loop, &runtime->gateway.limit);
+	update_tables_done(runtime);
 }
 
 static void on_message(struct runtime *runtime, struct wiring_msg *msg)
@@ -104,7 +136,7 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 			instance_reclaimed(&runtime->instances[msg->slot], msg->token, msg->count);
 		break;
 	case WIRING_UPDATED:
-		update_tables_done(runtime);
+		tables_taken(runtime);
 		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
@@ -159,10 +191,11 @@ static void restart(void *arg)
 {
 	struct runtime *runtime = arg;
 
-	if (runtime->state >= RUNTIME_DRAINING)
+	if (runtime->state >= RUNTIME_DRAINING || runtime->gateway.state != GATEWAY_NONE)
 		return;
 	runtime->gateway.restarts++;
-	if (gateway_start(runtime) < 0)
+	/* The exit of one that could not be wired leads here again. */
+	if (gateway_start(runtime) < 0 && runtime->gateway.state == GATEWAY_NONE)
 		loop_arm(runtime->loop, &runtime->gateway.backoff, RUNTIME_BACKOFF_MAX_NS);
 }
 
@@ -209,6 +242,7 @@ static void on_end(void *arg, uint32_t events)
 		on_drained(runtime); /* whoever waited for an answer went with it */
 	else
 		replace(runtime);
+	update_tables_done(runtime); /* the next one begins with them */
 	if (runtime->state != RUNTIME_STOPPED)
 		runtime_changed(runtime);
 }
@@ -216,9 +250,11 @@ static void on_end(void *arg, uint32_t events)
 static void on_limit(void *arg)
 {
 	struct runtime *runtime = arg;
+	const char *what = runtime->gateway.state == GATEWAY_STARTING ? "become ready" :
+			   runtime->state < RUNTIME_DRAINING          ? "take new tables" :
+									"end";
 
-	runtime_warn(runtime, "GatewayHangs", "the gateway did not %s in time; killed",
-		     runtime->gateway.state == GATEWAY_STARTING ? "become ready" : "end");
+	runtime_warn(runtime, "GatewayHangs", "the gateway did not %s in time; killed", what);
 	if (runtime->gateway.served && runtime->state < RUNTIME_DRAINING)
 		process_kill(&runtime->gateway.process); /* another one follows */
 	else
@@ -245,10 +281,10 @@ static void message_fill(const struct runtime *runtime, struct wiring_gateway *m
 	}
 }
 
-int gateway_tables(struct runtime *runtime, const struct chain *chain)
+static int tables_send(struct runtime *runtime)
 {
 	struct wiring_gateway *message = calloc(1, sizeof(*message));
-	int r = message ? tables_gateway(chain, message) : -ENOMEM;
+	int r = message ? tables_gateway(runtime->chain, message) : -ENOMEM;
 
 	if (r == 0) {
 		message_fill(runtime, message);
@@ -257,6 +293,21 @@ int gateway_tables(struct runtime *runtime, const struct chain *chain)
 	}
 	free(message);
 	return r;
+}
+
+void gateway_tables_tell(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+
+	g->outdated = g->state == GATEWAY_STARTING;
+	if (g->state == GATEWAY_NONE) /* the next one begins with them */
+		update_tables_done(runtime);
+	if (g->state != GATEWAY_READY)
+		return;
+	if (runtime->state < RUNTIME_DRAINING)
+		loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
+	if (tables_send(runtime) < 0)
+		process_kill(&g->process);
 }
 
 /* Hands over tables and fds. The fds stay with us as well: the next gateway gets the same. */
@@ -343,6 +394,7 @@ int gateway_start(struct runtime *runtime)
 	r = process_start(&spec, &g->process);
 	if (r == 0) {
 		g->state = GATEWAY_STARTING;
+		g->outdated = false;
 		runtime->children++;
 		if (runtime->runstate)
 			gateway_record(runtime);

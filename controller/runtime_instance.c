@@ -44,6 +44,36 @@ int instance_enable(struct instance *instance, uint32_t concurrency)
 	return 0;
 }
 
+bool instance_fits(const struct instance *instance)
+{
+	const struct runtime *runtime = instance->runtime;
+	const struct revision *wanted = runtime->functions[instance->fn].revision;
+
+	return !strcmp(instance->revision->name, wanted->name) &&
+	       instance->number < runtime_instances_wanted(runtime, runtime->chain, instance->fn);
+}
+
+void instance_conform(struct instance *instance)
+{
+	struct runtime *runtime = instance->runtime;
+	const struct chain_function *f;
+
+	if (instance->state != INSTANCE_READY && instance->state != INSTANCE_STARTING)
+		return;
+	f = &runtime->chain->functions[instance->fn - 1];
+	if (instance_fits(instance)) {
+		wiring_page_rules(instance->page, &f->rules);
+		if (instance->state == INSTANCE_READY) /* with another limit, perhaps */
+			sproxy_enable(runtime->proxy, instance->slot, f->concurrency);
+	} else if (instance->state == INSTANCE_READY) {
+		instance_drain(instance);
+	} else {
+		instance->dismissed = true;
+		instance_set_state(instance, INSTANCE_STOPPING);
+		process_kill(&instance->process);
+	}
+}
+
 static void on_ready(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
@@ -197,7 +227,9 @@ static void bereave(struct instance *instance, enum instance_state was, bool nex
 		snprintf(why, sizeof(why), "%s did not start: %s", name,
 			 runtime->functions[instance->fn].why);
 		runtime_fail(runtime, why);
-	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING) && !instance->debugged &&
+	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING ||
+		    was == INSTANCE_PREPARED) &&
+		   !instance->debugged &&
 		   (runtime->state == RUNTIME_SERVING || runtime->state == RUNTIME_DRAINING)) {
 		replace(instance);
 	}

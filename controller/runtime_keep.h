@@ -3,7 +3,7 @@
  * runtime_keep.h - the entries of a runtime in the fdstore, as another controller finds them.
  *
  * For: deployments, which sort what the fdstore has by runtime; runtime_adopt().
- * How: names are chain/NAME (one runtime), chain/NAME/worker/N, chain/NAME/gateway and
+ * How: names are chain/NAME (one runtime), chain/NAME/memory, chain/NAME/worker/N, chain/NAME/gateway and
  * chain/NAME/instance/SLOT, where NAME is runtime.name; the bytes are JSON.
  */
 #ifndef SPROCKET_CONTROLLER_RUNTIME_KEEP_H
@@ -11,6 +11,8 @@
 
 #include "controller/fdstore.h"
 #include "controller/runtime.h"
+
+#define KEEP_MEMORY "/memory" /* after the runtime's name */
 
 struct keep_entries {
 	char name[RUNTIME_NAME_MAX];
