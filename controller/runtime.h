@@ -305,6 +305,8 @@ void gateway_close(struct runtime *runtime); /* sockets and counts, after the la
 void gateway_stop(struct runtime *runtime);
 /* Nothing is sent while no gateway is ready: it is told everything when it is. */
 int gateway_send(struct runtime *runtime, const struct wiring_msg *msg);
+/* Hands over to a process that was just started what it works with. */
+int gateway_wire(struct runtime *runtime);
 /* Has the gateway use the chain as it is now; update_tables_done() follows. */
 void gateway_tables_tell(struct runtime *runtime);
 /* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
@@ -329,10 +331,6 @@ int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t 
 void instance_set_state(struct instance *instance, enum instance_state state);
 /* Lets it get requests. */
 int instance_enable(struct instance *instance, uint32_t concurrency);
-/* Is it one of those that the chain, as it is now, should have? */
-bool instance_fits(const struct instance *instance);
-/* Has it read the rules of the chain as it is now, or drains or ends it when it does not fit. */
-void instance_conform(struct instance *instance);
 /* No more requests; stops when it has none left, or is killed when that takes too long. */
 void instance_drain(struct instance *instance);
 void instance_stop(struct instance *instance);
@@ -352,6 +350,10 @@ void debug_begin(struct instance *instance);
 void debug_end(struct instance *instance);
 
 /* runtime_update.c */
+/* Is it one of those that the chain, as it is now, should have? */
+bool instance_fits(const struct instance *instance);
+/* Has it read the rules of the chain as it is now, or drains or ends it when it does not fit. */
+void instance_conform(struct instance *instance);
 void update_prepared(struct runtime *runtime);
 void update_failed(struct runtime *runtime, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -11,7 +11,6 @@
 
 #include "controller/programs.h"
 #include "controller/runtime.h"
-#include "controller/tables.h"
 #include "shm/dpdk_folder.h"
 
 /* A gateway serves everybody: so often in a row it is started again without a delay. */
@@ -269,75 +268,6 @@ void gateway_stop(struct runtime *runtime)
 	loop_arm(runtime->loop, &runtime->gateway.limit, RUNTIME_STOP_LIMIT_NS);
 }
 
-static void message_fill(const struct runtime *runtime, struct wiring_gateway *message)
-{
-	message->worker_count = runtime->options.workers;
-	message->trace = runtime->options.trace;
-	message->takeover = runtime->gateway.served;
-	message->front = runtime->front_listener >= 0;
-	for (uint32_t i = 0; i < runtime->options.workers; i++) {
-		message->slots[i] = i + 1;
-		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];
-	}
-}
-
-static int tables_send(struct runtime *runtime)
-{
-	struct wiring_gateway *message = calloc(1, sizeof(*message));
-	int r = message ? tables_gateway(runtime->chain, message) : -ENOMEM;
-
-	if (r == 0) {
-		message_fill(runtime, message);
-		message->takeover = 0;
-		r = wiring_send(runtime->gateway.process.wiring, message, message->size, NULL, 0);
-	}
-	free(message);
-	return r;
-}
-
-void gateway_tables_tell(struct runtime *runtime)
-{
-	struct gateway_state *g = &runtime->gateway;
-
-	g->outdated = g->state == GATEWAY_STARTING;
-	if (g->state == GATEWAY_NONE) /* the next one begins with them */
-		update_tables_done(runtime);
-	if (g->state != GATEWAY_READY)
-		return;
-	if (runtime->state < RUNTIME_DRAINING)
-		loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
-	if (tables_send(runtime) < 0)
-		process_kill(&g->process);
-}
-
-/* Hands over tables and fds. The fds stay with us as well: the next gateway gets the same. */
-static int wire(struct runtime *runtime)
-{
-	struct wiring_gateway *message = calloc(1, sizeof(*message));
-	uint32_t workers = runtime->options.workers, count = WIRING_GW_WORKERS;
-	int fds[WIRING_FD_MAX], r;
-
-	r = message ? tables_gateway(runtime->chain, message) : -ENOMEM;
-	if (r == 0) {
-		message_fill(runtime, message);
-		fds[WIRING_GW_OWNERS] = sproxy_owners_fd(runtime->proxy);
-		fds[WIRING_GW_INSTANCES] = sproxy_instances_fd(runtime->proxy);
-		fds[WIRING_GW_MEMORY] = runtime->memory.fd;
-		fds[WIRING_GW_STATS] = runtime->stats_fd;
-		for (uint32_t i = 0; i < workers; i++) {
-			fds[count++] = runtime->workers[i].listener;
-			fds[count++] = runtime->workers[i].ends.send;
-			fds[count++] = runtime->workers[i].ends.receive;
-		}
-		if (runtime->front_listener >= 0)
-			fds[count++] = runtime->front_listener;
-		r = wiring_send(runtime->gateway.process.wiring, message, message->size, fds,
-				count);
-	}
-	free(message);
-	return r;
-}
-
 int gateway_sources_add(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
@@ -403,7 +333,7 @@ int gateway_start(struct runtime *runtime)
 		if (r == 0 && runtime->options.fdstore)
 			r = keep_gateway(runtime);
 		if (r == 0)
-			r = wire(runtime);
+			r = gateway_wire(runtime);
 		if (r < 0)
 			process_kill(&g->process); /* its exit cleans up */
 	}

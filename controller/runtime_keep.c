@@ -298,18 +298,22 @@ static void process_end(json_t *data)
 	}
 }
 
+void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry)
+{
+	json_t *data = json_loads(entry->data, 0, NULL);
+
+	process_end(data);
+	/* Of a gateway that did not get to the end of its start. */
+	shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
+	shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));
+	fdstore_remove(store, entry->name);
+	json_decref(data);
+}
+
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins)
 {
-	for (size_t i = 0; i < entries->count; i++) {
-		json_t *data = json_loads(entries->items[i]->data, 0, NULL);
-
-		process_end(data);
-		/* Of a gateway that did not get to the end of its start. */
-		shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
-		shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));
-		fdstore_remove(store, entries->items[i]->name);
-		json_decref(data);
-	}
+	for (size_t i = 0; i < entries->count; i++)
+		keep_entry_end(store, entries->items[i]);
 	if (pins)
 		sproxy_remove_pins(pins);
 }

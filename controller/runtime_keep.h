@@ -36,6 +36,9 @@ int keep_document(const struct keep_entries *entries);
  * pins, gives back hugepages. */
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins);
 
+/* The same for one entry, of a runtime or of anything else with a process. */
+void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry);
+
 /* Puts everything into a store again that has lost it. */
 void keep_all(struct runtime *runtime);
 

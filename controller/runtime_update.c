@@ -78,6 +78,36 @@ void update_failed(struct runtime *runtime, int error, const char *format, ...)
 
 /* ---- the switch ---- */
 
+bool instance_fits(const struct instance *instance)
+{
+	const struct runtime *runtime = instance->runtime;
+	const struct revision *wanted = runtime->functions[instance->fn].revision;
+
+	return !strcmp(instance->revision->name, wanted->name) &&
+	       instance->number < runtime_instances_wanted(runtime, runtime->chain, instance->fn);
+}
+
+void instance_conform(struct instance *instance)
+{
+	struct runtime *runtime = instance->runtime;
+	const struct chain_function *f;
+
+	if (instance->state != INSTANCE_READY && instance->state != INSTANCE_STARTING)
+		return;
+	f = &runtime->chain->functions[instance->fn - 1];
+	if (instance_fits(instance)) {
+		wiring_page_rules(instance->page, &f->rules);
+		if (instance->state == INSTANCE_READY) /* with another limit, perhaps */
+			sproxy_enable(runtime->proxy, instance->slot, f->concurrency);
+	} else if (instance->state == INSTANCE_READY) {
+		instance_drain(instance);
+	} else {
+		instance->dismissed = true;
+		instance_set_state(instance, INSTANCE_STOPPING);
+		process_kill(&instance->process);
+	}
+}
+
 static void functions_switch(struct runtime *runtime, struct update *u)
 {
 	for (uint32_t fn = 1; fn <= u->chain->function_count; fn++) {

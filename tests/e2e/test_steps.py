@@ -297,13 +297,23 @@ class Steps(ChainTest):
 
 
 
+def detour(way, other):
+    """From first to one of two functions, from there to the other: each has one edge."""
+    text = chain_text("fork", way=way)
+    for edge in (".left", ".right", ""):
+        if edge:
+            text = text.replace(f"from: first{edge}, to: {edge[1:]}",
+                                f"from: first{edge}, to: {way}")
+        text = text.replace(f"from: {way}{edge}, to: reply", f"from: {way}{edge}, to: {other}")
+    return text
+
+
 class Adoption(ChainTest):
     def test_edges_keep_their_places(self):
         with Daemon() as daemon:
-            ways = ("left", "right", "left")
-            daemon.apply(chain_text("fork", way="left"))
-            for way in ways[1:]:
-                daemon.apply(chain_text("fork", way=way))
+            daemon.apply(detour("left", "right"))
+            for way, other in (("right", "left"), ("left", "right")):
+                daemon.apply(detour(way, other))
                 daemon.restart()
                 pid = daemon.instances("fork", "first")[0]["pid"]
                 os.kill(pid, signal.SIGKILL)
@@ -366,6 +376,29 @@ class Adoption(ChainTest):
                 daemon.apply(text)
                 poll("a gateway", lambda: daemon.status("one")["gateway"]["state"] == "READY")
                 self.assertEqual(daemon.request("one", path=path, body=b"x").status, 200)
+
+
+class Doctor(ChainTest):
+    def test_what_a_daemon_left(self):
+        with Daemon() as daemon:
+            def doctor(*args):
+                done = daemon.cli("doctor", "--run", daemon.run, "--pins", daemon.pins, *args)
+                return done.stdout
+            scene = Scene(daemon)
+            scene.serve()
+            daemon.footprint.look(daemon.process.pid)
+            self.assertIn("looks after its chains", doctor("--clean", "--chains"))
+            daemon.kill()
+            self.assertIn("1 chain of a sprocketd that does not run", doctor("--clean"))
+            self.assertEqual(functions(daemon.mark), scene.before)
+            self.assertIn("daemon: ended one_1", doctor("--clean", "--chains"))
+            poll("nothing runs", lambda: not functions(daemon.mark) and
+                 not gateways(daemon.mark) and not daemon.fdstores())
+            self.assertFalse(daemon.pins.exists())
+            self.assertIn("none has left anything", doctor())
+            daemon.start()
+            self.assertEqual(scene.wait_settled(), "Serving")
+            daemon.cli("delete", "one", check=True)
 
 
 def add(kind):
