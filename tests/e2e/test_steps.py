@@ -151,7 +151,7 @@ class Scene:
 
 class Start:
     """The first start; its gate is closed."""
-    victims = ("daemon", "gateway", "new", "fdstore")
+    victims = ("daemon", "gateway", "new") + (("fdstore",) if SLOW else ())
     unnoticed = ()
     fails = ("gateway", "new")
 
@@ -199,6 +199,7 @@ class Fail(Prepare):
 
 class Drain(Prepare):
     """The change is made; the old instance has work still."""
+    victims = VICTIMS if SLOW else ("daemon", "gateway", "old")
     unnoticed = ("daemon", "fdstore")
     rolled_back = ()
 
@@ -232,7 +233,7 @@ class ReplaceDrain(Drain):
 
 class Delete:
     """Nothing is accepted any more; the last request is in the chain."""
-    victims = ("daemon", "gateway", "old", "fdstore")
+    victims = ("daemon", "gateway", "old") + (("fdstore",) if SLOW else ())
     unnoticed = ()
     command, phase, settled = "delete", "Stopping", "gone"
 
