@@ -90,6 +90,8 @@ static ssize_t ask(struct fdstore *store, size_t len)
 		n = -EBADMSG;
 	/* Its answer came whole but for the fds, which we have no room for. */
 	store->broken = n < 0 && n != -EMFILE;
+	if (store->broken) /* whoever watches it is to know */
+		shutdown(store->sock, SHUT_RDWR);
 	if (n < 0)
 		return n;
 	if (store->message.result < 0) {

@@ -132,18 +132,12 @@ void runtime_check_ready(struct runtime *runtime)
 
 void runtime_stop(struct runtime *runtime, bool handover)
 {
-	struct wiring_msg drain = { .type = WIRING_DRAIN, .count = handover };
-
 	switch (runtime->state) {
 	case RUNTIME_SERVING:
 		update_failed(runtime, -ECANCELED, "the chain is stopped");
 		runtime->handover = handover;
 		runtime_set_state(runtime, RUNTIME_DRAINING);
-		loop_arm(runtime->loop, &runtime->gateway.limit,
-			 runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
-		/* Without a gateway the next one is told when it is ready. */
-		if (gateway_send(runtime, &drain) < 0)
-			runtime_fail(runtime, "the gateway cannot be told to drain");
+		gateway_drain(runtime);
 		break;
 	case RUNTIME_STOPPED:
 		break;
@@ -222,6 +216,20 @@ static int kernel_start(struct runtime *runtime)
 	return r < 0 ? r : runtime_watch_kernel(runtime);
 }
 
+static int revisions_open(struct runtime *runtime)
+{
+	const struct chain *chain = runtime->chain;
+	int r = 0;
+
+	for (uint32_t fn = 1; r == 0 && fn <= chain->function_count; fn++) {
+		r = revision_open(chain, fn - 1, &runtime->functions[fn].revision);
+		if (r < 0)
+			runtime_warn(runtime, "Program", "cannot open %s: %s",
+				     chain->functions[fn - 1].exec, strerror(-r));
+	}
+	return r;
+}
+
 static int instances_start(struct runtime *runtime)
 {
 	const struct chain *chain = runtime->chain;
@@ -230,10 +238,6 @@ static int instances_start(struct runtime *runtime)
 	for (uint32_t fn = 1; r == 0 && fn <= chain->function_count; fn++) {
 		struct function_state *f = &runtime->functions[fn];
 
-		r = revision_open(chain, fn - 1, &f->revision);
-		if (r < 0)
-			runtime_warn(runtime, "Program", "cannot open %s: %s",
-				     chain->functions[fn - 1].exec, strerror(-r));
 		for (uint32_t i = 0; r == 0 && i < runtime_instances_wanted(runtime, chain, fn);
 		     i++)
 			r = instance_start(runtime, chain, fn, i, f->revision, NULL);
@@ -279,8 +283,12 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 static int all_start(struct runtime *runtime)
 {
 	uint64_t began = loop_now_ns();
-	int r = memory_start(runtime);
+	int r = revisions_open(runtime);
 
+	if (r == 0)
+		r = memory_start(runtime);
+	if (r == 0 && runtime->options.fdstore)
+		r = keep_memory(runtime);
 	runtime_tell(runtime, "Phase", "phase memory %.1f ms", runtime_ms_since(began));
 	if (r < 0)
 		return r;
@@ -330,7 +338,7 @@ static void sources_remove(struct runtime *runtime)
 
 static void memory_free(struct runtime *runtime)
 {
-	update_stale_free(runtime);
+	routes_free(runtime);
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		runtime->functions[fn].revision = revision_put(runtime->functions[fn].revision);
 	if (runtime->document >= 0)
@@ -344,8 +352,8 @@ void runtime_done(struct runtime *runtime)
 	sources_remove(runtime);
 	gateway_close(runtime);
 	runtime->proxy = sproxy_close(runtime->proxy);
-	shm_memory_done(&runtime->memory);
 	if (runtime->options.fdstore)
 		keep_remove_chain(runtime);
+	shm_memory_done(&runtime->memory);
 	memory_free(runtime);
 }

@@ -40,9 +40,8 @@
 #define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
-#define RUNTIME_STEADY_NS 10000000000ULL   /* alive so long: the back-off starts anew */
-#define RUNTIME_DRAIN_POLL_NS 5000000ULL   /* between two looks at what an instance still has */
-#define RUNTIME_UPDATE_GAP_NS 200000000ULL /* between two changes: readers of old rules are done */
+#define RUNTIME_STEADY_NS 10000000000ULL /* alive so long: the back-off starts anew */
+#define RUNTIME_DRAIN_POLL_NS 5000000ULL /* between two looks at what an instance still has */
 #define RUNTIME_NAME_MAX (CHAIN_NAME_MAX + 16)
 
 /* X(state, what it means) */
@@ -119,18 +118,20 @@ struct function_state {
 	uint32_t fn;
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
-	uint32_t starts;              /* that became ready */
-	uint64_t starts_ns;           /* the time they took, together */
-	uint32_t deaths;              /* in a row, for the back-off */
-	struct revision *revision;    /* what new instances run; referenced */
-	bool missing[SP_FN_INST_MAX]; /* instances that wait for the back-off, by number */
-	char why[160];                /* of the last death; "" when all is well */
+	uint32_t starts;                 /* that became ready */
+	uint64_t starts_ns;              /* the time they took, together */
+	uint32_t deaths;                 /* in a row, for the back-off */
+	struct revision *revision;       /* what new instances run; referenced */
+	bool missing[SP_FN_INST_MAX];    /* instances that wait for the back-off, by number */
+	char why[160];                   /* of the last death; "" when all is well */
+	char adopted[REVISION_NAME_MAX]; /* what `revision` was under another controller */
 	struct loop_timer backoff;
 };
 
 struct gateway_state {
 	enum gateway_state_id state;
-	bool served; /* a gateway has been ready: the pool is in use */
+	bool served;   /* a gateway has been ready: the pool is in use */
+	bool outdated; /* was wired before the chain changed */
 	uint32_t restarts;
 	uint32_t deaths; /* in a row, for the back-off */
 	uint64_t started_ns;
@@ -207,7 +208,7 @@ struct runtime {
 	uint64_t losses;   /* deaths told to gateways */
 	uint64_t bypasses; /* violations that the kernel cannot count: seen at a kept end */
 	struct update *update;
-	uint64_t updated_ns; /* when rules were last written */
+	bool tables_sent; /* and the gateway has not said yet that it uses them */
 	struct stale_edge *stale;
 	struct loop_timer stale_timer;
 };
@@ -266,8 +267,6 @@ void runtime_update(struct runtime *runtime, struct chain *next, int document,
 int runtime_revised(const struct runtime *runtime, const struct chain *next, uint64_t *ret);
 /* Is there room for old and new instances beside each other? */
 bool runtime_update_fits(const struct runtime *runtime, const struct chain *next, uint64_t revised);
-/* May a change begin now? Nanoseconds to wait, 0 = yes. */
-uint64_t runtime_update_wait(const struct runtime *runtime);
 
 /* Starts one more instance of a function, stopped before its program begins; when it is ready
  * it alone gets the function's requests, and no deadline passes until it is gone.
@@ -307,7 +306,14 @@ void gateway_close(struct runtime *runtime); /* sockets and counts, after the la
 void gateway_stop(struct runtime *runtime);
 /* Nothing is sent while no gateway is ready: it is told everything when it is. */
 int gateway_send(struct runtime *runtime, const struct wiring_msg *msg);
-int gateway_tables(struct runtime *runtime, const struct chain *chain);
+/* Hands over to a process that was just started what it works with. */
+int gateway_wire(struct runtime *runtime);
+/* Has the gateway use the chain as it is now; update_tables_done() follows. */
+void gateway_tables_tell(struct runtime *runtime);
+/* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
+void gateway_drain(struct runtime *runtime);
+/* Ends functions, then the gateway: the state is STOPPING. */
+void gateway_functions_stop(struct runtime *runtime);
 int gateway_stats_map(struct runtime *runtime);
 /* The delay before something that died `deaths` times in a row is started again. */
 uint64_t runtime_backoff(uint32_t deaths);
@@ -345,13 +351,29 @@ void debug_begin(struct instance *instance);
 void debug_end(struct instance *instance);
 
 /* runtime_update.c */
+/* Is it one of those that the chain, as it is now, should have? */
+bool instance_fits(const struct instance *instance);
+/* Has it read the rules of the chain as it is now, or drains or ends it when it does not fit. */
+void instance_conform(struct instance *instance);
 void update_prepared(struct runtime *runtime);
 void update_failed(struct runtime *runtime, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void update_tables_done(struct runtime *runtime);
-void update_stale_free(struct runtime *runtime);
 
-/* runtime_keep.c */
+/* runtime_routes.c */
+/* Gives the edges of `next` the places they have in the kernel's table, or free ones.
+ * Returns 0 or -ENOSPC. */
+int routes_merge(struct runtime *runtime, struct chain *next);
+/* Writes them; those that `next` has not leave the table later. */
+void routes_switch(struct runtime *runtime, const struct chain *next);
+/* Both, for a chain that another controller has run. */
+int routes_adopt(struct runtime *runtime);
+void routes_free(struct runtime *runtime);
+
+/* runtime_keep.c: once a store is gone all of this is as if it were kept, as the loop will
+ * find out and have another one filled. */
+/* What the machine's limit of hugepages was raised by. */
+int keep_memory(struct runtime *runtime);
 int keep_chain(struct runtime *runtime);
 int keep_gateway(struct runtime *runtime);
 /* `whole`: a new entry with its fds, otherwise what has changed of it. */

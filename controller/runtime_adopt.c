@@ -42,12 +42,22 @@ static int64_t number(json_t *data, const char *key)
 	return json_integer_value(json_object_get(data, key));
 }
 
+static long overcommit_take(const struct keep_entries *entries)
+{
+	const struct fdstore_entry *entry = entry_find(entries, KEEP_MEMORY);
+	json_t *data = entry ? json_loads(entry->data, 0, NULL) : NULL;
+	long pages = (long)number(data, "overcommit");
+
+	json_decref(data);
+	return pages;
+}
+
 static int head_take(struct runtime *runtime, struct keep_entries *entries)
 {
 	struct fdstore_entry *entry = entry_find(entries, "");
 	json_t *data = entry ? json_loads(entry->data, 0, NULL) : NULL, *cpus;
 	size_t i;
-	json_t *cpu;
+	json_t *cpu, *revision;
 
 	cpus = json_object_get(data, "cpus");
 	if (!data || entry->fd_count < 3 || json_array_size(cpus) == 0 ||
@@ -60,7 +70,7 @@ static int head_take(struct runtime *runtime, struct keep_entries *entries)
 	runtime->memory = (struct shm_memory){ .fd = fd_take(entry, 0),
 					       .huge = json_is_true(json_object_get(data, "huge")),
 					       .size = (size_t)number(data, "size"),
-					       .overcommit = (long)number(data, "overcommit") };
+					       .overcommit = overcommit_take(entries) };
 	runtime->stats_fd = fd_take(entry, 1);
 	runtime->document = fd_take(entry, 2);
 	runtime->front_listener = fd_take(entry, 3);
@@ -70,6 +80,11 @@ static int head_take(struct runtime *runtime, struct keep_entries *entries)
 	runtime->options.cpu_count = (uint32_t)json_array_size(cpus);
 	json_array_foreach(cpus, i, cpu)
 		runtime->options.cpus[i] = (uint32_t)json_integer_value(cpu);
+	json_array_foreach(json_object_get(data, "revisions"), i, revision)
+		if (i + 1 < SP_FN_MAX)
+			snprintf(runtime->functions[i + 1].adopted, REVISION_NAME_MAX, "%s",
+				 json_string_value(revision));
+	runtime->tables_sent = json_is_true(json_object_get(data, "tables_sent"));
 	if (runtime->front_listener >= 0 && runtime->options.front)
 		snprintf(runtime->front, sizeof(runtime->front), "%s/%s.sock",
 			 runtime->options.front, runtime->name);
@@ -105,8 +120,11 @@ static int workers_take(struct runtime *runtime, struct keep_entries *entries)
 		kept.send = fd_take(entry, 3);
 		kept.receive = fd_take(entry, 4);
 		r = sproxy_adopt_slot(runtime->proxy, i + 1, kept);
-		if (r < 0)
+		if (r < 0) {
+			close(kept.send);
+			close(kept.receive);
 			return r;
+		}
 	}
 	return listen_adopt(runtime->workers[0].listener, runtime->address);
 }
@@ -144,7 +162,7 @@ static int gateway_take(struct runtime *runtime, struct keep_entries *entries)
 		g->state = (enum gateway_state_id)number(data, "state");
 		runtime->children++;
 		r = gateway_sources_add(runtime);
-	} else if (runtime->state < RUNTIME_STOPPING) {
+	} else if (runtime->state < RUNTIME_DRAINING) {
 		shm_dpdk_folder_remove((pid_t)number(data, "pid"));
 		runtime_warn(runtime, "GatewayDied", "the gateway died while no controller ran");
 		g->restarts++;
@@ -168,9 +186,7 @@ static void revision_take(struct instance *i, struct fdstore_entry *entry, json_
 		return;
 	}
 	i->revision = revision_adopt(name ? name : "", fd);
-	/* New instances run what serves, not what was on its way in or out. */
-	if (i->revision && !f->revision &&
-	    (i->state == INSTANCE_READY || (i->state == INSTANCE_STARTING && !i->next)))
+	if (i->revision && !strcmp(i->revision->name, f->adopted))
 		f->revision = revision_get(i->revision);
 }
 
@@ -200,37 +216,48 @@ static bool instance_read(struct runtime *runtime, const struct fdstore_entry *e
 	return true;
 }
 
-/* Goes on where the other controller was. */
+/* Goes on where the other controller was. What it had prepared for a change fits when the
+ * change was made. */
 static void instance_resume(struct instance *i, enum instance_state state)
 {
 	struct runtime *runtime = i->runtime;
-	const struct chain_function *f = &runtime->chain->functions[i->fn - 1];
 
 	/* Enabled before it could be written down. */
 	if (state == INSTANCE_STARTING && sproxy_enabled(runtime->proxy, i->slot))
 		state = INSTANCE_READY;
-	if (i->next) {
-		i->next = false;
-		i->dismissed = true;
-		instance_set_state(i, INSTANCE_STOPPING);
-		process_kill(&i->process);
-	} else if (state == INSTANCE_READY) {
+	if (state == INSTANCE_PREPARED && instance_fits(i))
+		state = INSTANCE_READY;
+	i->next = false;
+	if (state == INSTANCE_READY)
 		instance_set_state(i, state);
-		sproxy_enable(runtime->proxy, i->slot, f->concurrency);
-	} else if (state == INSTANCE_DRAINING) {
+	if (state == INSTANCE_DRAINING)
 		instance_drain(i);
-	} else if (state == INSTANCE_STOPPING) {
+	else if (state == INSTANCE_STOPPING)
 		instance_stop(i);
-	} else {
+	else
+		instance_conform(i);
+	if (i->state == INSTANCE_STARTING && !i->debugged)
 		instance_limit_arm(i, RUNTIME_START_LIMIT_NS);
-	}
 }
 
-static int instance_take(struct runtime *runtime, struct fdstore_entry *entry)
+/* Its process has died, and that is noticed now. */
+static void instance_missed(struct instance *i, enum instance_state state)
+{
+	bool served =
+		state == INSTANCE_READY || state == INSTANCE_STARTING || state == INSTANCE_PREPARED;
+
+	i->next = false;
+	if (!served || !instance_fits(i))
+		i->state = INSTANCE_STOPPING;
+	instance_page_close(i);
+	instance_gone(i, i->state == INSTANCE_STARTING ? "while no controller ran" : NULL);
+}
+
+static int instance_take(struct runtime *runtime, struct fdstore_entry *entry,
+			 enum instance_state *states)
 {
 	json_t *data = json_loads(entry->data, 0, NULL);
 	struct sproxy_kept kept;
-	enum instance_state state;
 	struct instance *i;
 	int r;
 
@@ -238,55 +265,65 @@ static int instance_take(struct runtime *runtime, struct fdstore_entry *entry)
 		json_decref(data);
 		return -ESTALE;
 	}
-	state = (enum instance_state)number(data, "state");
+	states[i->slot] = (enum instance_state)number(data, "state");
 	runtime->functions[i->fn].restarts = (uint32_t)number(data, "restarts");
 	kept.send = fd_take(entry, 0);
 	kept.receive = fd_take(entry, 1);
 	r = sproxy_adopt_slot(runtime->proxy, i->slot, kept);
-	i->state = state;
+	if (r < 0) {
+		close(kept.send);
+		close(kept.receive);
+	}
 	revision_take(i, entry, data);
-	i->state = INSTANCE_STARTING;
 	if (r == 0 && !i->revision)
 		r = -ENOMEM;
 	if (r == 0)
 		r = instance_page_open(i, fd_take(entry, 4));
-	if (r == 0) {
-		r = process_take(entry, data, 2, &i->process);
-		if (r == 0) {
-			runtime->children++;
-			r = instance_sources_add(i);
-			if (r == 0)
-				instance_resume(i, state);
-		} else {
-			/* A death that is noticed now. */
-			bool missed =
-				!i->next && (state == INSTANCE_READY || state == INSTANCE_STARTING);
-
-			i->state = missed ? INSTANCE_STARTING : INSTANCE_STOPPING;
-			i->next = false;
-			r = 1;
-		}
+	if (r == 0 && process_take(entry, data, 2, &i->process) == 0) {
+		runtime->children++;
+		r = instance_sources_add(i);
 	}
 	json_decref(data);
 	return r;
 }
 
-static int instances_take(struct runtime *runtime, struct keep_entries *entries, bool *died)
+/* What runs new instances, for functions none of whose own is left. */
+static int revisions_fill(struct runtime *runtime)
 {
 	int r = 0;
 
-	for (size_t n = 0; r >= 0 && n < entries->count; n++) {
-		if (!strstr(entries->items[n]->name, "/instance/"))
-			continue;
-		r = instance_take(runtime, entries->items[n]);
-		if (r == 1)
-			died[strtoul(strrchr(entries->items[n]->name, '/') + 1, NULL, 10)] = true;
-	}
-	return r < 0 ? r : 0;
+	for (uint32_t fn = 1; r == 0 && fn <= runtime->chain->function_count; fn++)
+		if (!runtime->functions[fn].revision)
+			r = revision_open(runtime->chain, fn - 1, &runtime->functions[fn].revision);
+	return r;
 }
 
-/* What runs new instances, for functions none of whose own is left; and instances that were
- * waiting for their back-off, or whose start nobody wrote down. */
+static int instances_take(struct runtime *runtime, struct keep_entries *entries)
+{
+	enum instance_state states[SP_INST_MAX] = { INSTANCE_NONE };
+	int r = 0;
+
+	for (size_t n = 0; r == 0 && n < entries->count; n++)
+		if (strstr(entries->items[n]->name, "/instance/"))
+			r = instance_take(runtime, entries->items[n], states);
+	if (r == 0)
+		r = revisions_fill(runtime);
+	/* First those that live, so that the others are known to be missed. */
+	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].process.pid > 0)
+			instance_resume(&runtime->instances[slot], states[slot]);
+	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++) {
+		struct instance *i = &runtime->instances[slot];
+
+		if (i->runtime && i->process.pid <= 0 && states[slot] != INSTANCE_NONE)
+			instance_missed(i, states[slot]);
+		else if (i->debugged && i->state == INSTANCE_READY)
+			debug_begin(i);
+	}
+	return r;
+}
+
+/* Instances that were waiting for their back-off, or whose start nobody wrote down. */
 static int gaps_fill(struct runtime *runtime)
 {
 	int r = 0;
@@ -295,8 +332,6 @@ static int gaps_fill(struct runtime *runtime)
 		struct function_state *f = &runtime->functions[fn];
 		bool have[SP_FN_INST_MAX] = { false };
 
-		if (!f->revision)
-			r = revision_open(runtime->chain, fn - 1, &f->revision);
 		for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
 			const struct instance *i = &runtime->instances[slot];
 
@@ -315,44 +350,32 @@ static int gaps_fill(struct runtime *runtime)
 
 static int all_take(struct runtime *runtime, struct keep_entries *entries)
 {
-	bool died[SP_INST_MAX] = { false };
 	int r = head_take(runtime, entries);
 
 	if (r == 0)
 		r = kernel_take(runtime);
 	if (r == 0)
+		r = routes_adopt(runtime);
+	if (r == 0)
 		r = workers_take(runtime, entries);
 	if (r == 0)
 		r = gateway_take(runtime, entries);
 	if (r == 0)
-		r = instances_take(runtime, entries, died);
-	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++) {
-		if (!died[slot])
-			continue;
-		instance_page_close(&runtime->instances[slot]);
-		instance_gone(&runtime->instances[slot],
-			      runtime->instances[slot].state == INSTANCE_STARTING ?
-				      "while no controller ran" :
-				      NULL);
-	}
+		r = instances_take(runtime, entries);
 	return r == 0 ? gaps_fill(runtime) : r;
 }
 
 /* Says again what may not have been said, and looks for ends that nobody will report. */
 static void state_resume(struct runtime *runtime)
 {
-	struct wiring_msg drain = { .type = WIRING_DRAIN, .count = runtime->handover };
-
-	if (runtime->state == RUNTIME_STARTING) {
+	if (runtime->tables_sent)
+		gateway_tables_tell(runtime);
+	if (runtime->state == RUNTIME_STARTING)
 		runtime_check_ready(runtime);
-	} else if (runtime->state == RUNTIME_DRAINING) {
-		loop_arm(runtime->loop, &runtime->gateway.limit,
-			 runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
-		gateway_send(runtime, &drain);
-	} else if (runtime->state == RUNTIME_STOPPING) {
-		runtime->children++;
-		runtime_child_gone(runtime);
-	}
+	else if (runtime->state == RUNTIME_DRAINING)
+		gateway_drain(runtime);
+	else if (runtime->state == RUNTIME_STOPPING)
+		gateway_functions_stop(runtime);
 }
 
 int runtime_adopt(struct runtime *runtime, struct chain *chain, struct loop *loop,
@@ -364,7 +387,8 @@ int runtime_adopt(struct runtime *runtime, struct chain *chain, struct loop *loo
 	r = all_take(runtime, entries);
 	if (r < 0) {
 		runtime_warn(runtime, "NotAdopted", "cannot be taken over: %s", strerror(-r));
-		keep_discard(options->fdstore, entries, NULL);
+		keep_discard(options->fdstore, entries, options->pins);
+		runtime->memory.overcommit = 0; /* lowered just now */
 		runtime_fail(runtime, "it could not be taken over");
 		return r;
 	}

@@ -11,7 +11,6 @@
 
 #include "controller/programs.h"
 #include "controller/runtime.h"
-#include "controller/tables.h"
 #include "shm/dpdk_folder.h"
 
 /* A gateway serves everybody: so often in a row it is started again without a delay. */
@@ -59,18 +58,20 @@ static void on_ready(struct runtime *runtime)
 		if (runtime->functions[fn].ready > 0)
 			gateway_send(runtime, &up);
 	}
-	update_tables_done(runtime);
+	if (g->outdated)
+		gateway_tables_tell(runtime);
+	else
+		update_tables_done(runtime);
+	if (runtime->state == RUNTIME_DRAINING)
+		gateway_drain(runtime);
 	runtime_check_ready(runtime);
 	runtime_changed(runtime);
 }
 
-static void on_drained(struct runtime *runtime)
+void gateway_functions_stop(struct runtime *runtime)
 {
 	bool any = false;
 
-	if (runtime->state != RUNTIME_DRAINING)
-		return;
-	runtime_set_state(runtime, RUNTIME_STOPPING);
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
 		struct instance *instance = &runtime->instances[slot];
 
@@ -85,6 +86,36 @@ static void on_drained(struct runtime *runtime)
 		gateway_stop(runtime);
 	else
 		runtime_set_state(runtime, RUNTIME_STOPPED);
+}
+
+static void on_drained(struct runtime *runtime)
+{
+	if (runtime->state != RUNTIME_DRAINING)
+		return;
+	runtime_set_state(runtime, RUNTIME_STOPPING);
+	gateway_functions_stop(runtime);
+}
+
+void gateway_drain(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+	struct wiring_msg drain = { .type = WIRING_DRAIN, .count = runtime->handover };
+
+	if (g->state == GATEWAY_NONE) {
+		on_drained(runtime);
+		return;
+	}
+	loop_arm(runtime->loop, &g->limit, runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS);
+	/* One that starts is told when it is ready. One that cannot be told is dead, and its
+	 * exit follows. */
+	gateway_send(runtime, &drain);
+}
+
+static void tables_taken(struct runtime *runtime)
+{
+	if (runtime->tables_sent && runtime->state < RUNTIME_DRAINING)
+		loop_disarm(runtime->loop, &runtime->gateway.limit);
+	update_tables_done(runtime);
 }
 
 static void on_message(struct runtime *runtime, struct wiring_msg *msg)
@@ -104,7 +135,7 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 			instance_reclaimed(&runtime->instances[msg->slot], msg->token, msg->count);
 		break;
 	case WIRING_UPDATED:
-		update_tables_done(runtime);
+		tables_taken(runtime);
 		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
@@ -159,10 +190,11 @@ static void restart(void *arg)
 {
 	struct runtime *runtime = arg;
 
-	if (runtime->state >= RUNTIME_DRAINING)
+	if (runtime->state >= RUNTIME_DRAINING || runtime->gateway.state != GATEWAY_NONE)
 		return;
 	runtime->gateway.restarts++;
-	if (gateway_start(runtime) < 0)
+	/* The exit of one that could not be wired leads here again. */
+	if (gateway_start(runtime) < 0 && runtime->gateway.state == GATEWAY_NONE)
 		loop_arm(runtime->loop, &runtime->gateway.backoff, RUNTIME_BACKOFF_MAX_NS);
 }
 
@@ -209,6 +241,7 @@ static void on_end(void *arg, uint32_t events)
 		on_drained(runtime); /* whoever waited for an answer went with it */
 	else
 		replace(runtime);
+	update_tables_done(runtime); /* the next one begins with them */
 	if (runtime->state != RUNTIME_STOPPED)
 		runtime_changed(runtime);
 }
@@ -216,9 +249,11 @@ static void on_end(void *arg, uint32_t events)
 static void on_limit(void *arg)
 {
 	struct runtime *runtime = arg;
+	const char *what = runtime->gateway.state == GATEWAY_STARTING ? "become ready" :
+			   runtime->state < RUNTIME_DRAINING          ? "take new tables" :
+									"end";
 
-	runtime_warn(runtime, "GatewayHangs", "the gateway did not %s in time; killed",
-		     runtime->gateway.state == GATEWAY_STARTING ? "become ready" : "end");
+	runtime_warn(runtime, "GatewayHangs", "the gateway did not %s in time; killed", what);
 	if (runtime->gateway.served && runtime->state < RUNTIME_DRAINING)
 		process_kill(&runtime->gateway.process); /* another one follows */
 	else
@@ -231,60 +266,6 @@ void gateway_stop(struct runtime *runtime)
 	runtime->gateway.state = GATEWAY_ENDING;
 	shutdown(runtime->gateway.process.wiring, SHUT_WR);
 	loop_arm(runtime->loop, &runtime->gateway.limit, RUNTIME_STOP_LIMIT_NS);
-}
-
-static void message_fill(const struct runtime *runtime, struct wiring_gateway *message)
-{
-	message->worker_count = runtime->options.workers;
-	message->trace = runtime->options.trace;
-	message->takeover = runtime->gateway.served;
-	message->front = runtime->front_listener >= 0;
-	for (uint32_t i = 0; i < runtime->options.workers; i++) {
-		message->slots[i] = i + 1;
-		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];
-	}
-}
-
-int gateway_tables(struct runtime *runtime, const struct chain *chain)
-{
-	struct wiring_gateway *message = calloc(1, sizeof(*message));
-	int r = message ? tables_gateway(chain, message) : -ENOMEM;
-
-	if (r == 0) {
-		message_fill(runtime, message);
-		message->takeover = 0;
-		r = wiring_send(runtime->gateway.process.wiring, message, message->size, NULL, 0);
-	}
-	free(message);
-	return r;
-}
-
-/* Hands over tables and fds. The fds stay with us as well: the next gateway gets the same. */
-static int wire(struct runtime *runtime)
-{
-	struct wiring_gateway *message = calloc(1, sizeof(*message));
-	uint32_t workers = runtime->options.workers, count = WIRING_GW_WORKERS;
-	int fds[WIRING_FD_MAX], r;
-
-	r = message ? tables_gateway(runtime->chain, message) : -ENOMEM;
-	if (r == 0) {
-		message_fill(runtime, message);
-		fds[WIRING_GW_OWNERS] = sproxy_owners_fd(runtime->proxy);
-		fds[WIRING_GW_INSTANCES] = sproxy_instances_fd(runtime->proxy);
-		fds[WIRING_GW_MEMORY] = runtime->memory.fd;
-		fds[WIRING_GW_STATS] = runtime->stats_fd;
-		for (uint32_t i = 0; i < workers; i++) {
-			fds[count++] = runtime->workers[i].listener;
-			fds[count++] = runtime->workers[i].ends.send;
-			fds[count++] = runtime->workers[i].ends.receive;
-		}
-		if (runtime->front_listener >= 0)
-			fds[count++] = runtime->front_listener;
-		r = wiring_send(runtime->gateway.process.wiring, message, message->size, fds,
-				count);
-	}
-	free(message);
-	return r;
 }
 
 int gateway_sources_add(struct runtime *runtime)
@@ -343,6 +324,7 @@ int gateway_start(struct runtime *runtime)
 	r = process_start(&spec, &g->process);
 	if (r == 0) {
 		g->state = GATEWAY_STARTING;
+		g->outdated = false;
 		runtime->children++;
 		if (runtime->runstate)
 			gateway_record(runtime);
@@ -351,7 +333,7 @@ int gateway_start(struct runtime *runtime)
 		if (r == 0 && runtime->options.fdstore)
 			r = keep_gateway(runtime);
 		if (r == 0)
-			r = wire(runtime);
+			r = gateway_wire(runtime);
 		if (r < 0)
 			process_kill(&g->process); /* its exit cleans up */
 	}

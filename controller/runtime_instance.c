@@ -197,7 +197,9 @@ static void bereave(struct instance *instance, enum instance_state was, bool nex
 		snprintf(why, sizeof(why), "%s did not start: %s", name,
 			 runtime->functions[instance->fn].why);
 		runtime_fail(runtime, why);
-	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING) && !instance->debugged &&
+	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING ||
+		    was == INSTANCE_PREPARED) &&
+		   !instance->debugged &&
 		   (runtime->state == RUNTIME_SERVING || runtime->state == RUNTIME_DRAINING)) {
 		replace(instance);
 	}

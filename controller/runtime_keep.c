@@ -26,7 +26,7 @@ static int put(struct runtime *runtime, const char *name, json_t *data, const in
 		r = fdstore_set(runtime->options.fdstore, name, text, strlen(text));
 	free(text);
 	json_decref(data);
-	return r;
+	return r == -EPIPE ? 0 : r;
 }
 
 static json_t *process_json(const struct process *process)
@@ -35,6 +35,29 @@ static json_t *process_json(const struct process *process)
 
 	runstate_process_start(process->pid, &start);
 	return json_pack("{s:i, s:I}", "pid", (int)process->pid, "start", (json_int_t)start);
+}
+
+int keep_memory(struct runtime *runtime)
+{
+	char name[FDSTORE_NAME_MAX];
+	const int none = -1;
+
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_MEMORY, runtime->name);
+	return put(runtime, name,
+		   json_pack("{s:I}", "overcommit", (json_int_t)runtime->memory.overcommit), &none,
+		   0);
+}
+
+static json_t *revisions_json(const struct runtime *runtime)
+{
+	json_t *list = json_array();
+
+	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
+		const struct revision *revision = runtime->functions[fn].revision;
+
+		json_array_append_new(list, json_string(revision ? revision->name : ""));
+	}
+	return list;
 }
 
 int keep_chain(struct runtime *runtime)
@@ -50,12 +73,12 @@ int keep_chain(struct runtime *runtime)
 	for (uint32_t i = 0; i < runtime->options.cpu_count; i++)
 		json_array_append_new(cpus, json_integer(runtime->options.cpus[i]));
 	return put(runtime, name,
-		   json_pack("{s:I, s:i, s:b, s:i, s:o, s:I, s:b, s:I}", "incarnation",
+		   json_pack("{s:I, s:i, s:b, s:b, s:i, s:o, s:o, s:I, s:b}", "incarnation",
 			     (json_int_t)runtime->options.incarnation, "state", runtime->state,
-			     "handover", runtime->handover, "workers",
-			     (int)runtime->options.workers, "cpus", cpus, "size",
-			     (json_int_t)runtime->memory.size, "huge", runtime->memory.huge,
-			     "overcommit", (json_int_t)runtime->memory.overcommit),
+			     "handover", runtime->handover, "tables_sent", runtime->tables_sent,
+			     "workers", (int)runtime->options.workers, "cpus", cpus, "revisions",
+			     revisions_json(runtime), "size", (json_int_t)runtime->memory.size,
+			     "huge", runtime->memory.huge),
 		   fds, runtime->front_listener >= 0 ? 4 : 3);
 }
 
@@ -153,10 +176,13 @@ void keep_remove_chain(struct runtime *runtime)
 	/* Last: without it the others name nothing that could be adopted. */
 	snprintf(name, sizeof(name), PREFIX "%s", runtime->name);
 	fdstore_remove(runtime->options.fdstore, name);
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_MEMORY, runtime->name);
+	fdstore_remove(runtime->options.fdstore, name);
 }
 
 void keep_all(struct runtime *runtime)
 {
+	keep_memory(runtime);
 	keep_chain(runtime);
 	keep_workers(runtime);
 	if (runtime->gateway.state != GATEWAY_NONE)
@@ -272,18 +298,22 @@ static void process_end(json_t *data)
 	}
 }
 
+void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry)
+{
+	json_t *data = json_loads(entry->data, 0, NULL);
+
+	process_end(data);
+	/* Of a gateway that did not get to the end of its start. */
+	shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
+	shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));
+	fdstore_remove(store, entry->name);
+	json_decref(data);
+}
+
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins)
 {
-	for (size_t i = 0; i < entries->count; i++) {
-		json_t *data = json_loads(entries->items[i]->data, 0, NULL);
-
-		process_end(data);
-		/* Of a gateway that did not get to the end of its start. */
-		shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
-		shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));
-		fdstore_remove(store, entries->items[i]->name);
-		json_decref(data);
-	}
+	for (size_t i = 0; i < entries->count; i++)
+		keep_entry_end(store, entries->items[i]);
 	if (pins)
 		sproxy_remove_pins(pins);
 }

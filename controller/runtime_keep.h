@@ -3,7 +3,7 @@
  * runtime_keep.h - the entries of a runtime in the fdstore, as another controller finds them.
  *
  * For: deployments, which sort what the fdstore has by runtime; runtime_adopt().
- * How: names are chain/NAME (one runtime), chain/NAME/worker/N, chain/NAME/gateway and
+ * How: names are chain/NAME (one runtime), chain/NAME/memory, chain/NAME/worker/N, chain/NAME/gateway and
  * chain/NAME/instance/SLOT, where NAME is runtime.name; the bytes are JSON.
  */
 #ifndef SPROCKET_CONTROLLER_RUNTIME_KEEP_H
@@ -11,6 +11,8 @@
 
 #include "controller/fdstore.h"
 #include "controller/runtime.h"
+
+#define KEEP_MEMORY "/memory" /* after the runtime's name */
 
 struct keep_entries {
 	char name[RUNTIME_NAME_MAX];
@@ -33,6 +35,9 @@ int keep_document(const struct keep_entries *entries);
 /* Ends and removes what the entries name, without a runtime: kills the processes, removes
  * pins, gives back hugepages. */
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins);
+
+/* The same for one entry, of a runtime or of anything else with a process. */
+void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry);
 
 /* Puts everything into a store again that has lost it. */
 void keep_all(struct runtime *runtime);

@@ -149,6 +149,7 @@ static void begin_failed(struct instance *instance)
 		process_kill(&instance->process); /* its exit cleans up */
 		return;
 	}
+	instance->next = instance->debugged = false;
 	instance_page_close(instance);
 	sproxy_detach(instance->runtime->proxy, instance->slot);
 	instance->revision = revision_put(instance->revision);
@@ -172,13 +173,13 @@ int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t 
 	instance->runtime = runtime;
 	instance->fn = fn;
 	instance->number = number;
-	instance->next = chain != runtime->chain;
-	instance->debugged = ret && !instance->next;
 	r = sproxy_attach(runtime->proxy, instance->slot, fn, cpu, &ends);
 	if (r < 0) {
 		runtime_warn(runtime, "Wiring", "cannot wire %s: %s", name, strerror(-r));
 		return r;
 	}
+	instance->next = chain != runtime->chain;
+	instance->debugged = ret && !instance->next;
 	instance->revision = revision_get(revision);
 	r = begin(instance, chain, cpu, &ends);
 	/* No copy of its own ends may stay with us: it would keep a dead instance routed to. */

@@ -115,7 +115,7 @@ static uint32_t target_place(const struct sp_route *row, const struct sp_route *
 	return place;
 }
 
-static int row_merge(const struct chain_function *old, struct chain_function *next)
+int tables_row_merge(const struct chain_function *old, struct chain_function *next)
 {
 	struct sp_route row[SP_EDGE_MAX] = { 0 }, merged[SP_EDGE_MAX] = { 0 };
 	uint8_t moved[SP_EDGE_MAX] = { 0 };
@@ -144,6 +144,6 @@ int tables_merge(const struct chain *old, struct chain *next)
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < next->function_count; i++)
-		r = row_merge(&old->functions[i], &next->functions[i]);
+		r = tables_row_merge(&old->functions[i], &next->functions[i]);
 	return r;
 }

@@ -192,6 +192,19 @@ int sproxy_route(struct sproxy *proxy, uint32_t fn, uint32_t edge, struct sp_rou
 	return 0;
 }
 
+struct sp_route sproxy_route_read(const struct sproxy *proxy, uint32_t fn, uint32_t edge)
+{
+	struct sp_route route = { 0 };
+	uint64_t word;
+
+	if (fn >= SP_FN_MAX || edge >= SP_EDGE_MAX)
+		return route;
+	word = __atomic_load_n((uint64_t *)(void *)&proxy->routes[fn * SP_EDGE_MAX + edge],
+			       __ATOMIC_ACQUIRE);
+	memcpy(&route, &word, sizeof(route));
+	return route;
+}
+
 struct sp_owner *sproxy_owners(struct sproxy *proxy)
 {
 	return proxy->owners;

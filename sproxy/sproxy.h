@@ -99,6 +99,8 @@ void sproxy_detach_many(struct sproxy *proxy, const uint32_t *slots, size_t coun
 
 /* Sets edge `edge` of function `fn`. Takes effect with the next descriptor. */
 int sproxy_route(struct sproxy *proxy, uint32_t fn, uint32_t edge, struct sp_route route);
+/* What it is set to; SP_ROUTE_NONE outside the table. */
+struct sp_route sproxy_route_read(const struct sproxy *proxy, uint32_t fn, uint32_t edge);
 
 /* Tables, mapped: valid until sproxy_close() or sproxy_leave(). Fields have the writers wire.h names. */
 struct sp_owner *sproxy_owners(struct sproxy *proxy);

@@ -25,12 +25,18 @@
 #include "sproxy/wiring.h"
 
 #define LEFT_OVERS "left-overs"
+#define DAEMON_RUN "/run/sprocket" /* as sprocketd has them */
+#define DAEMON_PINS "/sys/fs/bpf/sprocket"
 
 static const char usage[] =
-	"usage: sprocket doctor [--clean] [--json]\n"
+	"usage: sprocket doctor [--clean [--chains]] [--run DIR] [--pins DIR] [--json]\n"
 	"\n"
 	"Checks whether this machine can run chains, with the fix for whatever is wrong.\n"
 	"  --clean  give back what killed runs left: processes, hugepage limit, files\n"
+	"  --chains with --clean: end chains that a sprocketd left which no longer runs,\n"
+	"           and which the next one would take over\n"
+	"  --run    that daemon's run folder (" DAEMON_RUN ")\n"
+	"  --pins   that daemon's folder of pins (" DAEMON_PINS ")\n"
 	"  --json   print one JSON document\n"
 	"Exit code: 0 fine, warnings allowed; 1 something failed; 2 wrong usage.\n";
 
@@ -206,14 +212,21 @@ static int print_json(const struct doctor *doctor, const char *report)
 int cli_doctor(int argc, char **argv)
 {
 	struct doctor doctor = { 0 };
-	bool clean = false, json = false;
+	struct doctor_chains_options daemon = { .run = DAEMON_RUN, .pins = DAEMON_PINS };
+	bool json = false;
 	char *report = NULL;
 	size_t report_size = 0;
 	FILE *stream;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--clean") == 0) {
-			clean = true;
+			daemon.clean = true;
+		} else if (strcmp(argv[i], "--chains") == 0) {
+			daemon.chains = true;
+		} else if (strcmp(argv[i], "--run") == 0 && i + 1 < argc) {
+			daemon.run = argv[++i];
+		} else if (strcmp(argv[i], "--pins") == 0 && i + 1 < argc) {
+			daemon.pins = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			json = true;
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -231,7 +244,8 @@ int cli_doctor(int argc, char **argv)
 	}
 	doctor_kernel(&doctor);
 	doctor_resources(&doctor);
-	check_left_overs(&doctor, clean, stream);
+	check_left_overs(&doctor, daemon.clean, stream);
+	doctor_chains(&doctor, &daemon, stream);
 	doctor_redirect(&doctor);
 	doctor_daemon(&doctor);
 	fclose(stream);

@@ -12,7 +12,9 @@
 #ifndef SPROCKET_CONTROLLER_CLI_DOCTOR_H
 #define SPROCKET_CONTROLLER_CLI_DOCTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define DOCTOR_FINDING_MAX 32
 #define DOCTOR_TEXT_MAX 512
@@ -55,5 +57,16 @@ void doctor_resources(struct doctor *doctor);
 void doctor_redirect(struct doctor *doctor);
 /* What sprocketd needs beyond that. */
 void doctor_daemon(struct doctor *doctor);
+
+struct doctor_chains_options {
+	const char *run; /* the daemon's folders */
+	const char *pins;
+	bool clean;  /* give back what nobody can take over */
+	bool chains; /* and end the chains that somebody could */
+};
+
+/* What a sprocketd that no longer runs has left; details go to `report`. */
+void doctor_chains(struct doctor *doctor, const struct doctor_chains_options *options,
+		   FILE *report);
 
 #endif

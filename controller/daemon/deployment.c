@@ -29,10 +29,15 @@ static void on_log(void *arg, const char *source, const char *text, size_t len)
 	logstore_line(d->all->options.logs, d->name, source, realtime_ns(), text, len);
 }
 
+void deployment_tick_in(struct deployment *d, uint64_t delay_ns)
+{
+	if (!d->tick.armed || d->tick.at_ns > loop_now_ns() + delay_ns)
+		loop_arm(d->all->options.loop, &d->tick, delay_ns);
+}
+
 void deployment_tick(struct deployment *d)
 {
-	if (!d->tick.armed)
-		loop_arm(d->all->options.loop, &d->tick, 0);
+	deployment_tick_in(d, 0);
 }
 
 void deployment_free(struct deployment *d)
@@ -120,6 +125,8 @@ struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 		chain_free(chain);
 		if (runtime)
 			munmap(runtime, sizeof(*runtime));
+		if (memfd >= 0)
+			close(memfd);
 		return NULL;
 	}
 	deployment_options(d, &options);
@@ -127,6 +134,11 @@ struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 	snprintf(pins, sizeof(pins), "%s/%s_%u", d->all->options.pins, d->name,
 		 options.incarnation);
 	options.pins = pins;
+	if (before) { /* a worker for each listener: nobody else would accept from it */
+		options.workers = before->options.workers;
+		options.cpu_count = before->options.cpu_count;
+		memcpy(options.cpus, before->options.cpus, sizeof(options.cpus));
+	}
 	for (uint32_t i = 0; before && i < options.workers; i++)
 		listeners[i] = before->workers[i].listener;
 	options.listeners = before ? listeners : NULL;
@@ -200,8 +212,8 @@ static void retired_stop(struct deployment *d)
 		if (!o->front || front_settled(o->front) ||
 		    loop_now_ns() - r->since_ns > DEPLOYMENT_SETTLE_NS)
 			runtime_stop(r->runtime, true);
-		else if (!d->tick.armed)
-			loop_arm(o->loop, &d->tick, DEPLOYMENT_WAIT_NS);
+		else
+			deployment_tick_in(d, DEPLOYMENT_WAIT_NS);
 	}
 }
 
@@ -257,9 +269,11 @@ static void runtime_ended(struct deployment *d)
 	snprintf(why, sizeof(why), "%s", d->runtime->why[0] ? d->runtime->why : "it ended");
 	runtime_end(d, d->runtime);
 	d->runtime = NULL;
-	deployment_start_ended(d);
 	if (o->front && !d->document)
 		front_route_remove(o->front, d->name);
+	if (d->successor) /* it takes the place, or fails and is rolled back */
+		return;
+	deployment_start_ended(d);
 	if (c && c->begun && c->kind == CHANGE_DELETE) {
 		logstore_remove(o->logs, d->name);
 		change_end(d, 0, "deleted", NULL);
@@ -268,9 +282,11 @@ static void runtime_ended(struct deployment *d)
 	} else if (c && c->begun && c->creates && !d->document) {
 		change_roll_back(d, why);
 	} else {
-		memcpy(d->failed, why, sizeof(d->failed));
 		if (c && c->begun) /* it fell under the change that was made to it */
 			change_roll_back(d, why);
+		if (d->document && d->document->drained)
+			return;
+		memcpy(d->failed, why, sizeof(d->failed));
 		retry_later(d);
 	}
 }

@@ -59,14 +59,12 @@ static bool goes_before(const struct keep_entries *a, const struct keep_entries 
 static void adopt_one(struct deployments *all, struct keep_entries *entries, bool serves,
 		      struct document *document)
 {
-	struct deployment *d = NULL;
+	struct deployment *d = deployment_by_name(all, document->name);
 	struct runtime_options options;
 	struct runtime *runtime;
 	struct chain *chain;
 	char pins[256];
 
-	for (d = all->first; d && strcmp(d->name, document->name) != 0; d = d->next)
-		;
 	if (!d)
 		d = deployment_new(all, document->name);
 	runtime = d ? runtime_new() : NULL;
@@ -163,12 +161,14 @@ static void on_unreadable(const char *name, const char *why, void *arg)
 
 static void drained_restore(struct deployment *d, struct document *document)
 {
+	struct change *c;
 	struct chain *chain;
 
 	document_free(d->document);
 	d->document = document;
-	if (d->runtime)
-		runtime_stop(d->runtime, false);
+	c = d->runtime ? change_new(CHANGE_DRAIN, NULL, NULL) : NULL;
+	if (c)
+		change_add(d, c);
 	if (document_chain(document, stderr, &chain) < 0)
 		return;
 	deployment_route_hold(d, chain);
@@ -178,7 +178,7 @@ static void drained_restore(struct deployment *d, struct document *document)
 static void on_document(struct document *document, void *arg)
 {
 	struct deployments *all = arg;
-	struct deployment *d = deployments_find(all, document->name);
+	struct deployment *d = deployment_by_name(all, document->name);
 	struct change *c;
 
 	if (d && d->document && d->document->generation == document->generation &&
@@ -199,19 +199,18 @@ static void on_document(struct document *document, void *arg)
 		drained_restore(d, document);
 		return;
 	}
-	c = calloc(1, sizeof(*c));
+	c = change_new(CHANGE_APPLY, NULL, NULL);
 	if (!c || document_chain(document, stderr, &c->chain) < 0) {
-		free(c);
+		if (c)
+			change_free(c);
 		document_free(document);
 		set_unreadable(d, "what is declared cannot be used any more; apply it again");
 		return;
 	}
 	if (!d->runtime)
 		deployment_route_hold(d, c->chain);
-	c->kind = CHANGE_APPLY;
 	c->restored = true;
 	c->document = document;
-	c->changes = json_array();
 	change_add(d, c);
 }
 
@@ -236,19 +235,35 @@ static bool runtime_known(const struct deployments *all, const char *name)
 	return false;
 }
 
-/* Pins of chains that nobody can adopt: killed before they were kept. */
-static void pins_sweep(const struct deployments *all)
+static void socket_remove(const char *path)
 {
-	DIR *dir = opendir(all->options.pins);
+	unlink(path);
+}
+
+static void pins_remove(const char *path)
+{
+	sproxy_remove_pins(path);
+}
+
+/* What lies in a folder, NAME and `ending`, of chains that nobody can adopt: killed before
+ * they were kept. */
+static void sweep(const struct deployments *all, const char *folder, const char *ending,
+		  void (*remove_it)(const char *path))
+{
+	DIR *dir = folder ? opendir(folder) : NULL;
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[512];
+		size_t len = strlen(entry->d_name), end = strlen(ending);
+		char path[512], name[RUNTIME_NAME_MAX];
 
-		if (entry->d_name[0] == '.' || runtime_known(all, entry->d_name))
+		if (entry->d_name[0] == '.' || len < end || len - end >= sizeof(name) ||
+		    strcmp(entry->d_name + len - end, ending) != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", all->options.pins, entry->d_name);
-		sproxy_remove_pins(path);
+		snprintf(name, sizeof(name), "%.*s", (int)(len - end), entry->d_name);
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (!runtime_known(all, name))
+			remove_it(path);
 	}
 	if (dir)
 		closedir(dir);
@@ -272,6 +287,7 @@ int deployments_adopt(struct deployments *all)
 	if (r < 0)
 		return r;
 	undeclared_stop(all);
-	pins_sweep(all);
+	sweep(all, all->options.pins, "", pins_remove);
+	sweep(all, all->options.front_folder, ".sock", socket_remove);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/logstore.h"
 
 void change_free(struct change *c)
 {
@@ -142,11 +143,17 @@ static void on_updated(struct runtime *runtime, int error, const char *why, void
 static void update(struct deployment *d, struct change *c)
 {
 	struct chain *chain = c->chain;
+	int memfd;
 
 	if (!declare(d, c))
 		return;
+	memfd = deployment_memfd(c->document);
+	if (memfd < 0) {
+		change_roll_back(d, "no memory");
+		return;
+	}
 	c->chain = NULL;
-	runtime_update(d->runtime, chain, deployment_memfd(c->document), on_updated, d);
+	runtime_update(d->runtime, chain, memfd, on_updated, d);
 }
 
 /* How a chain gets from what runs to `next`. */
@@ -180,15 +187,6 @@ static void keep_as_is(struct deployment *d, struct change *c)
 	change_end(d, 0, "unchanged", NULL);
 }
 
-/* Can it be made now? Otherwise it is looked at again when that may be so. */
-static bool must_wait(struct deployment *d, uint64_t wait_ns)
-{
-	if (wait_ns == 0)
-		return false;
-	loop_arm(d->all->options.loop, &d->tick, wait_ns);
-	return true;
-}
-
 static void apply(struct deployment *d, struct change *c)
 {
 	enum chain_change change;
@@ -203,15 +201,14 @@ static void apply(struct deployment *d, struct change *c)
 		}
 		return;
 	}
-	if (d->runtime->state != RUNTIME_SERVING) {
-		must_wait(d, DEPLOYMENT_WAIT_NS);
+	/* It starts, ends, or its gateway has not taken the last change yet. */
+	if (d->runtime->state != RUNTIME_SERVING || d->runtime->tables_sent) {
+		deployment_tick_in(d, DEPLOYMENT_WAIT_NS);
 		return;
 	}
 	json_array_clear(c->changes);
 	change = change_compare(d->runtime, c->chain, c->changes);
 	if (change == CHAIN_CHANGE_REPLACE && full)
-		return;
-	if (change == CHAIN_CHANGE_LIVE && must_wait(d, runtime_update_wait(d->runtime)))
 		return;
 	c->begun = true;
 	if (change == CHAIN_CHANGE_NONE)
@@ -256,9 +253,13 @@ static void stop(struct deployment *d, struct change *c)
 	else if (d->runtime)
 		deployment_route_hold(d, d->runtime->chain);
 	loop_disarm(d->all->options.loop, &d->retry);
-	if (d->runtime)
+	d->failures = 0;
+	d->failed[0] = '\0';
+	if (c->kind == CHANGE_DELETE && !d->runtime)
+		logstore_remove(d->all->options.logs, d->name);
+	if (d->runtime && d->runtime->state <= RUNTIME_SERVING)
 		runtime_stop(d->runtime, false);
-	else
+	else if (!d->runtime)
 		change_end(d, 0, c->kind == CHANGE_DELETE ? "deleted" : "drained", NULL);
 }
 

@@ -20,6 +20,7 @@
 #define DEPLOYMENT_RETRY_MAX_NS 60000000000ULL
 #define DEPLOYMENT_SETTLE_NS 2000000000ULL /* for the front to lead elsewhere */
 #define DEPLOYMENT_WAIT_NS 50000000ULL     /* before a change that has to wait is looked at again */
+#define DEPLOYMENT_FDSTORE_NS 1000000000ULL /* before an fdstore is started again */
 
 /* X(kind, what it is called while it is made) */
 #define CHANGE_KINDS(X)       \
@@ -103,7 +104,8 @@ struct deployments {
 	struct deployments_options options;
 	struct deployment *first; /* by name */
 	struct loop_source on_fdstore;
-	uint32_t incarnation; /* of the last runtime */
+	struct loop_timer fdstore_again; /* after it could not be started */
+	uint32_t incarnation;            /* of the last runtime */
 	uint32_t starting;
 	deployment_done_fn *shutdown_done;
 	void *shutdown_arg;
@@ -113,6 +115,10 @@ struct deployments {
 /* deployment.c */
 struct deployment *deployment_new(struct deployments *all, const char *name);
 void deployment_tick(struct deployment *d); /* soon */
+/* Within that time: an earlier tick stays. */
+void deployment_tick_in(struct deployment *d, uint64_t delay_ns);
+/* Whatever there is of that name, also what is neither declared nor asked for. */
+struct deployment *deployment_by_name(const struct deployments *all, const char *name);
 /* The document as a memfd; -1: none can be had. */
 int deployment_memfd(const struct document *document);
 /* A runtime for the deployment, started; NULL when there is no memory. */

@@ -12,21 +12,20 @@
 #include "controller/runtime_keep.h"
 
 /* Nothing that runs is hurt: the store alone has to be filled again. */
-static void on_fdstore_gone(void *arg, uint32_t events)
+static void fdstore_restore(void *arg)
 {
 	struct deployments *all = arg;
-	int r;
+	int r = fdstore_reopen(all->options.fdstore);
 
-	(void)events;
-	loop_remove(all->options.loop, &all->on_fdstore);
-	r = fdstore_reopen(all->options.fdstore);
 	events_add(all->options.events, "", "Warning", "FdstoreDied",
-		   r < 0 ? "the fdstore is gone and cannot be started: %s; a restart of the "
-			   "daemon would end every chain" :
+		   r < 0 ? "the fdstore is gone and cannot be started: %s; until it can, a restart "
+			   "of the daemon would end every chain" :
 			   "the fdstore was gone; another one has been filled%s",
 		   r < 0 ? strerror(-r) : "");
-	if (r < 0)
+	if (r < 0) {
+		loop_arm(all->options.loop, &all->fdstore_again, DEPLOYMENT_FDSTORE_NS);
 		return;
+	}
 	for (struct deployment *d = all->first; d; d = d->next) {
 		if (d->runtime)
 			keep_all(d->runtime);
@@ -41,6 +40,15 @@ static void on_fdstore_gone(void *arg, uint32_t events)
 	loop_add(all->options.loop, &all->on_fdstore, EPOLLIN | EPOLLRDHUP);
 }
 
+static void on_fdstore_gone(void *arg, uint32_t events)
+{
+	struct deployments *all = arg;
+
+	(void)events;
+	loop_remove(all->options.loop, &all->on_fdstore);
+	fdstore_restore(all);
+}
+
 int deployments_open(const struct deployments_options *options, struct deployments **ret)
 {
 	struct deployments *all = calloc(1, sizeof(*all));
@@ -51,6 +59,7 @@ int deployments_open(const struct deployments_options *options, struct deploymen
 	all->options = *options;
 	all->on_fdstore =
 		(struct loop_source){ fdstore_fd(options->fdstore), on_fdstore_gone, all };
+	all->fdstore_again = (struct loop_timer){ .on_time = fdstore_restore, .arg = all };
 	r = loop_add(options->loop, &all->on_fdstore, EPOLLIN | EPOLLRDHUP);
 	if (r < 0) {
 		free(all);
@@ -65,6 +74,7 @@ struct deployments *deployments_close(struct deployments *all)
 	if (!all)
 		return NULL;
 	loop_remove(all->options.loop, &all->on_fdstore);
+	loop_disarm(all->options.loop, &all->fdstore_again);
 	while (all->first) {
 		all->first->changes = NULL;
 		deployment_free(all->first);
@@ -73,12 +83,19 @@ struct deployments *deployments_close(struct deployments *all)
 	return NULL;
 }
 
-struct deployment *deployments_find(const struct deployments *all, const char *name)
+struct deployment *deployment_by_name(const struct deployments *all, const char *name)
 {
 	struct deployment *d = all->first;
 
 	while (d && strcmp(d->name, name) != 0)
 		d = d->next;
+	return d;
+}
+
+struct deployment *deployments_find(const struct deployments *all, const char *name)
+{
+	struct deployment *d = deployment_by_name(all, name);
+
 	return d && (d->document || d->changes || d->unreadable) ? d : NULL;
 }
 
@@ -125,13 +142,13 @@ static const char *conflict(const struct deployments *all, const struct chain *c
 void deployments_apply(struct deployments *all, struct document *document, struct chain *chain,
 		       deployment_done_fn *done, void *arg)
 {
-	struct deployment *d = NULL;
+	struct deployment *d = deployment_by_name(all, chain->name);
 	struct change *c = change_new(CHANGE_APPLY, done, arg);
 	char buf[DEPLOYMENT_WHY_MAX];
-	const char *why = c ? conflict(all, chain, buf) : "no memory";
+	const char *why = !c                 ? "no memory" :
+			  all->shutdown_done ? "sprocketd is shutting down" :
+					       conflict(all, chain, buf);
 
-	for (d = all->first; d && strcmp(d->name, chain->name) != 0; d = d->next)
-		;
 	if (!why &&
 	    front_routes_add(&c->claim, chain->name, "", chain->ingress, chain->ingress_count) < 0)
 		why = "no memory for its ingress, or one of its hosts or paths is too long";
