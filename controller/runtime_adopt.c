@@ -221,7 +221,7 @@ static void instance_resume(struct instance *i, enum instance_state state)
 		instance_drain(i);
 	} else if (state == INSTANCE_STOPPING) {
 		instance_stop(i);
-	} else {
+	} else if (!i->debugged) {
 		instance_limit_arm(i, RUNTIME_START_LIMIT_NS);
 	}
 }
@@ -335,6 +335,10 @@ static int all_take(struct runtime *runtime, struct keep_entries *entries)
 				      "while no controller ran" :
 				      NULL);
 	}
+	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].debugged &&
+		    runtime->instances[slot].state == INSTANCE_READY)
+			debug_begin(&runtime->instances[slot]);
 	return r == 0 ? gaps_fill(runtime) : r;
 }
 

@@ -10,6 +10,17 @@
 
 #include "controller/runtime.h"
 
+bool debug_holds(const struct runtime *runtime, uint32_t fn)
+{
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
+		const struct instance *i = &runtime->instances[slot];
+
+		if (i->debugged && i->fn == fn && i->state == INSTANCE_READY)
+			return true;
+	}
+	return false;
+}
+
 /* The debugger's instance alone gets what its function is sent. */
 void debug_begin(struct instance *instance)
 {
