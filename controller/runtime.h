@@ -346,6 +346,7 @@ const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS
 void instance_core_take(struct instance *instance, int status);
 
 /* runtime_debug.c */
+bool debug_goes_on(const struct runtime *runtime);
 /* A debugger's instance gets all that the function is sent. */
 bool debug_holds(const struct runtime *runtime, uint32_t fn);
 /* The debugged instance is ready / gone. */

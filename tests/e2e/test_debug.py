@@ -109,6 +109,10 @@ class Debug(ChainTest):
                 second = daemon.api("POST", "/v1/chains/trio/functions/second/debug")
                 self.assertEqual(second["http"], 422, second)
                 self.assertIn("debugged already", second["error"])
+                refused = daemon.apply(trio().replace("name: third,", "name: third, config: {text: b},"),
+                                       check=False)
+                self.assertEqual(refused.returncode, 1, refused)
+                self.assertIn("being debugged", refused.stderr)
                 time.sleep(2 * TIMEOUT_S)  # the time that must not count
                 self.assertEqual(answers, [])
                 gdb.tell("delete")
@@ -122,6 +126,7 @@ class Debug(ChainTest):
                 gdb.tell("quit")
                 gdb.process.wait(20)
             self.as_before(daemon, before)
+            self.assertIn("trio unchanged", daemon.apply(trio()).stdout)
 
     def test_gdb_killed_in_the_handler(self):
         with Daemon() as daemon:
