@@ -109,8 +109,8 @@ class Debug(ChainTest):
                 second = daemon.api("POST", "/v1/chains/trio/functions/second/debug")
                 self.assertEqual(second["http"], 422, second)
                 self.assertIn("debugged already", second["error"])
-                refused = daemon.apply(trio().replace("name: third,", "name: third, config: {text: b},"),
-                                       check=False)
+                changed = trio().replace("name: third,", "name: third, config: {text: b},")
+                refused = daemon.apply(changed, check=False)
                 self.assertEqual(refused.returncode, 1, refused)
                 self.assertIn("being debugged", refused.stderr)
                 time.sleep(2 * TIMEOUT_S)  # the time that must not count
