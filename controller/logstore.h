@@ -56,7 +56,8 @@ uint64_t logstore_lost(const struct logstore *store);
 int logstore_line(struct logstore *store, const char *chain, const char *source,
 		  uint64_t realtime_ns, const char *text, size_t len);
 
-/* The last `lines` lines of a source, or of all (NULL) in the order of time; oldest first.
+/* The last `lines` lines of a source, of all instances of a function (by its name), or of all
+ * (NULL), in the order of time; oldest first.
  * Returns 0, also when there are none; -EINVAL, -ENOMEM. */
 int logstore_tail(struct logstore *store, const char *chain, const char *source, unsigned lines,
 		  logstore_tail_fn *on_line, void *arg);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "controller/logstore_file.h"
+#include "controller/logstore_text.h"
 
 #define BLOCK_SIZE (2 * LOGSTORE_LINE_MAX)
 #define SOURCE_MAX 512
@@ -157,7 +158,7 @@ static bool reader_there(const struct tail *tail, const char *source)
 	return false;
 }
 
-static int readers_add_all(struct tail *tail)
+static int readers_add(struct tail *tail, const char *wanted)
 {
 	char folder[LOGSTORE_PATH_MAX], source[LOGSTORE_NAME_MAX];
 	const struct dirent *entry;
@@ -167,7 +168,8 @@ static int readers_add_all(struct tail *tail)
 	snprintf(folder, sizeof(folder), "%s/%s", logstore_folder(tail->store), tail->chain);
 	dir = opendir(folder);
 	while (r == 0 && dir && tail->reader_count < SOURCE_MAX && (entry = readdir(dir)))
-		if (source_of(entry->d_name, source) && !reader_there(tail, source))
+		if (source_of(entry->d_name, source) && !reader_there(tail, source) &&
+		    (!wanted || logstore_source_is(source, wanted)))
 			r = reader_add(tail, source);
 	if (dir)
 		closedir(dir);
@@ -235,11 +237,11 @@ int logstore_tail(struct logstore *store, const char *chain, const char *source,
 		return -EINVAL;
 	if (lines > LOGSTORE_TAIL_MAX)
 		lines = LOGSTORE_TAIL_MAX;
-	tail.readers = calloc(source ? 1 : SOURCE_MAX, sizeof(*tail.readers));
+	tail.readers = calloc(SOURCE_MAX, sizeof(*tail.readers));
 	tail.lines = calloc(lines + 1U, sizeof(*tail.lines));
 	r = tail.readers && tail.lines ? 0 : -ENOMEM;
 	if (r == 0)
-		r = source ? reader_add(&tail, source) : readers_add_all(&tail);
+		r = readers_add(&tail, source);
 	if (r == 0)
 		r = lines_take(&tail, lines);
 	if (r == 0)

@@ -44,3 +44,15 @@ size_t logstore_text(const char *text, size_t len, char *ret)
 	}
 	return (size_t)(out - ret);
 }
+
+bool logstore_source_is(const char *source, const char *wanted)
+{
+	size_t len = strlen(wanted), digits;
+
+	if (strncmp(source, wanted, len) != 0)
+		return false;
+	if (source[len] != '-')
+		return source[len] == '\0';
+	digits = strspn(source + len + 1, "0123456789");
+	return digits > 0 && source[len + 1 + digits] == '\0';
+}

@@ -125,6 +125,24 @@ static void child_bind(const struct process_spec *spec, pid_t parent)
 		_exit(127);
 }
 
+/* Until exec a child holds all that we have open: stopped, it would keep our lock, our
+ * listeners and our clients' connections from ending with us. */
+static void child_stop(int wiring, int exec_fd)
+{
+	unsigned low = (unsigned)wiring, high = (unsigned)(exec_fd >= 0 ? exec_fd : wiring);
+
+	if (low > high) {
+		low = high;
+		high = (unsigned)wiring;
+	}
+	if (low > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+	raise(SIGSTOP);
+}
+
 static _Noreturn void child_run(const struct process_spec *spec, int wiring, int log, pid_t parent)
 {
 	char *argv[] = { (char *)(uintptr_t)spec->name, NULL };
@@ -141,7 +159,7 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	child_core(spec);
 	child_rights_drop();
 	if (spec->stopped)
-		raise(SIGSTOP);
+		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)
 		child_exec_fd(spec->exec_fd, argv);
 	else

@@ -30,6 +30,7 @@
 #include "controller/logs.h"
 #include "controller/loop.h"
 #include "controller/process.h"
+#include "controller/process_core.h"
 #include "controller/revision.h"
 #include "controller/runstate.h"
 #include "sproxy/sproxy.h"
@@ -162,7 +163,7 @@ struct runtime_options {
 	struct fdstore *fdstore; /* what must be kept is kept there */
 	const char *pins;        /* folder below a bpffs */
 	const char *front;       /* folder of the gateways' sockets for a shared front */
-	const char *core_folder;
+	const char *core_folder; /* a folder of each chain is made in it */
 	const struct logs_sink *logs;
 	/* Something to tell; `type` "Normal" or "Warning". NULL: stderr. */
 	void (*on_event)(struct runtime *runtime, const char *type, const char *reason,
@@ -345,7 +346,16 @@ int instance_sources_add(struct instance *instance);
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
 
+/* runtime_core.c */
+/* Where cores of the chain's functions go; NULL: nowhere. */
+const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);
+/* It ended with this wait status: keeps its core, if it left one, and tells of it. */
+void instance_core_take(struct instance *instance, int status);
+
 /* runtime_debug.c */
+bool debug_goes_on(const struct runtime *runtime);
+/* A debugger's instance gets all that the function is sent. */
+bool debug_holds(const struct runtime *runtime, uint32_t fn);
 /* The debugged instance is ready / gone. */
 void debug_begin(struct instance *instance);
 void debug_end(struct instance *instance);

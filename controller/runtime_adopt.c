@@ -362,6 +362,10 @@ static int all_take(struct runtime *runtime, struct keep_entries *entries)
 		r = gateway_take(runtime, entries);
 	if (r == 0)
 		r = instances_take(runtime, entries);
+	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].debugged &&
+		    runtime->instances[slot].state == INSTANCE_READY)
+			debug_begin(&runtime->instances[slot]);
 	return r == 0 ? gaps_fill(runtime) : r;
 }
 

@@ -10,6 +10,25 @@
 
 #include "controller/runtime.h"
 
+bool debug_goes_on(const struct runtime *runtime)
+{
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].debugged)
+			return true;
+	return false;
+}
+
+bool debug_holds(const struct runtime *runtime, uint32_t fn)
+{
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
+		const struct instance *i = &runtime->instances[slot];
+
+		if (i->debugged && i->fn == fn && i->state == INSTANCE_READY)
+			return true;
+	}
+	return false;
+}
+
 /* The debugger's instance alone gets what its function is sent. */
 void debug_begin(struct instance *instance)
 {
@@ -51,9 +70,8 @@ int runtime_debug(struct runtime *runtime, uint32_t fn, pid_t *ret_pid, uint32_t
 
 	if (runtime->state != RUNTIME_SERVING)
 		return -EAGAIN;
-	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
-		if (runtime->instances[slot].debugged)
-			return -EBUSY;
+	if (debug_goes_on(runtime))
+		return -EBUSY;
 	r = instance_start(runtime, runtime->chain, fn, 0, runtime->functions[fn].revision,
 			   &instance);
 	if (r < 0)

@@ -32,7 +32,8 @@ int instance_enable(struct instance *instance, uint32_t concurrency)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_msg up = { .type = WIRING_UP, .slot = instance->slot, .fn = instance->fn };
-	int r = sproxy_enable(runtime->proxy, instance->slot, concurrency);
+	bool held = debug_holds(runtime, instance->fn);
+	int r = held ? 0 : sproxy_enable(runtime->proxy, instance->slot, concurrency);
 
 	if (r < 0)
 		return r;
@@ -250,6 +251,7 @@ static void on_end(void *arg, uint32_t events)
 	(void)events;
 	/* How an adopted one ended may not be known. */
 	in_order = instance->dismissed || (stopping && (status == 0 || status == -1));
+	instance_core_take(instance, status);
 	process_forget(instance);
 	instance_gone(instance, in_order || runtime->result != 0 ? NULL : how);
 	runtime_child_gone(runtime);

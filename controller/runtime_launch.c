@@ -102,6 +102,7 @@ static int process_begin(struct instance *instance, const struct chain *chain, c
 {
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &chain->functions[instance->fn - 1];
+	char cores[PROCESS_CORE_PATH_MAX];
 	struct process_spec spec = { .path = f->exec,
 				     .name = f->name,
 				     .cpus = cpu,
@@ -110,7 +111,7 @@ static int process_begin(struct instance *instance, const struct chain *chain, c
 				     .exec_fd = instance->revision->exec_fd,
 				     .detached = runtime->options.fdstore != NULL,
 				     .stopped = instance->debugged,
-				     .core_folder = runtime->options.core_folder };
+				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
 	instance->started_ns = loop_now_ns();

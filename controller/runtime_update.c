@@ -267,6 +267,11 @@ void runtime_update(struct runtime *runtime, struct chain *next, int document,
 	}
 	*u = (struct update){ .chain = next, .document = document, .done = done, .arg = arg };
 	runtime->update = u;
+	if (debug_goes_on(runtime)) {
+		update_failed(runtime, -EBUSY,
+			      "a function is being debugged: end the debugger, then apply again");
+		return;
+	}
 	r = routes_merge(runtime, next);
 	if (r == 0)
 		r = revisions_compare(runtime, next, u->functions);

@@ -140,6 +140,7 @@ int sproxy_adopt(const struct sproxy_options *options, struct sproxy **ret)
 		return r;
 	}
 	functions_repair(proxy);
+	sproxy_tap(proxy, false); /* whoever listened is gone */
 	*ret = proxy;
 	return 0;
 }

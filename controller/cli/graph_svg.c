@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The graph as SVG: ranks from left to right, the nodes of a rank below each other in the
- * order of those they come from, edges as curves with their name and rate in the middle. An
- * edge that passes ranks, or leads back, runs in a lane of its own below their boxes.
+ * order of those they come from, edges as curves with their name and rate in the middle, thicker
+ * the more they carry. An edge that passes ranks, or leads back, runs in a lane below all boxes;
+ * up and down it goes between two ranks, so that no box is crossed.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/cli/graph_model.h"
+#include "controller/cli/top_view.h"
 
 #define BOX_WIDTH 190
 #define BOX_HEIGHT 48
@@ -15,8 +17,14 @@
 #define GAP_Y 44
 #define MARGIN 30
 #define BEND 60 /* how far a curve leaves straight */
-#define LANE_HEIGHT 44
-#define LABEL_RAISE 12 /* between the two lines of a label */
+#define LANE_HEIGHT 26
+#define NO_LANE (-1)
+#define LOOP_DEPTH 22    /* of an edge to its own box, below it */
+#define PORT_STEP_MAX 12 /* between two edges of a box */
+#define PORT_MARGIN 12
+#define WIDEN 2.0 /* of the busiest edge */
+#define TOP (MARGIN + 24)
+#define LABEL_RAISE 15 /* between the two lines of a label */
 
 struct place {
 	double order; /* in its rank: mean of the places it is reached from */
@@ -27,8 +35,14 @@ struct drawing {
 	const struct graph *graph;
 	FILE *out;
 	struct place places[GRAPH_NODE_MAX];
+	int *lanes; /* of each edge, or NO_LANE */
+	int lane_count;
+	double busiest; /* rate of an edge */
+	int bottom;     /* of all boxes */
 	int width, height;
 };
+
+enum end { LEAVES, ENTERS };
 
 static void write_escaped(FILE *out, const char *text)
 {
@@ -87,40 +101,71 @@ static unsigned place_rank(struct drawing *d, unsigned rank)
 	qsort_r(nodes, count, sizeof(*nodes), compare, d);
 	for (unsigned i = 0; i < count; i++) {
 		d->places[nodes[i]].x = MARGIN + (int)rank * (BOX_WIDTH + GAP_X);
-		d->places[nodes[i]].y = MARGIN + (int)i * (BOX_HEIGHT + GAP_Y);
+		d->places[nodes[i]].y = TOP + (int)i * (BOX_HEIGHT + GAP_Y);
 	}
 	return count;
 }
 
-static unsigned low_rank(const struct graph *graph, const struct graph_edge *edge)
-{
-	return edge->back ? graph->nodes[edge->to].rank : graph->nodes[edge->from].rank + 1;
-}
+/* ---- lanes ---- */
 
-static unsigned high_rank(const struct graph *graph, const struct graph_edge *edge)
+/* The gaps between columns that an edge crosses lie from behind rank `low` to before `high`:
+ * a lane of two edges may be the same when they have no such gap in common. */
+static void span_of(const struct graph *graph, const struct graph_edge *edge, unsigned *ret_low,
+		    unsigned *ret_high)
 {
-	return edge->back ? graph->nodes[edge->from].rank : graph->nodes[edge->to].rank - 1;
+	unsigned from = graph->nodes[edge->from].rank, to = graph->nodes[edge->to].rank;
+
+	*ret_low = edge->back ? to : from + 1;
+	*ret_high = edge->back ? from : to - 1;
 }
 
 static bool has_lane(const struct graph *graph, const struct graph_edge *edge)
 {
-	return low_rank(graph, edge) <= high_rank(graph, edge);
+	unsigned low, high;
+
+	span_of(graph, edge, &low, &high);
+	return edge->from != edge->to && low <= high;
 }
 
-/* Where an edge's lane is: below the boxes of its ranks and the lanes given out before. */
-static int lane_y(const struct drawing *d, size_t index)
+static bool lane_is_free(const struct drawing *d, size_t index, int lane)
 {
-	const struct graph *g = d->graph;
-	unsigned low = low_rank(g, &g->edges[index]), high = high_rank(g, &g->edges[index]);
-	int y = 0, lanes = 0;
+	unsigned low, high, other_low, other_high;
 
-	for (unsigned n = 0; n < g->node_count; n++)
-		if (g->nodes[n].rank >= low && g->nodes[n].rank <= high && d->places[n].y > y)
-			y = d->places[n].y;
-	for (size_t i = 0; i < index; i++)
-		lanes += has_lane(g, &g->edges[i]) && low_rank(g, &g->edges[i]) <= high &&
-			 high_rank(g, &g->edges[i]) >= low;
-	return y + BOX_HEIGHT + LANE_HEIGHT / 2 + lanes * LANE_HEIGHT;
+	span_of(d->graph, &d->graph->edges[index], &low, &high);
+	for (size_t i = 0; i < d->graph->edge_count; i++) {
+		if (d->lanes[i] != lane)
+			continue;
+		span_of(d->graph, &d->graph->edges[i], &other_low, &other_high);
+		if (low <= other_high && other_low <= high)
+			return false;
+	}
+	return true;
+}
+
+/* Short ones first: so the long ones lie below them and are not crossed. */
+static void place_lanes(struct drawing *d)
+{
+	unsigned low, high;
+
+	for (size_t i = 0; i < d->graph->edge_count; i++)
+		d->lanes[i] = NO_LANE;
+	for (unsigned length = 0; length < GRAPH_NODE_MAX; length++)
+		for (size_t i = 0; i < d->graph->edge_count; i++) {
+			int lane = 0;
+
+			span_of(d->graph, &d->graph->edges[i], &low, &high);
+			if (!has_lane(d->graph, &d->graph->edges[i]) || high - low != length)
+				continue;
+			while (!lane_is_free(d, i, lane))
+				lane++;
+			d->lanes[i] = lane;
+			d->lane_count = lane >= d->lane_count ? lane + 1 : d->lane_count;
+		}
+}
+
+static int lane_y(const struct drawing *d, size_t edge)
+{
+	return d->bottom + LANE_HEIGHT / 2 + d->lanes[edge] * LANE_HEIGHT;
 }
 
 static void place_all(struct drawing *d)
@@ -128,18 +173,53 @@ static void place_all(struct drawing *d)
 	unsigned last = d->graph->nodes[GRAPH_REPLY].rank;
 
 	for (unsigned rank = 0; rank <= last; rank++) {
-		int bottom = MARGIN + (int)place_rank(d, rank) * (BOX_HEIGHT + GAP_Y);
+		int bottom = TOP + (int)place_rank(d, rank) * (BOX_HEIGHT + GAP_Y);
 
-		d->height = bottom > d->height ? bottom : d->height;
+		d->bottom = bottom > d->bottom ? bottom : d->bottom;
 	}
-	for (size_t i = 0; i < d->graph->edge_count; i++) {
-		int bottom =
-			has_lane(d->graph, &d->graph->edges[i]) ? lane_y(d, i) + LANE_HEIGHT : 0;
-
-		d->height = bottom > d->height ? bottom : d->height;
-	}
+	place_lanes(d);
+	d->height = d->bottom + d->lane_count * LANE_HEIGHT + (d->lane_count ? MARGIN / 2 : 0);
 	d->width = 2 * MARGIN + (int)last * (BOX_WIDTH + GAP_X) + BOX_WIDTH;
+	for (size_t i = 0; i < d->graph->edge_count; i++)
+		if (d->graph->edges[i].rate > d->busiest)
+			d->busiest = d->graph->edges[i].rate;
 }
+
+/* ---- where an edge leaves and enters ---- */
+
+/* How high up an edge belongs at its `end`. */
+static int target_y(const struct drawing *d, size_t index, enum end end)
+{
+	const struct graph_edge *edge = &d->graph->edges[index];
+
+	if (d->lanes[index] != NO_LANE)
+		return lane_y(d, index);
+	if (edge->from == edge->to)
+		return d->places[edge->from].y + BOX_HEIGHT;
+	return d->places[end == LEAVES ? edge->to : edge->from].y;
+}
+
+/* The edges of a side of a box lie below each other in the order of where they lead. */
+static int port_y(const struct drawing *d, size_t index, enum end end)
+{
+	const struct graph *g = d->graph;
+	unsigned node = end == LEAVES ? g->edges[index].from : g->edges[index].to;
+	int above = 0, count = 0, step, own = target_y(d, index, end);
+
+	for (size_t i = 0; i < g->edge_count; i++) {
+		int y = target_y(d, i, end);
+
+		if ((end == LEAVES ? g->edges[i].from : g->edges[i].to) != node)
+			continue;
+		count++;
+		above += y < own || (y == own && i < index);
+	}
+	step = (BOX_HEIGHT - PORT_MARGIN) / count;
+	step = step < PORT_STEP_MAX ? step : PORT_STEP_MAX;
+	return d->places[node].y + BOX_HEIGHT / 2 + (2 * above - count + 1) * step / 2;
+}
+
+/* ---- drawing ---- */
 
 static void write_label(FILE *out, int x, int y, const char *style, const char *text)
 {
@@ -152,79 +232,141 @@ static void write_node(const struct drawing *d, unsigned n)
 {
 	const struct graph_node *node = &d->graph->nodes[n];
 	int x = d->places[n].x, y = d->places[n].y, middle = x + BOX_WIDTH / 2;
+	const char *style = node->desired && !node->ready ? "down" :
+			    n <= GRAPH_REPLY              ? "end" :
+							    "box";
 	char text[GRAPH_TEXT_MAX];
 
 	graph_node_text(node, text);
 	fprintf(d->out,
 		"<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"%s\"/>\n", x,
-		y, BOX_WIDTH, BOX_HEIGHT, node->desired && !node->ready ? "down" : "box");
+		y, BOX_WIDTH, BOX_HEIGHT, style);
 	write_label(d->out, middle, y + (*text ? 20 : 29), "name", node->name);
 	if (*text)
 		write_label(d->out, middle, y + 37, "small", text);
 }
 
-static void write_edge_label(FILE *out, int x, int y, const struct graph_edge *edge)
+static void write_edge_label(const struct drawing *d, int x, int y, const struct graph_edge *edge,
+			     bool two_lines)
 {
-	char rate[GRAPH_TEXT_MAX];
+	char rate[GRAPH_TEXT_MAX], text[GRAPH_NAME_MAX + GRAPH_TEXT_MAX + 2];
 
-	write_label(out, x, y - LABEL_RAISE / 2, "small", edge->name);
-	write_label(out, x, y + LABEL_RAISE, "small", graph_rate_text(edge->rate, rate));
+	graph_rate_text(edge->rate, rate);
+	snprintf(text, sizeof(text), "%s%s%s", edge->name, two_lines ? "" : "  ",
+		 two_lines ? "" : rate);
+	write_label(d->out, x, y - LABEL_RAISE / 2, edge->rate > 0 ? "label" : "idle label", text);
+	if (two_lines)
+		write_label(d->out, x, y + LABEL_RAISE, edge->rate > 0 ? "label" : "idle label",
+			    rate);
 }
 
-/* From the right side of one box to the left side of the next; edges between the same two
- * are told apart by `beside`. */
-static void write_short_edge(const struct drawing *d, const struct graph_edge *edge, int beside)
+/* The busier an edge, the thicker. */
+static void end_path(const struct drawing *d, const struct graph_edge *edge)
 {
-	const struct place *from = &d->places[edge->from], *to = &d->places[edge->to];
-	int shift = beside * 3 * LABEL_RAISE;
-	int x1 = from->x + BOX_WIDTH, y1 = from->y + BOX_HEIGHT / 2, y2 = to->y + BOX_HEIGHT / 2;
-
-	fprintf(d->out, "<path d=\"M%d %d C%d %d %d %d %d %d\" class=\"edge\"/>\n", x1, y1,
-		x1 + BEND, y1 + shift, to->x - BEND, y2 + shift, to->x, y2);
-	write_edge_label(d->out, (x1 + to->x) / 2, (y1 + y2) / 2 + shift, edge);
+	if (edge->rate > 0)
+		fprintf(d->out, "\" class=\"edge\" stroke-width=\"%.1f\"/>\n",
+			1 + WIDEN * edge->rate / d->busiest);
+	else
+		fputs("\" class=\"edge idle\"/>\n", d->out);
 }
 
-static void write_long_edge(const struct drawing *d, size_t index)
+/* Below its own box and back. */
+static void write_loop(const struct drawing *d, size_t index)
 {
 	const struct graph_edge *edge = &d->graph->edges[index];
-	const struct place *from = &d->places[edge->from], *to = &d->places[edge->to];
-	int way = edge->back ? -1 : 1, lane = lane_y(d, index);
-	int x1 = from->x + (edge->back ? BOX_WIDTH / 2 : BOX_WIDTH);
-	int y1 = from->y + (edge->back ? BOX_HEIGHT : BOX_HEIGHT / 2);
-	int x2 = to->x + (edge->back ? BOX_WIDTH / 2 : 0);
-	int y2 = to->y + (edge->back ? BOX_HEIGHT : BOX_HEIGHT / 2);
-	int bend = edge->back ? BEND / 2 : BEND * 2;
+	const struct place *at = &d->places[edge->from];
+	int y1 = port_y(d, index, LEAVES), y2 = port_y(d, index, ENTERS);
+	int right = at->x + BOX_WIDTH, y = at->y + BOX_HEIGHT + LOOP_DEPTH;
 
-	fprintf(d->out,
-		"<path d=\"M%d %d C%d %d %d %d %d %d L%d %d C%d %d %d %d %d %d\" class=\"edge\"/>\n",
-		x1, y1, x1 + (edge->back ? 0 : BEND), edge->back ? lane : y1, x1 + way * bend / 2,
-		lane, x1 + way * bend, lane, x2 - way * bend, lane, x2 - way * bend / 2, lane,
-		x2 - (edge->back ? 0 : BEND), edge->back ? lane : y2, x2, y2);
-	write_edge_label(d->out, (x1 + x2) / 2, lane, edge);
+	fprintf(d->out, "<path d=\"M%d %d C%d %d %d %d %d %d L%d %d C%d %d %d %d %d %d", right, y1,
+		right + BEND / 2, y1, right + BEND / 2, y, right - BEND / 4, y, at->x + BEND / 4, y,
+		at->x - BEND / 2, y, at->x - BEND / 2, y2, at->x, y2);
+	end_path(d, edge);
+	write_edge_label(d, at->x + BOX_WIDTH / 2, y, edge, false);
 }
 
-static int count_beside(const struct graph *graph, size_t edge)
+static void write_short_edge(const struct drawing *d, size_t index)
 {
-	int count = 0;
+	const struct graph_edge *edge = &d->graph->edges[index];
+	int x1 = d->places[edge->from].x + BOX_WIDTH, x2 = d->places[edge->to].x;
+	int y1 = port_y(d, index, LEAVES), y2 = port_y(d, index, ENTERS);
 
-	for (size_t i = 0; i < edge; i++)
-		count += graph->edges[i].from == graph->edges[edge].from &&
-			 graph->edges[i].to == graph->edges[edge].to;
-	return count;
+	fprintf(d->out, "<path d=\"M%d %d C%d %d %d %d %d %d", x1, y1, x1 + BEND, y1, x2 - BEND, y2,
+		x2, y2);
+	end_path(d, edge);
+	write_edge_label(d, (x1 + x2) / 2, (y1 + y2) / 2, edge, true);
+}
+
+/* Down behind the box, along the lane, up before the other box. */
+static void write_lane_edge(const struct drawing *d, size_t index)
+{
+	const struct graph_edge *edge = &d->graph->edges[index];
+	int x1 = d->places[edge->from].x + BOX_WIDTH, x2 = d->places[edge->to].x;
+	int y1 = port_y(d, index, LEAVES), y2 = port_y(d, index, ENTERS), y = lane_y(d, index);
+	int turn1 = edge->back ? x1 : x1 + GAP_X, turn2 = edge->back ? x2 : x2 - GAP_X;
+
+	fprintf(d->out, "<path d=\"M%d %d C%d %d %d %d %d %d L%d %d C%d %d %d %d %d %d", x1, y1,
+		x1 + BEND, y1, x1 + BEND, y, turn1, y, turn2, y, x2 - BEND, y, x2 - BEND, y2, x2,
+		y2);
+	end_path(d, edge);
+	write_edge_label(d, (x1 + x2) / 2, y, edge, false);
+}
+
+static void write_edges(const struct drawing *d, bool idle)
+{
+	for (size_t i = 0; i < d->graph->edge_count; i++) {
+		const struct graph_edge *edge = &d->graph->edges[i];
+
+		if ((edge->rate > 0) == idle)
+			continue;
+		if (edge->from == edge->to)
+			write_loop(d, i);
+		else if (d->lanes[i] != NO_LANE)
+			write_lane_edge(d, i);
+		else
+			write_short_edge(d, i);
+	}
 }
 
 static const char head[] =
-	"<style>text{font-family:sans-serif;text-anchor:middle;fill:#222}.name{font-size:14px}"
-	".small{font-size:11px}.box{fill:#eef4fb;stroke:#346}.down{fill:#fbe4e4;stroke:#a33}"
-	".edge{fill:none;stroke:#346;marker-end:url(#end)}</style>\n"
-	"<defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" "
-	"markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" fill=\"#346\"/></marker>"
-	"</defs>\n";
+	"<style>text{font-family:sans-serif;text-anchor:middle;fill:#222}"
+	".title{font-size:15px;text-anchor:start}.name{font-size:14px;font-weight:bold}"
+	".small,.label{font-size:11px}"
+	".label{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}"
+	".box{fill:#eef4fb;stroke:#346}.end{fill:#f4f4f0;stroke:#666}.down{fill:#fbe4e4;stroke:#a33}"
+	".edge{fill:none;stroke:#346;marker-end:url(#end)}"
+	".edge.idle{stroke:#9ab;stroke-dasharray:4 3;marker-end:url(#idle)}text.idle{fill:#678}"
+	"</style>\n<defs>";
+
+static void write_marker(FILE *out, const char *id, const char *color)
+{
+	fprintf(out,
+		"<marker id=\"%s\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"9\" "
+		"markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">"
+		"<path d=\"M0 0 L8 4 L0 8 z\" fill=\"%s\"/></marker>",
+		id, color);
+}
+
+static void write_title(const struct graph *graph, FILE *out)
+{
+	char text[GRAPH_NAME_MAX + 2 * GRAPH_TEXT_MAX], rate[GRAPH_TEXT_MAX], p99[TOP_CELL_MAX];
+	const struct graph_node *gateway = &graph->nodes[GRAPH_GATEWAY];
+
+	top_format_time(gateway->run_p99_us, p99);
+	snprintf(text, sizeof(text), "%s: %s, end to end p99 %s", graph->name,
+		 graph_rate_text(gateway->rate, rate), p99);
+	write_label(out, MARGIN, MARGIN, "title", text);
+}
 
 void graph_write_svg(const struct graph *graph, FILE *out)
 {
 	struct drawing d = { .graph = graph, .out = out };
 
+	d.lanes = calloc(graph->edge_count + 1, sizeof(*d.lanes));
+	if (!d.lanes) {
+		fputs("sprocket graph: out of memory\n", stderr);
+		return;
+	}
 	place_all(&d);
 	fprintf(out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -232,13 +374,15 @@ void graph_write_svg(const struct graph *graph, FILE *out)
 		"viewBox=\"0 0 %d %d\">\n<title>",
 		d.width, d.height, d.width, d.height);
 	write_escaped(out, graph->name);
-	fprintf(out, "</title>\n%s<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", head);
-	for (size_t i = 0; i < graph->edge_count; i++)
-		if (has_lane(graph, &graph->edges[i]))
-			write_long_edge(&d, i);
-		else
-			write_short_edge(&d, &graph->edges[i], count_beside(graph, i));
+	fprintf(out, "</title>\n%s", head);
+	write_marker(out, "end", "#346");
+	write_marker(out, "idle", "#9ab");
+	fputs("</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", out);
+	write_title(graph, out);
+	write_edges(&d, true);
+	write_edges(&d, false); /* above the idle ones */
 	for (unsigned n = 0; n < graph->node_count; n++)
 		write_node(&d, n);
 	fputs("</svg>\n", out);
+	free(d.lanes);
 }

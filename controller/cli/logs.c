@@ -2,25 +2,25 @@
 /*
  * logs.c - `sprocket logs`: what a chain's functions and gateway said.
  *
- * How: sprocketd keeps a log per source, such as "detect-0" or "gateway", and knows no log of
- * all instances of a function. For one, its lines are picked out of the chain's last
- * TAIL_MAX lines; with -f the stream that follows leaves out what is not later than those.
+ * How: sprocketd keeps a log per source, such as "detect-0" or "gateway", and gives those of a
+ * function together. It keeps no control characters; should a log have some all the same (it
+ * is a file), a terminal does not get them.
  * Thread-safety: none, it is a command.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/object.h"
 #include "controller/cli/options.h"
+#include "controller/logstore_text.h"
 
 #define TAIL_DEFAULT 100
 #define TAIL_MAX 10000 /* sprocketd gives no more */
 #define INSTANCE_MAX 1023
-#define TIME_MAX 40
 #define SOURCE_MAX 96
 
 static const char help[] =
@@ -28,8 +28,7 @@ static const char help[] =
 	"\n"
 	"Shows what the functions and the gateway of a chain said.\n"
 	"\n"
-	"  --function NAME        only this function's lines; \"gateway\" for the gateway. They are picked\n"
-	"                         out of the chain's last 10000\n"
+	"  --function NAME        only this function's lines; \"gateway\" for the gateway\n"
 	"  --instance N           only this instance's\n"
 	"  -f, --follow           go on, and show what is said, until Ctrl-C\n"
 	"  --tail N               the last N lines (default 100)\n"
@@ -41,113 +40,57 @@ struct logs {
 	const char *chain, *function;
 	uint32_t instance, tail;
 	bool has_instance, follow, timestamps;
-	char source[SOURCE_MAX]; /* the only one asked for; "": several */
-	json_t *kept;            /* the function's last lines */
-	char last[TIME_MAX];     /* time of the last line scanned */
-	size_t scanned;          /* lines, which the stream that follows begins with */
+	char source[SOURCE_MAX]; /* all that is asked for; "": everything */
+	bool one;                /* that source alone, not the instances of such a function */
+	bool terminal;
 };
 
-static bool is_of_function(const char *source, const char *function)
+static void print_harmless(const char *text, size_t len)
 {
-	size_t len = strlen(function);
+	char *clean = malloc(4 * len + 1);
 
-	if (strncmp(source, function, len) != 0)
-		return false;
-	if (source[len] == '\0')
-		return true;
-	return source[len] == '-' && isdigit((unsigned char)source[len + 1]) &&
-	       strspn(source + len + 1, "0123456789") == strlen(source + len + 1);
-}
-
-static void print(const struct logs *logs, const json_t *object)
-{
-	const char *time = object_text(object, "time"), *source = object_text(object, "source");
-	const json_t *line = object_get(object, "line");
-
-	if (logs->timestamps)
-		printf("%s ", time ? time : "<unknown>");
-	if (!logs->source[0])
-		printf("%s: ", source ? source : "<unknown>");
-	fwrite(json_string_value(line), 1, json_string_length(line), stdout);
-	putchar('\n');
+	if (clean)
+		fwrite(clean, 1, logstore_text(text, len, clean), stdout);
+	free(clean);
 }
 
 static int on_line(json_t *object, void *arg)
 {
-	struct logs *logs = arg;
+	const struct logs *logs = arg;
 	const char *time = object_text(object, "time"), *source = object_text(object, "source");
+	const json_t *line = object_get(object, "line");
 
-	/* Counted, too: a clock set back must not silence what follows. */
-	if (logs->scanned > 0) {
-		logs->scanned--;
-		if (time && strcmp(time, logs->last) <= 0)
-			return CLI_OK;
-		logs->scanned = 0;
-	}
-	if (!logs->function || logs->source[0] ||
-	    (source && is_of_function(source, logs->function)))
-		print(logs, object);
-	return CLI_OK;
-}
-
-static int on_scanned(json_t *object, void *arg)
-{
-	struct logs *logs = arg;
-	const char *time = object_text(object, "time"), *source = object_text(object, "source");
-
-	logs->scanned++;
-	if (time)
-		snprintf(logs->last, sizeof(logs->last), "%s", time);
-	if (!source || !is_of_function(source, logs->function))
+	if (logs->one && source && strcmp(source, logs->source) != 0)
 		return CLI_OK;
-	json_array_append(logs->kept, object);
-	if (json_array_size(logs->kept) > logs->tail)
-		json_array_remove(logs->kept, 0);
+	if (logs->timestamps)
+		printf("%s ", time ? time : "<unknown>");
+	if (!logs->one)
+		printf("%s: ", source ? source : "<unknown>");
+	if (logs->terminal)
+		print_harmless(json_string_value(line), json_string_length(line));
+	else
+		fwrite(json_string_value(line), 1, json_string_length(line), stdout);
+	putchar('\n');
 	return CLI_OK;
-}
-
-static const char *path_of(const struct logs *logs, struct client *client, uint32_t tail,
-			   bool follow)
-{
-	char number[OBJECT_NUMBER_MAX];
-
-	snprintf(number, sizeof(number), "%u", tail);
-	client_path(client, "/v1/chains/%s/logs", logs->chain);
-	if (logs->source[0])
-		client_query(client, "source", logs->source);
-	if (follow)
-		client_query(client, "follow", "true");
-	return client_query(client, "tail", number);
-}
-
-static int show_function(struct logs *logs, struct client *client)
-{
-	json_t *line;
-	size_t i;
-	int code;
-
-	logs->kept = json_array();
-	code = client_stream(client, path_of(logs, client, TAIL_MAX, false), on_scanned, logs);
-	json_array_foreach(logs->kept, i, line)
-		print(logs, line);
-	json_decref(logs->kept);
-	if (code != CLI_OK || !logs->follow)
-		return code;
-	return client_stream(client, path_of(logs, client, TAIL_MAX, true), on_line, logs);
 }
 
 static int show(struct logs *logs)
 {
+	char number[OBJECT_NUMBER_MAX];
 	struct client *client;
+	const char *path;
 	int code = client_open("logs", &client);
 
 	if (code != CLI_OK)
 		return code;
-	if (logs->function && !logs->source[0])
-		code = show_function(logs, client);
-	else
-		code = client_stream(client, path_of(logs, client, logs->tail, logs->follow),
-				     on_line, logs);
+	snprintf(number, sizeof(number), "%u", logs->tail);
+	client_path(client, "/v1/chains/%s/logs", logs->chain);
+	if (logs->source[0])
+		client_query(client, "source", logs->source);
+	if (logs->follow)
+		client_query(client, "follow", "true");
+	path = client_query(client, "tail", number);
+	code = client_stream(client, path, on_line, logs);
 	client_close(client);
 	return code;
 }
@@ -201,10 +144,12 @@ int cli_logs(int argc, char **argv)
 		options_wrong(&logs.options, "--instance of which --function?");
 	if (logs.options.stop)
 		return logs.options.code;
-	if (logs.function && strcmp(logs.function, "gateway") == 0)
-		snprintf(logs.source, sizeof(logs.source), "gateway"); /* there is one */
-	else if (logs.has_instance)
+	logs.one = logs.has_instance || (logs.function && !strcmp(logs.function, "gateway"));
+	logs.terminal = isatty(STDOUT_FILENO);
+	if (logs.has_instance && strcmp(logs.function, "gateway") != 0)
 		snprintf(logs.source, sizeof(logs.source), "%.63s-%u", logs.function,
 			 logs.instance);
+	else if (logs.function)
+		snprintf(logs.source, sizeof(logs.source), "%.80s", logs.function);
 	return show(&logs);
 }

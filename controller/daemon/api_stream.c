@@ -10,6 +10,7 @@
 #include "controller/daemon/tap_stream.h"
 #include "controller/daemon/utf8.h"
 #include "controller/logstore.h"
+#include "controller/logstore_text.h"
 
 #define TAIL_DEFAULT 100
 
@@ -18,7 +19,7 @@ struct follower {
 	struct api *api;
 	struct stream *stream;
 	char *chain;  /* NULL: all */
-	char *source; /* NULL: all */
+	char *source; /* or a function, for all its instances; NULL: all */
 	struct events_listener on_event;
 	struct logstore_listener on_line;
 };
@@ -114,7 +115,7 @@ static void on_line(void *arg, const char *chain, const char *source, const char
 	struct follower *follower = arg;
 
 	if (!strcmp(follower->chain, chain) &&
-	    (!follower->source || !strcmp(follower->source, source)))
+	    (!follower->source || logstore_source_is(source, follower->source)))
 		stream_json(follower->stream, line_json(time, source, text));
 }
 

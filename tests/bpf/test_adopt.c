@@ -139,6 +139,27 @@ static void test_adopted_slots_are_steered(void **state)
 	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
 }
 
+static uint32_t tap_setting(void)
+{
+	int settings = pin_open("settings");
+	struct sp_settings value;
+	uint32_t key = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(settings, &key, &value), 0);
+	close(settings);
+	return value.tap;
+}
+
+static void test_tap_ends_with_its_listener(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(sproxy_tap(f->proxy, true), 0);
+	assert_int_equal(tap_setting(), 1);
+	leave_and_adopt(f);
+	assert_int_equal(tap_setting(), 0);
+}
+
 static void test_detach_many(void **state)
 {
 	struct fixture *f = *state;
@@ -369,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PINNED(test_adopted_chain_goes_on),
 		PINNED(test_adopted_slots_are_steered),
+		PINNED(test_tap_ends_with_its_listener),
 		PINNED(test_idle),
 		PINNED(test_program_is_replaced_below_live_sockets),
 		PINNED(test_empty_entry_refuses),

@@ -292,7 +292,7 @@ class Stream:
 
 def chain_text(template, name=None, listen=None, **words):
     """A template of chains/, under another name perhaps."""
-    text = fill(template, words)
+    text = fill(template, words | ({"name": name} if name else {}))
     if name:
         text = re.sub(r"metadata: \{name: [^},]+", f"metadata: {{name: {name}", text)
     if listen:

@@ -306,20 +306,31 @@ static void test_followers_come_and_go(void **state)
 	assert_int_equal(calls[0] + calls[1] + calls[2], 5);
 }
 
+static void test_sources_of_a_function(void **state)
+{
+	(void)state;
+	put("detect-0", "one");
+	put("detector-0", "two");
+	put("detect-10", "three");
+	put("detect-x-0", "four");
+	put("gateway", "five");
+	assert_string_equal(tail("detect", 10), "678901Z detect-0 one\n"
+						"678903Z detect-10 three\n");
+	assert_string_equal(tail("detect-10", 10), "678903Z detect-10 three\n");
+	assert_string_equal(tail("gateway", 10), "678905Z gateway five\n");
+	assert_string_equal(tail("det", 10), "");
+}
+
 #define STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORE(test_form_of_a_line),
-		STORE(test_garbage_is_made_harmless),
-		STORE(test_long_lines),
-		STORE(test_names_are_checked),
-		STORE(test_rotation_is_exact),
-		STORE(test_tail_of_all_is_in_order),
-		STORE(test_foreign_files),
-		STORE(test_many_sources_few_fds),
-		STORE(test_followers_come_and_go),
+		STORE(test_form_of_a_line),       STORE(test_garbage_is_made_harmless),
+		STORE(test_long_lines),           STORE(test_names_are_checked),
+		STORE(test_rotation_is_exact),    STORE(test_tail_of_all_is_in_order),
+		STORE(test_foreign_files),        STORE(test_sources_of_a_function),
+		STORE(test_many_sources_few_fds), STORE(test_followers_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
