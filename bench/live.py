@@ -347,11 +347,13 @@ def measure_metrics(plan, report):
             return load.run("chain of 6", url, plan.client_cpu, 64, plan.load_s,
                             load.BODY.encode())["rate"]
         run()
-        plain, scraped, tapped = [], [], []
+        plain, scraped, tapped, spent = [], [], [], []
         for _ in range(plan.load_rounds):
             plain.append(run())
             with Scraping(daemon):
-                scraped.append(run())
+                before = process.cpu_ns(daemon.process.pid)
+                seconds = timed(lambda: scraped.append(run()))
+                spent.append((process.cpu_ns(daemon.process.pid) - before) / 1e7 / seconds)
             with Tapping(plan, daemon, "chain-6"):
                 tapped.append(run())
         load.check("chain of 6", url, load.BODY.encode())
@@ -359,6 +361,8 @@ def measure_metrics(plan, report):
                [a / b for a, b in zip(scraped, plain)], "x", least=0.98,
                note="the kernel's statistics are always on: their cost is in the rows of hop "
                     "(batches of 64, and depth 1)")
+    report.add("daemon", "  CPU of sprocketd meanwhile, on the CPU of the chain", spent,
+               "% of a core", most=2)
     report.add("daemon", "chain of 6, 64 conn.: `sprocket tap` of it / none",
                [a / b for a, b in zip(tapped, plain)], "x")
     report.add("daemon", "  chain of 6 under sprocketd, 64 conn.", plain, "req/s")
