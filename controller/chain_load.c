@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "controller/chain_node.h"
@@ -14,11 +15,13 @@
 #define TIMEOUT_DEFAULT_NS UINT64_C(30000000000)
 #define MAX_HOPS_DEFAULT 32
 
+/* Untouched, its many functions and rules take no memory. */
 static struct chain *chain_new(const char *path)
 {
-	struct chain *chain = calloc(1, sizeof(*chain));
+	struct chain *chain = mmap(NULL, sizeof(*chain), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!chain)
+	if (chain == MAP_FAILED)
 		return NULL;
 	chain->timeout_ns = TIMEOUT_DEFAULT_NS;
 	chain->max_hops = MAX_HOPS_DEFAULT;
@@ -57,7 +60,7 @@ struct chain *chain_free(struct chain *chain)
 	}
 	free(chain->file);
 	free(chain->listen);
-	free(chain);
+	munmap(chain, sizeof(*chain));
 	return NULL;
 }
 

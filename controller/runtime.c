@@ -341,6 +341,9 @@ static void memory_free(struct runtime *runtime)
 	routes_free(runtime);
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		runtime->functions[fn].revision = revision_put(runtime->functions[fn].revision);
+	/* Of those whose buffers the gateway had not taken back when it ended. */
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
+		revision_put(runtime->instances[slot].revision);
 	if (runtime->document >= 0)
 		close(runtime->document);
 	chain_free(runtime->chain);
