@@ -200,6 +200,32 @@ static void runtime_end(struct deployment *d, struct runtime *runtime)
 	runtime_done(runtime);
 }
 
+static void runtime_let_go(struct deployment *d, struct runtime *runtime)
+{
+	if (!runtime)
+		return;
+	tap_stream_end(d->all->options.taps, runtime);
+	runtime_leave(runtime);
+}
+
+void deployment_leave(struct deployment *d)
+{
+	struct change *c;
+
+	while ((c = d->changes)) {
+		d->changes = c->next;
+		change_free(c); /* whoever asked is gone */
+	}
+	for (struct retired *r = d->retired, *next; r; r = next) {
+		next = r->next;
+		runtime_let_go(d, r->runtime);
+		free(r);
+	}
+	runtime_let_go(d, d->runtime);
+	runtime_let_go(d, d->successor);
+	deployment_free(d);
+}
+
 static void retired_reap(struct deployment *d)
 {
 	struct retired **at = &d->retired;

@@ -65,10 +65,8 @@ struct deployments *deployments_close(struct deployments *all)
 	if (!all)
 		return NULL;
 	loop_remove(all->options.loop, &all->on_fdstore);
-	while (all->first) {
-		all->first->changes = NULL;
-		deployment_free(all->first);
-	}
+	while (all->first)
+		deployment_leave(all->first);
 	free(all);
 	return NULL;
 }
