@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/api_private.h"
 #include "controller/metrics.h"
 
@@ -18,12 +19,12 @@ void api_get_health(struct api_request *request)
 
 void api_get_version(struct api_request *request)
 {
-	char started[EVENTS_TIME_MAX];
+	char started[CLOCK_TEXT_MAX];
 
 	api_answer(request, MHD_HTTP_OK,
 		   json_pack("{s:s, s:s, s:i, s:s}", "version", request->api->options.version,
 			     "api", "v1", "pid", (int)getpid(), "started",
-			     events_time(request->api->started_ns, started)));
+			     clock_text(request->api->started_ns, started)));
 }
 
 void api_get_chains(struct api_request *request)

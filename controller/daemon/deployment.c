@@ -6,27 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/front.h"
 #include "controller/daemon/tap_stream.h"
 #include "controller/logstore.h"
 #include "controller/runtime_keep.h"
 
-static uint64_t realtime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 static void on_log(void *arg, const char *source, const char *text, size_t len)
 {
 	struct deployment *d = arg;
 
-	logstore_line(d->all->options.logs, d->name, source, realtime_ns(), text, len);
+	logstore_line(d->all->options.logs, d->name, source, clock_ns(CLOCK_REALTIME), text, len);
 }
 
 void deployment_tick(struct deployment *d)
