@@ -9,6 +9,7 @@
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/logstore.h"
 #include "controller/runtime_keep.h"
 
 /* Nothing that runs is hurt: the store alone has to be filled again. */
@@ -18,6 +19,7 @@ static void on_fdstore_gone(void *arg, uint32_t events)
 	int r;
 
 	(void)events;
+	logstore_on_trouble(all->options.logs, NULL, NULL);
 	loop_remove(all->options.loop, &all->on_fdstore);
 	r = fdstore_reopen(all->options.fdstore);
 	events_add(all->options.events, "", "Warning", "FdstoreDied",
@@ -41,6 +43,13 @@ static void on_fdstore_gone(void *arg, uint32_t events)
 	loop_add(all->options.loop, &all->on_fdstore, EPOLLIN | EPOLLRDHUP);
 }
 
+static void on_log_trouble(void *arg, const char *sentence)
+{
+	const struct deployments *all = arg;
+
+	events_add(all->options.events, "", "Warning", "Logs", "%s", sentence);
+}
+
 int deployments_open(const struct deployments_options *options, struct deployments **ret)
 {
 	struct deployments *all = calloc(1, sizeof(*all));
@@ -56,6 +65,7 @@ int deployments_open(const struct deployments_options *options, struct deploymen
 		free(all);
 		return r;
 	}
+	logstore_on_trouble(options->logs, on_log_trouble, all);
 	*ret = all;
 	return 0;
 }
