@@ -180,40 +180,6 @@ const struct chain_declaration *chain_declarations_find(const struct chain_decla
 	return NULL;
 }
 
-static int copy_declaration(const struct chain_declaration *from, struct chain_declaration *ret)
-{
-	ret->error = from->error;
-	ret->len = from->len;
-	ret->exec = strdup(from->exec);
-	ret->text = from->text ? malloc(from->len + 1) : NULL;
-	ret->why = from->why ? strdup(from->why) : NULL;
-	if (!ret->exec || !ret->text != !from->text || !ret->why != !from->why)
-		return -ENOMEM;
-	if (ret->text) {
-		memcpy(ret->text, from->text, from->len);
-		ret->text[from->len] = '\0';
-	}
-	return 0;
-}
-
-int chain_declarations_copy(const struct chain_declarations *declared,
-			    struct chain_declarations *ret)
-{
-	struct chain_declarations copy = { .items = calloc(declared->count + 1,
-							   sizeof(*copy.items)) };
-	int err = copy.items ? 0 : -ENOMEM;
-
-	for (size_t i = 0; !err && i < declared->count; i++) {
-		err = copy_declaration(&declared->items[i], &copy.items[i]);
-		copy.count++;
-	}
-	if (err)
-		chain_declarations_done(&copy);
-	else
-		*ret = copy;
-	return err;
-}
-
 void chain_declarations_done(struct chain_declarations *declared)
 {
 	for (size_t i = 0; i < declared->count; i++) {

@@ -72,10 +72,6 @@ void chain_description_done(struct chain_description *description);
 const struct chain_declaration *chain_declarations_find(const struct chain_declarations *declared,
 							const char *exec);
 
-/* Returns 0 and *ret (of the caller), or -ENOMEM. */
-int chain_declarations_copy(const struct chain_declarations *declared,
-			    struct chain_declarations *ret);
-
 void chain_declarations_done(struct chain_declarations *declared);
 
 #endif

@@ -5,7 +5,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
-int cpus_parse(const char *text, uint32_t *ret, size_t max)
+/* "0,2-3" -> {0, 2, 3}. Returns how many, or -EINVAL when it is no such list. */
+static int list_parse(const char *text, uint32_t *ret, size_t max)
 {
 	size_t count = 0;
 
@@ -47,7 +48,7 @@ int cpus_choose(const char *list, uint32_t *ret, size_t max)
 				ret[found++] = (uint32_t)cpu;
 		return (int)found;
 	}
-	count = cpus_parse(list, ret, max);
+	count = list_parse(list, ret, max);
 	for (int i = 0; i < count; i++)
 		if (!CPU_ISSET(ret[i], &allowed))
 			return -EINVAL;

@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "0,2-3" -> {0, 2, 3}. Returns how many, or -EINVAL when it is no such list. */
-int cpus_parse(const char *text, uint32_t *ret, size_t max);
-
 /* The CPUs of `list`; without one all that this process may use, last ones first (interrupts
  * tend to be on the first). Returns how many; -EINVAL when `list` names one it may not use. */
 int cpus_choose(const char *list, uint32_t *ret, size_t max);

@@ -32,13 +32,6 @@ double histogram_quantile_us(const struct sp_histogram *histogram, double quanti
 	return upper;
 }
 
-double histogram_mean_us(const struct sp_histogram *histogram)
-{
-	uint64_t count = histogram_count(histogram);
-
-	return count ? (double)histogram->sum_us / (double)count : 0;
-}
-
 void histogram_add(struct sp_histogram *histogram, uint64_t upper_us, uint64_t count)
 {
 	unsigned low = 0, high = SP_HIST_BUCKETS - 1;

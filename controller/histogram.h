@@ -22,9 +22,6 @@ uint64_t histogram_count(const struct sp_histogram *histogram);
 /* The value below which `quantile` (0 to 1) of all lie, in microseconds. */
 double histogram_quantile_us(const struct sp_histogram *histogram, double quantile);
 
-/* In microseconds. */
-double histogram_mean_us(const struct sp_histogram *histogram);
-
 /* Adds `count` values whose bucket has the upper bound `upper_us` (or the next higher one). */
 void histogram_add(struct sp_histogram *histogram, uint64_t upper_us, uint64_t count);
 

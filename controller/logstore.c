@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/logstore_file.h"
 #include "controller/logstore_text.h"
 #include "controller/loop.h"
@@ -265,17 +265,6 @@ static int line_keep(struct logstore *store, const char *chain, const char *sour
 
 /* ---- lines ---- */
 
-static void time_print(uint64_t realtime_ns, char ret[LOGSTORE_TIME_LEN + 1])
-{
-	time_t seconds = (time_t)(realtime_ns / 1000000000ULL);
-	struct tm tm;
-	size_t n =
-		strftime(ret, LOGSTORE_TIME_LEN + 1, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-
-	snprintf(ret + n, LOGSTORE_TIME_LEN + 1 - n, ".%06uZ",
-		 (unsigned)(realtime_ns / 1000 % 1000000));
-}
-
 static void pass_on(struct logstore *store, const char *chain, const char *source, const char *time,
 		    const char *text)
 {
@@ -290,22 +279,22 @@ static void pass_on(struct logstore *store, const char *chain, const char *sourc
 int logstore_line(struct logstore *store, const char *chain, const char *source,
 		  uint64_t realtime_ns, const char *text, size_t len)
 {
-	char *at = store->line + LOGSTORE_TIME_LEN + 1;
+	char *at = store->line + CLOCK_TEXT_LEN + 1;
 	size_t clean;
 	int r;
 
 	if (!logstore_is_name(chain) || !logstore_is_name(source))
 		return -EINVAL;
-	time_print(realtime_ns, store->line);
+	clock_text(realtime_ns, store->line);
 	clean = logstore_text(text, len < LOGSTORE_TEXT_MAX ? len : LOGSTORE_TEXT_MAX, at);
-	store->line[LOGSTORE_TIME_LEN] = ' ';
+	store->line[CLOCK_TEXT_LEN] = ' ';
 	at[clean] = '\n';
-	r = line_keep(store, chain, source, store->line, LOGSTORE_TIME_LEN + 1 + clean + 1);
+	r = line_keep(store, chain, source, store->line, CLOCK_TEXT_LEN + 1 + clean + 1);
 	if (r < 0)
 		failed(store, r);
 	else
 		kept(store);
-	store->line[LOGSTORE_TIME_LEN] = '\0';
+	store->line[CLOCK_TEXT_LEN] = '\0';
 	at[clean] = '\0';
 	pass_on(store, chain, source, store->line, at);
 	return r;

@@ -6,12 +6,12 @@
 
 #include <stdbool.h>
 
+#include "controller/clock.h"
 #include "controller/logstore.h"
 
 #define LOGSTORE_FOLDER_MAX 256
 #define LOGSTORE_PATH_MAX (LOGSTORE_FOLDER_MAX + 2 * LOGSTORE_NAME_MAX + 16)
-#define LOGSTORE_TIME_LEN 27 /* 2026-01-02T03:04:05.678901Z */
-#define LOGSTORE_LINE_MAX (LOGSTORE_TIME_LEN + 1 + 4 * LOGSTORE_TEXT_MAX + 1)
+#define LOGSTORE_LINE_MAX (CLOCK_TEXT_LEN + 1 + 4 * LOGSTORE_TEXT_MAX + 1)
 #define LOGSTORE_SUFFIX ".log"
 
 const char *logstore_folder(const struct logstore *store);

@@ -84,8 +84,7 @@ static bool file_begin(const struct tail *tail, struct reader *r)
 
 static bool is_line(const char *text, size_t len)
 {
-	return len > LOGSTORE_TIME_LEN && text[LOGSTORE_TIME_LEN] == ' ' &&
-	       !memchr(text, '\0', len);
+	return len > CLOCK_TEXT_LEN && text[CLOCK_TEXT_LEN] == ' ' && !memchr(text, '\0', len);
 }
 
 /* Takes what stands behind the last newline but one; -EAGAIN when the block must grow. */
@@ -183,7 +182,7 @@ static struct reader *youngest(const struct tail *tail)
 	for (size_t i = 0; i < tail->reader_count; i++) {
 		struct reader *r = &tail->readers[i];
 
-		if (r->len > 0 && (!best || memcmp(r->line, best->line, LOGSTORE_TIME_LEN) > 0))
+		if (r->len > 0 && (!best || memcmp(r->line, best->line, CLOCK_TEXT_LEN) > 0))
 			best = r;
 	}
 	return best;
@@ -212,8 +211,8 @@ static void lines_give(const struct tail *tail, logstore_tail_fn *on_line, void 
 	for (size_t i = tail->line_count; i > 0; i--) {
 		const struct line *line = &tail->lines[i - 1];
 
-		line->text[LOGSTORE_TIME_LEN] = '\0';
-		on_line(arg, line->text, line->source, line->text + LOGSTORE_TIME_LEN + 1);
+		line->text[CLOCK_TEXT_LEN] = '\0';
+		on_line(arg, line->text, line->source, line->text + CLOCK_TEXT_LEN + 1);
 	}
 }
 

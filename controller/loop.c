@@ -5,15 +5,13 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "controller/clock.h"
 
 uint64_t loop_now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 int loop_init(struct loop *loop)

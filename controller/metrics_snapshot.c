@@ -3,22 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/deployment.h"
 #include "controller/metrics.h"
 #include "controller/runtime.h"
-
-#define NS_PER_S 1000000000ULL
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void read_daemon(struct metrics_daemon *ret)
 {

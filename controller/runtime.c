@@ -360,3 +360,21 @@ void runtime_done(struct runtime *runtime)
 	shm_memory_done(&runtime->memory);
 	memory_free(runtime);
 }
+
+void runtime_leave(struct runtime *runtime)
+{
+	sources_remove(runtime);
+	update_drop(runtime);
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].state != INSTANCE_NONE)
+			instance_let_go(&runtime->instances[slot]);
+	gateway_let_go(runtime);
+	if (runtime->front_listener >= 0)
+		close(runtime->front_listener); /* its path stays */
+	runtime->front_listener = -1;
+	gateway_close(runtime);
+	runtime->proxy = sproxy_leave(runtime->proxy);
+	if (runtime->memory.fd >= 0)
+		close(runtime->memory.fd); /* the limit that was raised for it stays, too */
+	memory_free(runtime);
+}

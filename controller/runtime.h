@@ -232,6 +232,9 @@ void runtime_stop(struct runtime *runtime, bool handover);
 /* Frees everything, and takes it out of the store; the state must be STOPPED. */
 void runtime_done(struct runtime *runtime);
 
+/* Frees our side only: the chain serves on, and whoever has the store can adopt it. */
+void runtime_leave(struct runtime *runtime);
+
 /* Takes over what another controller kept in the store: `entries` are those of one runtime
  * (runtime_keep.h); fds are taken from them. Returns 0, or -errno: then all of it is ended and
  * the state becomes STOPPED, now or in the loop. */
@@ -302,7 +305,8 @@ int runtime_watch_kernel(struct runtime *runtime);
 int gateway_open(struct runtime *runtime); /* sockets and counts, before the first start */
 int gateway_start(struct runtime *runtime);
 int gateway_sources_add(struct runtime *runtime);
-void gateway_close(struct runtime *runtime); /* sockets and counts, after the last end */
+void gateway_close(struct runtime *runtime);  /* sockets and counts, after the last end */
+void gateway_let_go(struct runtime *runtime); /* of the process, which may go on */
 /* Ends it: every function is gone. */
 void gateway_stop(struct runtime *runtime);
 /* Nothing is sent while no gateway is ready: it is told everything when it is. */
@@ -342,6 +346,8 @@ void instance_reclaimed(struct instance *instance, uint64_t loss, uint32_t buffe
 /* The kernel refused a send of it, or bytes bypassed the program: cut off and replace. */
 void instance_violated(struct instance *instance, const struct sp_event *event);
 int instance_sources_add(struct instance *instance);
+/* Of the process, which may go on. */
+void instance_let_go(struct instance *instance);
 /* Its process is gone. `how` NULL: in order. */
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
@@ -369,6 +375,8 @@ void update_prepared(struct runtime *runtime);
 void update_failed(struct runtime *runtime, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void update_tables_done(struct runtime *runtime);
+/* Forgets a change that is being made, and tells nobody. */
+void update_drop(struct runtime *runtime);
 
 /* runtime_routes.c */
 /* Gives the edges of `next` the places they have in the kernel's table, or free ones.

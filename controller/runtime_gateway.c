@@ -168,6 +168,19 @@ static void on_log(void *arg, uint32_t events)
 		loop_remove(runtime->loop, &runtime->gateway.on_log);
 }
 
+void gateway_let_go(struct runtime *runtime)
+{
+	struct gateway_state *g = &runtime->gateway;
+
+	if (g->state == GATEWAY_NONE)
+		return;
+	loop_remove(runtime->loop, &g->on_exit);
+	loop_remove(runtime->loop, &g->on_wiring);
+	loop_remove(runtime->loop, &g->on_log);
+	loop_disarm(runtime->loop, &g->limit);
+	process_done(&g->process);
+}
+
 static void process_forget(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
@@ -176,11 +189,7 @@ static void process_forget(struct runtime *runtime)
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, g->process.pid);
 	shm_dpdk_folder_remove(g->process.pid); /* when it died while it started */
-	loop_remove(runtime->loop, &g->on_exit);
-	loop_remove(runtime->loop, &g->on_wiring);
-	loop_remove(runtime->loop, &g->on_log);
-	loop_disarm(runtime->loop, &g->limit);
-	process_done(&g->process);
+	gateway_let_go(runtime);
 	g->state = GATEWAY_NONE;
 	if (runtime->options.fdstore)
 		keep_remove_gateway(runtime);

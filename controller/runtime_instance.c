@@ -141,14 +141,10 @@ static void replace(struct instance *instance)
 			     runtime_fn_name(runtime, instance->fn), (double)delay / 1e9);
 }
 
-static void process_forget(struct instance *instance)
+void instance_let_go(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 
-	if (instance->process.log >= 0 && instance->process.pid > 0)
-		logs_drain(&instance->logs, instance->process.log);
-	if (runtime->runstate)
-		runstate_remove_child(runtime->runstate, instance->process.pid);
 	loop_remove(runtime->loop, &instance->on_exit);
 	loop_remove(runtime->loop, &instance->on_wiring);
 	loop_remove(runtime->loop, &instance->on_log);
@@ -157,6 +153,17 @@ static void process_forget(struct instance *instance)
 	loop_disarm(runtime->loop, &instance->limit);
 	instance_page_close(instance);
 	process_done(&instance->process);
+}
+
+static void process_forget(struct instance *instance)
+{
+	struct runtime *runtime = instance->runtime;
+
+	if (instance->process.log >= 0 && instance->process.pid > 0)
+		logs_drain(&instance->logs, instance->process.log);
+	if (runtime->runstate)
+		runstate_remove_child(runtime->runstate, instance->process.pid);
+	instance_let_go(instance);
 }
 
 static void slot_free(struct instance *instance)

@@ -47,7 +47,8 @@ static void update_end(struct runtime *runtime, int error, const char *why)
 	}
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		revision_put(u->functions[fn].revision);
-	u->done(runtime, error, why, u->arg);
+	if (u->done)
+		u->done(runtime, error, why, u->arg);
 	free(u);
 }
 
@@ -283,4 +284,12 @@ void runtime_update(struct runtime *runtime, struct chain *next, int document,
 		update_failed(runtime, r, "cannot start what is new: %s", strerror(-r));
 	else if (u->waiting == 0)
 		commit(runtime);
+}
+
+void update_drop(struct runtime *runtime)
+{
+	if (!runtime->update)
+		return;
+	runtime->update->done = NULL;
+	update_end(runtime, 0, NULL);
 }

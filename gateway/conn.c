@@ -174,12 +174,15 @@ static void on_idle(h2o_timeout_entry_t *entry)
 		h2o_timeout_link(w->loop, &w->idle, &w->idle_entry);
 }
 
-void gw_conn_drain(struct gw_worker *worker)
+void gw_conn_drain(struct gw_worker *worker, bool last)
 {
 	h2o_timeout_unlink(&worker->resume_entry);
 	for (int i = 0; i < GW_LISTENERS; i++) {
-		if (worker->listeners[i])
-			h2o_socket_close(worker->listeners[i]);
+		if (!worker->listeners[i])
+			continue;
+		if (last) /* the controller holds it, too: clients would wait for nobody */
+			shutdown(h2o_socket_get_fd(worker->listeners[i]), SHUT_RDWR);
+		h2o_socket_close(worker->listeners[i]);
 		worker->listeners[i] = NULL;
 	}
 	gw_conn_wind_down(worker);

@@ -13,6 +13,8 @@
 #ifndef SPROCKET_GATEWAY_CONN_H
 #define SPROCKET_GATEWAY_CONN_H
 
+#include <stdbool.h>
+
 #include "gateway/http.h"
 
 struct gw_worker;
@@ -27,14 +29,14 @@ void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock);
 void gw_conn_watch(struct gw_worker *worker, h2o_req_t *req);
 
 /*
- * Stops accepting; other gateways may go on with the same listening sockets. A HTTP/1
- * connection ends with its next answer, which says so. One that stays idle for
- * GW_DRAIN_IDLE_MS is closed: its client may send at that very moment, and what it sends is
- * answered if it arrives before the end-of-file is read, so that what remains is the time
- * between one read and one close. HTTP/2 clients are told twice, a second apart (RFC 9113,
- * 6.8), so that no stream is lost that was under way.
+ * Stops accepting. Other gateways may go on with the same listening sockets, unless this is
+ * the `last`: then whoever connects is refused. A HTTP/1 connection ends with its next answer,
+ * which says so. One that stays idle for GW_DRAIN_IDLE_MS is closed: its client may send at
+ * that very moment, and what it sends is answered if it arrives before the end-of-file is
+ * read, so that what remains is the time between one read and one close. HTTP/2 clients are
+ * told twice, a second apart (RFC 9113, 6.8), so that no stream is lost that was under way.
  */
-void gw_conn_drain(struct gw_worker *worker);
+void gw_conn_drain(struct gw_worker *worker, bool last);
 
 /* What gw_conn_drain() does to the connections there are. */
 void gw_conn_wind_down(struct gw_worker *worker);

@@ -98,7 +98,7 @@ static void drain_start(struct gw_worker *worker, uint32_t orders)
 		worker->draining = true;
 		worker->drain_entry = (h2o_timeout_entry_t){ .cb = on_drain_timeout };
 		h2o_timeout_link(worker->loop, &worker->drain, &worker->drain_entry);
-		gw_conn_drain(worker);
+		gw_conn_drain(worker, orders & 1U << WIRING_DRAIN_STOP);
 	}
 	if (orders & 1U << WIRING_DRAIN_STOP)
 		gw_conn_close_soon(worker);

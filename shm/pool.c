@@ -214,9 +214,9 @@ static uint64_t now_ms(void)
 
 /* The word of an entry that is not being moved. A move takes the kernel nanoseconds, unless
  * whoever sends is preempted in it. */
-static int word_settled(const struct sp_owner *o, uint64_t until_ms, uint64_t *ret)
+static int word_settled(const struct sp_owner *o, uint64_t until_ms, __u64 *ret)
 {
-	uint64_t word;
+	__u64 word;
 
 	while ((uint32_t)(word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE)) == SP_HOLDER_MOVING) {
 		if (now_ms() >= until_ms)
@@ -239,7 +239,7 @@ static bool instance_holds(uint32_t holder, const uint32_t *slots, uint32_t slot
 static int owner_take_over(struct sp_owner *o, uint64_t until_ms, const uint32_t *slots,
 			   uint32_t slot_count)
 {
-	uint64_t word;
+	__u64 word;
 	int r;
 
 	do {

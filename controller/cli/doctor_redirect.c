@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "controller/cli/doctor.h"
+#include "controller/clock.h"
 #include "sproxy/sproxy.h"
 
 #define BUFFERS 4
@@ -119,14 +119,6 @@ static int hop(struct pair *pair, const struct sproxy_ends *from, const struct s
 	return 0;
 }
 
-static int64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int compare_ns(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -140,14 +132,14 @@ static int check_hops(struct pair *pair, double *ret_us)
 	int64_t ns[ROUNDS], median;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		int64_t start = clock_ns();
+		int64_t start = (int64_t)clock_ns(CLOCK_MONOTONIC);
 		int r = hop(pair, &pair->gateway, &pair->function, &request, FUNCTION_SLOT);
 
 		if (r == 0)
 			r = hop(pair, &pair->function, &pair->gateway, &reply, GATEWAY_SLOT);
 		if (r < 0)
 			return r;
-		ns[i] = clock_ns() - start;
+		ns[i] = (int64_t)clock_ns(CLOCK_MONOTONIC) - start;
 	}
 	qsort(ns, ROUNDS, sizeof(ns[0]), compare_ns);
 	median = ns[ROUNDS / 2];

@@ -41,7 +41,8 @@ const char *object_number(const json_t *object, const char *place, char *buf)
 	return buf;
 }
 
-json_t *object_condition(const json_t *chain, const char *type)
+/* The condition of that type ("Ready"), or NULL. */
+static json_t *condition_of(const json_t *chain, const char *type)
 {
 	size_t i;
 	json_t *condition;
@@ -57,7 +58,7 @@ json_t *object_condition(const json_t *chain, const char *type)
 
 static const char *reason_when(const json_t *chain, const char *type, const char *wanted)
 {
-	const json_t *condition = object_condition(chain, type);
+	const json_t *condition = condition_of(chain, type);
 	const char *status = object_text(condition, "status");
 	const char *reason = object_text(condition, "reason");
 

@@ -23,8 +23,6 @@ const char *object_text(const json_t *object, const char *place);
 /* A whole number as text, in buf (OBJECT_NUMBER_MAX bytes); NULL when it is none. */
 const char *object_number(const json_t *object, const char *place, char *buf);
 
-/* The condition of that type ("Ready"), or NULL. */
-json_t *object_condition(const json_t *chain, const char *type);
 /* Why a chain is not as it should be; "" when it is. */
 const char *object_reason(const json_t *chain);
 

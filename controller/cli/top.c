@@ -19,11 +19,11 @@
 #include "controller/cli/options.h"
 #include "controller/cli/top_terminal.h"
 #include "controller/cli/top_view.h"
+#include "controller/clock.h"
 
 #define TOP_ANSWER_MS 2000 /* keys wait for an answer */
 #define TOP_FIRST_S 0.5    /* until the first rates */
 #define BATCH_WIDTH 100
-#define NS_PER_S 1000000000ULL
 
 static const char help[] =
 	"usage: sprocket top [-d SECONDS] [-s KEY] [-c] [-b [-n COUNT] [-o json]] [TEXT]\n"
@@ -157,7 +157,7 @@ static int connect_and_refresh(struct top *top)
 static void sleep_s(double seconds)
 {
 	struct timespec time = { .tv_sec = (time_t)seconds,
-				 .tv_nsec = (long)(fmod(seconds, 1) * (double)NS_PER_S) };
+				 .tv_nsec = (long)(fmod(seconds, 1) * (double)CLOCK_NS_PER_S) };
 
 	nanosleep(&time, NULL);
 }
@@ -218,10 +218,7 @@ static void draw(struct top *top)
 
 static double now_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / (double)NS_PER_S;
+	return (double)clock_ns(CLOCK_MONOTONIC) / (double)CLOCK_NS_PER_S;
 }
 
 /* Draws and takes keys until the next refresh is due. */

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "controller/chain_yaml.h"
+#include "controller/clock.h"
 
 /* Of a body that is too large, so much is read before the answer; some clients write all
  * before they read. */
@@ -329,15 +329,13 @@ static int http_start(struct api *api)
 int api_open(const struct api_options *options, struct api **ret, char why[API_WHY_MAX])
 {
 	struct api *api = calloc(1, sizeof(*api));
-	struct timespec now;
 	int err = -ENOMEM;
 
 	snprintf(why, API_WHY_MAX, "out of memory");
 	if (!api)
 		return err;
-	clock_gettime(CLOCK_REALTIME, &now);
 	api->options = *options;
-	api->started_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	api->started_ns = clock_ns(CLOCK_REALTIME);
 	api->on_http.fd = -1;
 	for (size_t i = 0; i < 2; i++)
 		api->listeners[i].fd = api->listeners[i].on_ready.fd = -1;

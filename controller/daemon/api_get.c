@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/api_private.h"
 #include "controller/metrics.h"
 
@@ -18,14 +19,14 @@ void api_get_health(struct api_request *request)
 
 void api_get_version(struct api_request *request)
 {
-	char started[EVENTS_TIME_MAX];
+	char started[CLOCK_TEXT_MAX];
 
 	const struct api_options *o = &request->api->options;
 
 	api_answer(request, MHD_HTTP_OK,
 		   json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "version", o->version, "api", "v1",
 			     "pid", (int)getpid(), "started",
-			     events_time(request->api->started_ns, started), "front",
+			     clock_text(request->api->started_ns, started), "front",
 			     o->front ? o->front : "", "frontTls",
 			     o->front_tls ? o->front_tls : ""));
 }

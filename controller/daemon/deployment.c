@@ -6,27 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/front.h"
 #include "controller/daemon/tap_stream.h"
 #include "controller/logstore.h"
 #include "controller/runtime_keep.h"
 
-static uint64_t realtime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 static void on_log(void *arg, const char *source, const char *text, size_t len)
 {
 	struct deployment *d = arg;
 
-	logstore_line(d->all->options.logs, d->name, source, realtime_ns(), text, len);
+	logstore_line(d->all->options.logs, d->name, source, clock_ns(CLOCK_REALTIME), text, len);
 }
 
 void deployment_tick_in(struct deployment *d, uint64_t delay_ns)
@@ -221,6 +213,32 @@ static void runtime_end(struct deployment *d, struct runtime *runtime)
 {
 	tap_stream_end(d->all->options.taps, runtime);
 	runtime_done(runtime);
+}
+
+static void runtime_let_go(struct deployment *d, struct runtime *runtime)
+{
+	if (!runtime)
+		return;
+	tap_stream_end(d->all->options.taps, runtime);
+	runtime_leave(runtime);
+}
+
+void deployment_leave(struct deployment *d)
+{
+	struct change *c;
+
+	while ((c = d->changes)) {
+		d->changes = c->next;
+		change_free(c); /* whoever asked is gone */
+	}
+	for (struct retired *r = d->retired, *next; r; r = next) {
+		next = r->next;
+		runtime_let_go(d, r->runtime);
+		free(r);
+	}
+	runtime_let_go(d, d->runtime);
+	runtime_let_go(d, d->successor);
+	deployment_free(d);
 }
 
 static void retired_reap(struct deployment *d)

@@ -2,18 +2,10 @@
 /* A deployment as the API shows it: phase, conditions, and what its runtime says. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
-
-static uint64_t realtime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
 
 /* The first function with too few instances, and why; false: there is none. */
 static bool function_short(const struct deployment *d, bool none_only, char *ret, size_t size)
@@ -36,7 +28,7 @@ static bool function_short(const struct deployment *d, bool none_only, char *ret
 static void condition_set(struct condition *c, bool value, const char *reason, const char *message)
 {
 	if (c->since_ns == 0 || c->value != value)
-		c->since_ns = realtime_ns();
+		c->since_ns = clock_ns(CLOCK_REALTIME);
 	c->value = value;
 	snprintf(c->reason, sizeof(c->reason), "%s", reason);
 	snprintf(c->message, sizeof(c->message), "%s", message);
@@ -110,9 +102,9 @@ static const char *phase(const struct deployment *d)
 
 static json_t *time_json(uint64_t ns)
 {
-	char buf[EVENTS_TIME_MAX];
+	char buf[CLOCK_TEXT_MAX];
 
-	return json_string(events_time(ns, buf));
+	return json_string(clock_text(ns, buf));
 }
 
 static json_t *conditions_json(const struct deployment *d)

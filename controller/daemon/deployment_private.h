@@ -133,6 +133,8 @@ void deployment_retire(struct deployment *d, struct runtime *runtime);
 void deployment_start_ended(struct deployment *d);
 
 void deployment_free(struct deployment *d);
+/* Frees our side only: its runtimes serve on. */
+void deployment_leave(struct deployment *d);
 
 /* deployment_change.c */
 struct change *change_new(enum change_kind kind, deployment_done_fn *done, void *arg);

@@ -9,6 +9,7 @@
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/logstore.h"
 #include "controller/runtime_keep.h"
 
 /* Nothing that runs is hurt: the store alone has to be filled again. */
@@ -49,6 +50,13 @@ static void on_fdstore_gone(void *arg, uint32_t events)
 	fdstore_restore(all);
 }
 
+static void on_log_trouble(void *arg, const char *sentence)
+{
+	const struct deployments *all = arg;
+
+	events_add(all->options.events, "", "Warning", "Logs", "%s", sentence);
+}
+
 int deployments_open(const struct deployments_options *options, struct deployments **ret)
 {
 	struct deployments *all = calloc(1, sizeof(*all));
@@ -65,6 +73,7 @@ int deployments_open(const struct deployments_options *options, struct deploymen
 		free(all);
 		return r;
 	}
+	logstore_on_trouble(options->logs, on_log_trouble, all);
 	*ret = all;
 	return 0;
 }
@@ -75,10 +84,9 @@ struct deployments *deployments_close(struct deployments *all)
 		return NULL;
 	loop_remove(all->options.loop, &all->on_fdstore);
 	loop_disarm(all->options.loop, &all->fdstore_again);
-	while (all->first) {
-		all->first->changes = NULL;
-		deployment_free(all->first);
-	}
+	logstore_on_trouble(all->options.logs, NULL, NULL);
+	while (all->first)
+		deployment_leave(all->first);
 	free(all);
 	return NULL;
 }

@@ -135,25 +135,6 @@ int document_parse(const char *text, size_t len, struct document **ret)
 	return err;
 }
 
-struct document *document_copy(const struct document *document)
-{
-	struct document *copy = calloc(1, sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	copy->yaml_len = document->yaml_len;
-	copy->drained = document->drained;
-	copy->generation = document->generation;
-	copy->created_s = document->created_s;
-	copy->name = strdup(document->name);
-	copy->file = strdup(document->file);
-	copy->yaml = strndup(document->yaml, document->yaml_len);
-	if (!copy->name || !copy->file || !copy->yaml ||
-	    chain_declarations_copy(&document->declared, &copy->declared))
-		return document_free(copy);
-	return copy;
-}
-
 struct document *document_free(struct document *document)
 {
 	if (!document)

@@ -41,9 +41,6 @@ char *document_text(const struct document *document, size_t *ret_len);
 /* Returns 0 and *ret; -EBADMSG when the text is no document; -ENOMEM. */
 int document_parse(const char *text, size_t len, struct document **ret);
 
-/* NULL without memory. */
-struct document *document_copy(const struct document *document);
-
 /* Takes NULL; returns NULL. */
 struct document *document_free(struct document *document);
 

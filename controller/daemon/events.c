@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "controller/clock.h"
 
 struct events {
 	struct event *items[EVENTS_MAX]; /* oldest first */
@@ -39,26 +40,6 @@ struct events *events_free(struct events *events)
 		event_free(events->items[i]);
 	free(events);
 	return NULL;
-}
-
-static uint64_t realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-const char *events_time(uint64_t ns, char buf[EVENTS_TIME_MAX])
-{
-	time_t seconds = (time_t)(ns / 1000000000U);
-	struct tm parts;
-	size_t len;
-
-	gmtime_r(&seconds, &parts);
-	len = strftime(buf, EVENTS_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(buf + len, EVENTS_TIME_MAX - len, ".%06uZ", (unsigned)(ns % 1000000000U / 1000));
-	return buf;
 }
 
 /* Takes the event out that says the same. Returns it, or NULL. */
@@ -137,10 +118,10 @@ void events_add(struct events *events, const char *chain, const char *type, cons
 		event = event_new(chain, reason, message);
 		if (!event)
 			return;
-		event->first_ns = realtime_ns();
+		event->first_ns = clock_ns(CLOCK_REALTIME);
 	}
 	event->type = strcmp(type, "Warning") ? "Normal" : "Warning";
-	event->last_ns = realtime_ns();
+	event->last_ns = clock_ns(CLOCK_REALTIME);
 	event->count++;
 	append(events, event);
 	tell(events, event);
@@ -167,11 +148,11 @@ void events_unlisten(struct events *events, struct events_listener *listener)
 
 json_t *event_json(const struct event *event)
 {
-	char first[EVENTS_TIME_MAX], last[EVENTS_TIME_MAX];
+	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
 
 	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "time",
-			 events_time(event->last_ns, last), "firstTime",
-			 events_time(event->first_ns, first), "count", (json_int_t)event->count,
+			 clock_text(event->last_ns, last), "firstTime",
+			 clock_text(event->first_ns, first), "count", (json_int_t)event->count,
 			 "chain", event->chain, "type", event->type, "reason", event->reason,
 			 "message", event->message);
 }

@@ -55,8 +55,4 @@ json_t *event_json(const struct event *event);
 /* Those of one chain, oldest first; NULL: of all. Returns a list, or NULL without memory. */
 json_t *events_json(const struct events *events, const char *chain);
 
-/* "2026-01-02T03:04:05.678901Z" of CLOCK_REALTIME. Returns buf. */
-#define EVENTS_TIME_MAX 40
-const char *events_time(uint64_t realtime_ns, char buf[EVENTS_TIME_MAX]);
-
 #endif

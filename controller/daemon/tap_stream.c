@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/tap_line.h"
 #include "controller/runtime.h"
 
-#define NS_PER_S 1000000000LL
 #define LOST_LINE_MAX 48
 
 /* The kernel's tap of one chain; there is one while the chain has listeners. */
@@ -59,14 +58,6 @@ struct taps *taps_close(struct taps *taps)
 {
 	free(taps);
 	return NULL;
-}
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 static bool put(struct tap_stream *s, const char *text, size_t len, size_t keep_free)
@@ -138,7 +129,7 @@ static void on_tap(void *arg, uint32_t events)
 	(void)events;
 	for (unsigned i = 0; i < taps->count; i++)
 		empty[i] = !taps->streams[i]->len;
-	taps->realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	taps->realtime_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
 	sproxy_tap_read(tap->runtime->proxy, on_record, tap);
 	lost = sproxy_tap_lost(tap->runtime->proxy);
 	for (unsigned i = 0; i < taps->count; i++) {

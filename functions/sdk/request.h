@@ -75,8 +75,6 @@ struct sp_request {
 
 /* worker.c: checks the registration; says what is wrong in `why`. Returns 0 or -EINVAL. */
 int sdk_function_check(const sp_function *function, char *why, size_t why_size);
-/* True when the declared config entry is of `key`. */
-bool sdk_config_entry_is(const char *entry, const char *key);
 /* Checks that required values are there, then init and ready. 0, or -errno and `why`. */
 int sdk_worker_start(struct sp_worker *worker, char *why, size_t why_size);
 void sdk_worker_stop(struct sp_worker *worker);

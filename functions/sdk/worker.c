@@ -31,7 +31,7 @@ int sdk_function_check(const sp_function *f, char *why, size_t why_size)
 }
 
 /* Entries are "key=default", "key!" or "key". */
-bool sdk_config_entry_is(const char *entry, const char *key)
+static bool entry_is(const char *entry, const char *key)
 {
 	size_t len = strcspn(entry, "=!");
 
@@ -48,7 +48,7 @@ sp_str sp_config(sp_worker *worker, const char *key)
 	for (; declared && *declared; declared++) {
 		const char *is = strchr(*declared, '=');
 
-		if (is && sdk_config_entry_is(*declared, key))
+		if (is && entry_is(*declared, key))
 			return (sp_str){ is + 1, strlen(is + 1) };
 	}
 	return (sp_str){ NULL, 0 };
@@ -57,7 +57,7 @@ sp_str sp_config(sp_worker *worker, const char *key)
 static bool config_has(const struct sp_worker *worker, const char *entry)
 {
 	for (uint32_t i = 0; i < worker->config_count; i++)
-		if (sdk_config_entry_is(entry, worker->config[i].key))
+		if (entry_is(entry, worker->config[i].key))
 			return true;
 	return false;
 }

@@ -91,7 +91,8 @@ class Daemon:
     def kill(self, sig=signal.SIGKILL):
         self.footprint.look(self.process.pid)
         self.process.send_signal(sig)
-        self.process.wait(20)
+        code = self.process.wait(20)
+        assert code == (0 if sig == signal.SIGTERM else -sig), f"exit code {code}\n{self.report()}"
 
     def restart(self, sig=signal.SIGKILL):
         self.kill(sig)

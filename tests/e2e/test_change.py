@@ -102,6 +102,14 @@ class Change(ChainTest):
             self.assertNoneFailed(stream)
             daemon.whole("one")
 
+    def test_logs_that_cannot_be_kept_are_told(self):
+        with Daemon() as daemon:
+            daemon.logs.mkdir(exist_ok=True)
+            daemon.logs.joinpath("one").write_text("no folder\n")
+            daemon.apply(one(start="fail"), check=False)
+            poll("it is told", lambda: [e for e in daemon.events()
+                                        if "log lines are lost" in e["message"]])
+
     def test_pool_is_replaced(self):
         with Daemon() as daemon:
             daemon.apply(one())

@@ -1,100 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_front.py - one address for many chains: routing, TLS, and what happens when a gateway,
-a certificate or the front itself is replaced meanwhile."""
+"""test_front.py - one address for many chains: routing, and what happens when a gateway or the
+front itself is replaced meanwhile."""
 import os
 import socket
-import ssl
-import subprocess
-import tempfile
 import threading
-import unittest
 from pathlib import Path
 
 import tap
 from client import Closed, Connection, poll
 from front import Front
-
-
-def headers_of(request):
-    return dict(request[2])
-
-
-class Certificates:
-    """An authority, a server's certificate and another one, and a client's."""
-
-    def __init__(self):
-        self.temp = tempfile.TemporaryDirectory()
-        self.folder = Path(self.temp.name)
-        self.ca = self.authority("ca")
-        self.server = self.signed("server", "/CN=localhost", "subjectAltName=DNS:localhost")
-        self.other = self.signed("other", "/CN=localhost", "subjectAltName=DNS:localhost")
-        self.client = self.signed("client", "/O=Plant \xe9 7/CN=camera, left", "keyUsage=digitalSignature")
-        self.stranger_ca = self.authority("stranger-ca")
-
-    def openssl(self, *args):
-        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, cwd=self.folder)
-
-    def authority(self, name):
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                     "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", 2,
-                     "-subj", f"/CN={name}")
-        return self.folder / f"{name}.pem"
-
-    def signed(self, name, subject, extension):
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                     "-utf8", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
-        (self.folder / f"{name}.ext").write_text(extension)
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                     "-CAcreateserial", "-days", 2, "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
-
-
-class Load:
-    """Requests from some threads, each on its kept connection, until told to stop."""
-
-    def __init__(self, connect, ask, threads=4):
-        self.connect, self.ask, self.failures, self.count = connect, ask, [], 0
-        self.stop = threading.Event()
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
-        for t in self.threads:
-            t.start()
-
-    def run(self):
-        try:
-            while not self.stop.is_set():
-                with self.connect() as c:
-                    for _ in range(20):
-                        self.ask(c)
-                        self.count += 1
-        except Exception as e:  # whatever it is, it is a failure
-            self.failures.append(repr(e))
-
-    def more(self, count):
-        goal = self.count + count
-        poll("more requests", lambda: self.failures or self.count >= goal, 20)
-
-    def end(self):
-        self.stop.set()
-        for t in self.threads:
-            t.join(20)
-        return self.failures
-
-
-class FrontTest(unittest.TestCase):
-    def problem(self, answer, status, reason, chain=None):
-        self.assertEqual(answer.status, status, answer)
-        self.assertEqual(answer.header("content-type"), "application/problem+json")
-        document = answer.json()
-        self.assertEqual(document["reason"], reason)
-        self.assertEqual(document.get("chain"), chain)
-        self.assertTrue(answer.header("x-request-id"))
-
-    def from_chain(self, c, host, path, method="GET", body=None):
-        c.host = host
-        answer = c.request(method, path, body)
-        self.assertEqual(answer.status, 200, answer)
-        return answer.header("x-from")
+from front_cases import FrontTest, Load
 
 
 class Routing(FrontTest):
@@ -346,123 +262,6 @@ class Life(FrontTest):
                 c.write(b"h\r\n\r\n")
                 self.assertEqual(c.receive().status, 200)
                 c.close()
-
-
-class Tls(FrontTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.certs = Certificates()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.certs.temp.cleanup()
-
-    def curl(self, front, *args):
-        done = subprocess.run(
-            ["curl", "-sS", "--max-time", "10", "--cacert", self.certs.ca, "-w",
-             "\n%{http_code} %{http_version}", *args, f"https://localhost:{front.tls_port}/x"],
-            capture_output=True, text=True)
-        return done.stdout.split("\n")[-1] if done.returncode == 0 else done.stderr
-
-    def test_http1_http2_and_old_protocols(self):
-        with Front(tls=True, workers=2) as front:
-            one = front.upstream("one")
-            front.routes(("one", "", "/*"))
-            self.assertIsNone(front.certificate(*self.certs.server))
-            self.assertEqual(self.curl(front, "--http2"), "200 2")
-            self.assertEqual(self.curl(front, "--http1.1"), "200 1.1")
-            self.assertEqual(self.curl(front, "--http2", "-d", "x" * 50000), "200 2")
-            self.assertEqual(headers_of(one.requests[0])["x-forwarded-proto"], "https")
-            self.assertRegex(headers_of(one.requests[0])["host"], r"^localhost:\d+$")
-            self.assertIn("(35)", self.curl(front, "--tls-max", "1.1"))
-            with Connection(front.tls_port) as c:
-                c.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                self.assertTrue(c.closed())
-            h2c = subprocess.run(
-                ["curl", "-sS", "--http2-prior-knowledge", "-w", " %{http_version}",
-                 f"http://127.0.0.1:{front.port}/y"], capture_output=True, text=True)
-            self.assertEqual(h2c.stdout, "one GET /y 0 2")
-
-    def test_two_chains_on_one_connection(self):
-        with Front(plain=False, tls=True) as front:
-            for name in ("a", "b"):
-                front.upstream(name)
-            front.routes(("a", "", "/a/*"), ("b", "", "/b/*"))
-            front.certificate(*self.certs.server)
-            with front.connect_tls(self.certs.ca) as c:
-                for name in "abba":
-                    self.assertEqual(self.from_chain(c, "h", f"/{name}/x"), name)
-
-    def test_a_certificate_is_replaced_under_load(self):
-        with Front(tls=True, workers=2) as front:
-            front.upstream("one")
-            front.routes(("one", "", "/*"))
-            front.certificate(*self.certs.server)
-            load = Load(lambda: front.connect_tls(self.certs.ca),
-                        lambda c: self.from_chain(c, "h", "/", "POST", b"x"))
-            with front.connect_tls(self.certs.ca) as kept:
-                for i in range(20):
-                    cert = (self.certs.server, self.certs.other)[i % 2]
-                    self.assertIsNone(front.certificate(*cert))
-                    with front.connect_tls(self.certs.ca) as c:
-                        self.assertEqual(
-                            c.sock.getpeercert(True),
-                            ssl.PEM_cert_to_DER_cert(cert[0].read_text()))
-                self.assertEqual(self.from_chain(kept, "h", "/"), "one")
-            load.more(100)
-            self.assertEqual(load.end(), [])
-
-    def test_a_wrong_certificate_changes_nothing(self):
-        server, other = self.certs.server, self.certs.other
-        with Front(tls=True) as front:
-            front.upstream("one")
-            front.routes(("one", "", "/*"))
-            front.certificate(*server)
-            for wrong, why in (((server[0], other[1]), "belong together|not the certificate's"),
-                               ((server[1], server[1]), "certificate file is not"),
-                               ((server[0], server[0]), "key file is not"),
-                               (("/dev/null", server[1]), "certificate file is not"),
-                               ((*server, server[1]), "client authorities")):
-                self.assertRegex(front.certificate(*wrong) or "", why)
-            self.assertEqual(self.curl(front), "200 2")
-
-    def test_clients_need_a_certificate(self):
-        with Front(tls=True) as front:
-            one = front.upstream("one")
-            front.routes(("one", "", "/*"))
-            self.assertIsNone(front.certificate(*self.certs.server, self.certs.ca))
-            cert = ("--cert", self.certs.client[0], "--key", self.certs.client[1])
-            forged = ("-H", "X-Client-Cert-Subject: CN=admin")
-            self.assertEqual(self.curl(front, *cert, *forged), "200 2")
-            self.assertEqual(self.curl(front, "--http1.1", *cert), "200 1.1")
-            for request in one.requests:
-                subjects = [v for n, v in request[2] if n == "x-client-cert-subject"]
-                self.assertEqual(subjects, ["CN=camera\\, left,O=Plant \\C3\\A9 7"])
-            self.assertRegex(self.curl(front), "curl: ")
-            self.assertIsNone(front.certificate(*self.certs.server, self.certs.stranger_ca))
-            self.assertRegex(self.curl(front, *cert), "curl: ")
-            self.assertIsNone(front.certificate(*self.certs.server))
-            self.assertEqual(self.curl(front, *forged), "200 2")
-            self.assertNotIn("x-client-cert-subject", headers_of(one.requests[-1]))
-            self.assertEqual(len(one.requests), 3)
-
-    def test_a_session_is_resumed_with_its_client(self):
-        with Front(tls=True) as front:
-            one = front.upstream("one")
-            front.routes(("one", "", "/*"))
-            front.certificate(*self.certs.server, self.certs.ca)
-            context = ssl.create_default_context(cafile=self.certs.ca)
-            context.load_cert_chain(*self.certs.client)
-            session = None
-            for reused in (False, True):
-                c = Connection(front.tls_port)
-                c.sock = context.wrap_socket(c.sock, server_hostname="localhost", session=session)
-                with c:
-                    self.assertEqual(self.from_chain(c, "h", "/"), "one")
-                    self.assertEqual(c.sock.session_reused, reused)
-                    session = c.sock.session
-            self.assertEqual(headers_of(one.requests[0])["x-client-cert-subject"],
-                             headers_of(one.requests[1])["x-client-cert-subject"])
 
 
 if __name__ == "__main__":

@@ -152,16 +152,17 @@ class Function(ChainTest):
 
 
 class Gateway(ChainTest):
-    def test_the_run_ends_with_an_error(self):
+    def test_another_one_takes_its_place(self):
         with hostile_chain() as chain:
-            held = Held(chain, "keeper", 3).__enter__()
-            chain.footprint.look(chain.pid)
-            os.kill(chain.status()["gateway"]["pid"], signal.SIGKILL)
-            chain.ends(1)
-            held.join()
-            for answer in held.answers:
-                self.assertIsInstance(answer, (OSError, Closed))
+            with Held(chain, "keeper", 3) as held:
+                chain.footprint.look(chain.pid)
+                os.kill(chain.status()["gateway"]["pid"], signal.SIGKILL)
+                held.join()
+                for answer in held.answers:
+                    self.assertIsInstance(answer, (OSError, Closed))
+                self.assertEqual(chain.request("POST", "/", b"x").status, 200)
             self.assertRegex(chain.log.text(), r"the gateway died: signal 9")
+            chain.wait_idle()
 
 
 class Run(ChainTest):

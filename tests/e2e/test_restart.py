@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import leftovers
 import tap
 from client import Connection, poll
 from daemon import Daemon, Stream, chain_text
@@ -54,6 +55,7 @@ class Restart(ChainTest):
             pid = daemon.instances("trio", "second")[0]["pid"]
             daemon.kill()
             os.kill(pid, signal.SIGKILL)
+            poll("it is gone", lambda: not leftovers.alive(pid))  # else it may yet be sent some
             with Connection(port) as waiting:
                 waiting.send("POST", "/trio", b"held")
                 daemon.start()

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "controller/clock.h"
 #include "controller/daemon/events.h"
 
 static const char *text(json_t *list, size_t i, const char *key)
@@ -91,12 +92,12 @@ static void test_listeners_leave(void **state)
 
 static void test_time(void **state)
 {
-	char buf[EVENTS_TIME_MAX];
+	char buf[CLOCK_TEXT_MAX];
 
 	(void)state;
-	assert_string_equal(events_time(UINT64_C(1767323045678901999), buf),
+	assert_string_equal(clock_text(UINT64_C(1767323045678901999), buf),
 			    "2026-01-02T03:04:05.678901Z");
-	assert_string_equal(events_time(0, buf), "1970-01-01T00:00:00.000000Z");
+	assert_string_equal(clock_text(0, buf), "1970-01-01T00:00:00.000000Z");
 }
 
 int main(void)

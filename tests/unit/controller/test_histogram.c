@@ -37,7 +37,6 @@ static void test_uniform(void **state)
 	assert_int_equal(histogram_count(&h), 100000);
 	for (int percent = 1; percent < 100; percent++)
 		assert_near(histogram_quantile_us(&h, percent / 100.0), percent * 1000, 0.1);
-	assert_near(histogram_mean_us(&h), 49999.5, 1e-9);
 }
 
 static void test_exponential(void **state)
@@ -72,7 +71,6 @@ static void test_empty_and_open_end(void **state)
 
 	(void)state;
 	assert_true(histogram_quantile_us(&h, 0.99) == 0);
-	assert_true(histogram_mean_us(&h) == 0);
 	h.count[SP_HIST_BUCKETS - 1] = 1;
 	assert_true(histogram_quantile_us(&h, 0.99) ==
 		    (double)sp_histogram_upper_us(SP_HIST_BUCKETS - 2));

@@ -1,10 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Many connections, rest, and the end. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "session.h"
+
+static bool refused(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)rig.port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	assert_true(fd >= 0);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	r = connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? errno : 0;
+	close(fd);
+	return r == ECONNREFUSED;
+}
+
+/* Somebody else holds the listeners as well: they are his to go on with, or nobody's. */
+static void test_a_drain_refuses_clients_unless_it_hands_over(void **state)
+{
+	for (uint32_t how = WIRING_DRAIN_STOP; how <= WIRING_DRAIN_HAND_OVER; how++) {
+		start(2, 1000, 8);
+		client_close(&c);
+		rig_tell(&rig, WIRING_DRAIN, 0, 0, how);
+		rig_hear(&rig, WIRING_DRAINED);
+		assert_int_equal(refused(), how == WIRING_DRAIN_STOP);
+		shutdown(rig.control, SHUT_WR); /* its order to end */
+		assert_int_equal(rig_exit(&rig), 0);
+		rig_stop(&rig);
+	}
+	(void)state;
+}
 
 static void test_drain_finishes_what_is_in_flight(void **state)
 {
@@ -149,6 +180,7 @@ static void test_an_idle_gateway_sleeps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_drain_refuses_clients_unless_it_hands_over),
 		cmocka_unit_test(test_drain_finishes_what_is_in_flight),
 		cmocka_unit_test(test_drain_ends_at_the_deadline),
 		cmocka_unit_test(test_the_gateway_goes_with_its_controller),

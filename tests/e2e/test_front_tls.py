@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""test_front_tls.py - the front with TLS: protocols, clients' certificates, and its own replaced
+meanwhile."""
+import ssl
+import subprocess
+
+import tap
+from client import Connection
+from front import Front
+from front_cases import Certificates, FrontTest, Load, headers_of
+
+
+class Tls(FrontTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.certs = Certificates()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.certs.temp.cleanup()
+
+    def curl(self, front, *args):
+        done = subprocess.run(
+            ["curl", "-sS", "--max-time", "10", "--cacert", self.certs.ca, "-w",
+             "\n%{http_code} %{http_version}", *args, f"https://localhost:{front.tls_port}/x"],
+            capture_output=True, text=True)
+        return done.stdout.split("\n")[-1] if done.returncode == 0 else done.stderr
+
+    def test_http1_http2_and_old_protocols(self):
+        with Front(tls=True, workers=2) as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*"))
+            self.assertIsNone(front.certificate(*self.certs.server))
+            self.assertEqual(self.curl(front, "--http2"), "200 2")
+            self.assertEqual(self.curl(front, "--http1.1"), "200 1.1")
+            self.assertEqual(self.curl(front, "--http2", "-d", "x" * 50000), "200 2")
+            self.assertEqual(headers_of(one.requests[0])["x-forwarded-proto"], "https")
+            self.assertRegex(headers_of(one.requests[0])["host"], r"^localhost:\d+$")
+            self.assertIn("(35)", self.curl(front, "--tls-max", "1.1"))
+            with Connection(front.tls_port) as c:
+                c.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertTrue(c.closed())
+            h2c = subprocess.run(
+                ["curl", "-sS", "--http2-prior-knowledge", "-w", " %{http_version}",
+                 f"http://127.0.0.1:{front.port}/y"], capture_output=True, text=True)
+            self.assertEqual(h2c.stdout, "one GET /y 0 2")
+
+    def test_two_chains_on_one_connection(self):
+        with Front(plain=False, tls=True) as front:
+            for name in ("a", "b"):
+                front.upstream(name)
+            front.routes(("a", "", "/a/*"), ("b", "", "/b/*"))
+            front.certificate(*self.certs.server)
+            with front.connect_tls(self.certs.ca) as c:
+                for name in "abba":
+                    self.assertEqual(self.from_chain(c, "h", f"/{name}/x"), name)
+
+    def test_a_certificate_is_replaced_under_load(self):
+        with Front(tls=True, workers=2) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server)
+            load = Load(lambda: front.connect_tls(self.certs.ca),
+                        lambda c: self.from_chain(c, "h", "/", "POST", b"x"))
+            with front.connect_tls(self.certs.ca) as kept:
+                for i in range(20):
+                    cert = (self.certs.server, self.certs.other)[i % 2]
+                    self.assertIsNone(front.certificate(*cert))
+                    with front.connect_tls(self.certs.ca) as c:
+                        self.assertEqual(
+                            c.sock.getpeercert(True),
+                            ssl.PEM_cert_to_DER_cert(cert[0].read_text()))
+                self.assertEqual(self.from_chain(kept, "h", "/"), "one")
+            load.more(100)
+            self.assertEqual(load.end(), [])
+
+    def test_a_wrong_certificate_changes_nothing(self):
+        server, other = self.certs.server, self.certs.other
+        with Front(tls=True) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*server)
+            for wrong, why in (((server[0], other[1]), "belong together|not the certificate's"),
+                               ((server[1], server[1]), "certificate file is not"),
+                               ((server[0], server[0]), "key file is not"),
+                               (("/dev/null", server[1]), "certificate file is not"),
+                               ((*server, server[1]), "client authorities")):
+                self.assertRegex(front.certificate(*wrong) or "", why)
+            self.assertEqual(self.curl(front), "200 2")
+
+    def test_clients_need_a_certificate(self):
+        with Front(tls=True) as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*"))
+            self.assertIsNone(front.certificate(*self.certs.server, self.certs.ca))
+            cert = ("--cert", self.certs.client[0], "--key", self.certs.client[1])
+            forged = ("-H", "X-Client-Cert-Subject: CN=admin")
+            self.assertEqual(self.curl(front, *cert, *forged), "200 2")
+            self.assertEqual(self.curl(front, "--http1.1", *cert), "200 1.1")
+            for request in one.requests:
+                subjects = [v for n, v in request[2] if n == "x-client-cert-subject"]
+                self.assertEqual(subjects, ["CN=camera\\, left,O=Plant \\C3\\A9 7"])
+            self.assertRegex(self.curl(front), "curl: ")
+            self.assertIsNone(front.certificate(*self.certs.server, self.certs.stranger_ca))
+            self.assertRegex(self.curl(front, *cert), "curl: ")
+            self.assertIsNone(front.certificate(*self.certs.server))
+            self.assertEqual(self.curl(front, *forged), "200 2")
+            self.assertNotIn("x-client-cert-subject", headers_of(one.requests[-1]))
+            self.assertEqual(len(one.requests), 3)
+
+    def test_a_session_is_resumed_with_its_client(self):
+        with Front(tls=True) as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server, self.certs.ca)
+            context = ssl.create_default_context(cafile=self.certs.ca)
+            context.load_cert_chain(*self.certs.client)
+            session = None
+            for reused in (False, True):
+                c = Connection(front.tls_port)
+                c.sock = context.wrap_socket(c.sock, server_hostname="localhost", session=session)
+                with c:
+                    self.assertEqual(self.from_chain(c, "h", "/"), "one")
+                    self.assertEqual(c.sock.session_reused, reused)
+                    session = c.sock.session
+            self.assertEqual(headers_of(one.requests[0])["x-client-cert-subject"],
+                             headers_of(one.requests[1])["x-client-cert-subject"])
+
+
+if __name__ == "__main__":
+    tap.main()
