@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -257,6 +257,21 @@ void runtime_gateway_stats(const struct runtime *runtime, struct wiring_stats *r
 const char *instance_state_name(enum instance_state state);
 const char *runtime_state_name(enum runtime_state state);
 
+/* Name of a function; "gateway" for 0. */
+const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn);
+/* Instances that `chain` asks for, of one of its functions. */
+uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
+				  uint32_t fn);
+
+/* Tells whoever watches the chain, or stderr. */
+void runtime_event(struct runtime *runtime, const char *type, const char *reason,
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define runtime_warn(runtime, reason, ...) runtime_event(runtime, "Warning", reason, __VA_ARGS__)
+/* Of no concern to somebody who watches one chain, unless he asks with --verbose. */
+void runtime_tell(struct runtime *runtime, const char *reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+double runtime_ms_since(uint64_t ns);
+
 /* ---- change ---- */
 
 /*
@@ -276,129 +291,5 @@ bool runtime_update_fits(const struct runtime *runtime, const struct chain *next
  * it alone gets the function's requests, and no deadline passes until it is gone.
  * Returns 0 and *ret_pid, or -errno. */
 int runtime_debug(struct runtime *runtime, uint32_t fn, pid_t *ret_pid, uint32_t *ret_slot);
-
-/* ---- between the runtime's own files ---- */
-
-void runtime_event(struct runtime *runtime, const char *type, const char *reason,
-		   const char *format, ...) __attribute__((format(printf, 4, 5)));
-#define runtime_warn(runtime, reason, ...) runtime_event(runtime, "Warning", reason, __VA_ARGS__)
-/* Of no concern to somebody who watches one chain, unless he asks with --verbose. */
-void runtime_tell(struct runtime *runtime, const char *reason, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-void runtime_set_state(struct runtime *runtime, enum runtime_state state);
-void runtime_changed(struct runtime *runtime);
-/* Something that cannot be mended: kills everything, ends with `result` 1. */
-void runtime_fail(struct runtime *runtime, const char *why);
-/* SERVING once gateway and every function are ready. */
-void runtime_check_ready(struct runtime *runtime);
-/* A child was reaped. */
-void runtime_child_gone(struct runtime *runtime);
-const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn);
-uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
-				  uint32_t fn);
-double runtime_ms_since(uint64_t ns);
-void runtime_init(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
-		  struct runstate *runstate, const struct runtime_options *options);
-int runtime_watch_kernel(struct runtime *runtime);
-
-/* runtime_gateway.c */
-int gateway_open(struct runtime *runtime); /* sockets and counts, before the first start */
-int gateway_start(struct runtime *runtime);
-int gateway_sources_add(struct runtime *runtime);
-void gateway_close(struct runtime *runtime);  /* sockets and counts, after the last end */
-void gateway_let_go(struct runtime *runtime); /* of the process, which may go on */
-/* Ends it: every function is gone. */
-void gateway_stop(struct runtime *runtime);
-/* Nothing is sent while no gateway is ready: it is told everything when it is. */
-int gateway_send(struct runtime *runtime, const struct wiring_msg *msg);
-/* Hands over to a process that was just started what it works with. */
-int gateway_wire(struct runtime *runtime);
-/* Has the gateway use the chain as it is now; update_tables_done() follows. */
-void gateway_tables_tell(struct runtime *runtime);
-/* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
-void gateway_drain(struct runtime *runtime);
-/* Ends functions, then the gateway: the state is STOPPING. */
-void gateway_functions_stop(struct runtime *runtime);
-int gateway_stats_map(struct runtime *runtime);
-/* The delay before something that died `deaths` times in a row is started again. */
-uint64_t runtime_backoff(uint32_t deaths);
-
-/* runtime_launch.c */
-/* Free slots for more instances. */
-uint32_t instance_slots_free(const struct runtime *runtime);
-/* Maps the page of an instance, whose fd it takes. Returns 0 or -errno. */
-int instance_page_open(struct instance *instance, int fd);
-void instance_page_close(struct instance *instance);
-/* Starts instance `number` of a function in a free slot, as `chain` has it. */
-int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
-		   struct revision *revision, struct instance **ret);
-
-/* runtime_instance.c */
-void instance_set_state(struct instance *instance, enum instance_state state);
-/* Lets it get requests. */
-int instance_enable(struct instance *instance, uint32_t concurrency);
-/* No more requests; stops when it has none left, or is killed when that takes too long. */
-void instance_drain(struct instance *instance);
-void instance_stop(struct instance *instance);
-void instance_lost_tell(struct instance *instance);
-/* The gateway has taken back what a dead instance held. */
-void instance_reclaimed(struct instance *instance, uint64_t loss, uint32_t buffers);
-/* The kernel refused a send of it, or bytes bypassed the program: cut off and replace. */
-void instance_violated(struct instance *instance, const struct sp_event *event);
-int instance_sources_add(struct instance *instance);
-/* Of the process, which may go on. */
-void instance_let_go(struct instance *instance);
-/* Its process is gone. `how` NULL: in order. */
-void instance_gone(struct instance *instance, const char *how);
-void instance_limit_arm(struct instance *instance, uint64_t ns);
-
-/* runtime_core.c */
-/* Where cores of the chain's functions go; NULL: nowhere. */
-const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);
-/* It ended with this wait status: keeps its core, if it left one, and tells of it. */
-void instance_core_take(struct instance *instance, int status);
-
-/* runtime_debug.c */
-bool debug_goes_on(const struct runtime *runtime);
-/* A debugger's instance gets all that the function is sent. */
-bool debug_holds(const struct runtime *runtime, uint32_t fn);
-/* The debugged instance is ready / gone. */
-void debug_begin(struct instance *instance);
-void debug_end(struct instance *instance);
-
-/* runtime_update.c */
-/* Is it one of those that the chain, as it is now, should have? */
-bool instance_fits(const struct instance *instance);
-/* Has it read the rules of the chain as it is now, or drains or ends it when it does not fit. */
-void instance_conform(struct instance *instance);
-void update_prepared(struct runtime *runtime);
-void update_failed(struct runtime *runtime, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-void update_tables_done(struct runtime *runtime);
-/* Forgets a change that is being made, and tells nobody. */
-void update_drop(struct runtime *runtime);
-
-/* runtime_routes.c */
-/* Gives the edges of `next` the places they have in the kernel's table, or free ones.
- * Returns 0 or -ENOSPC. */
-int routes_merge(struct runtime *runtime, struct chain *next);
-/* Writes them; those that `next` has not leave the table later. */
-void routes_switch(struct runtime *runtime, const struct chain *next);
-/* Both, for a chain that another controller has run. */
-int routes_adopt(struct runtime *runtime);
-void routes_free(struct runtime *runtime);
-
-/* runtime_keep.c: once a store is gone all of this is as if it were kept, as the loop will
- * find out and have another one filled. */
-/* What the machine's limit of hugepages was raised by. */
-int keep_memory(struct runtime *runtime);
-int keep_chain(struct runtime *runtime);
-int keep_gateway(struct runtime *runtime);
-/* `whole`: a new entry with its fds, otherwise what has changed of it. */
-int keep_instance(struct instance *instance, bool whole);
-int keep_workers(struct runtime *runtime);
-void keep_remove_gateway(struct runtime *runtime);
-void keep_remove_instance(const struct instance *instance);
-void keep_remove_chain(struct runtime *runtime);
 
 #endif

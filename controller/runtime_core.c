@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX])
 {

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 bool debug_goes_on(const struct runtime *runtime)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "controller/programs.h"
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 #include "shm/dpdk_folder.h"
 
 /* A gateway serves everybody: so often in a row it is started again without a delay. */

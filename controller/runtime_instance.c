@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 void instance_set_state(struct instance *instance, enum instance_state state)
 {
@@ -99,48 +99,6 @@ static void on_log(void *arg, uint32_t events)
 		loop_remove(instance->runtime->loop, &instance->on_log);
 }
 
-static void replacements_start(void *arg)
-{
-	struct function_state *f = arg;
-	struct runtime *runtime = f->runtime;
-
-	/* Armed before the order to stop: whom it started nobody would stop any more. */
-	if (runtime->state >= RUNTIME_STOPPING)
-		return;
-	for (uint32_t number = 0; number < SP_FN_INST_MAX; number++) {
-		if (!f->missing[number])
-			continue;
-		if (instance_start(runtime, runtime->chain, f->fn, number, f->revision, NULL) < 0) {
-			loop_arm(runtime->loop, &f->backoff, RUNTIME_BACKOFF_MAX_NS);
-			return;
-		}
-		f->missing[number] = false;
-	}
-}
-
-/* A replacement at once for the first death, later and later for those that follow. */
-static void replace(struct instance *instance)
-{
-	struct runtime *runtime = instance->runtime;
-	struct function_state *f = &runtime->functions[instance->fn];
-	uint64_t delay;
-
-	if (loop_now_ns() - instance->started_ns > RUNTIME_STEADY_NS)
-		f->deaths = 0;
-	delay = runtime_backoff(f->deaths++);
-	f->restarts++;
-	f->missing[instance->number] = true;
-	f->backoff.on_time = replacements_start;
-	f->backoff.arg = f;
-	if (delay == 0)
-		replacements_start(f);
-	else if (!f->backoff.armed)
-		loop_arm(runtime->loop, &f->backoff, delay);
-	if (f->deaths > 2)
-		runtime_warn(runtime, "BackOff", "%s keeps dying; started again in %.2f s",
-			     runtime_fn_name(runtime, instance->fn), (double)delay / 1e9);
-}
-
 void instance_let_go(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
@@ -209,7 +167,7 @@ static void bereave(struct instance *instance, enum instance_state was, bool nex
 		    was == INSTANCE_PREPARED) &&
 		   !instance->debugged &&
 		   (runtime->state == RUNTIME_SERVING || runtime->state == RUNTIME_DRAINING)) {
-		replace(instance);
+		instance_replace(instance);
 	}
 	if (instance->debugged)
 		debug_end(instance);

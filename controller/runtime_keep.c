@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/runtime_keep.h"
+#include "controller/runtime_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -283,6 +284,45 @@ int keep_document(const struct keep_entries *entries)
 		if (!strcmp(entries->items[i]->name, name) && entries->items[i]->fd_count > 2)
 			return entries->items[i]->fds[2];
 	return -ENOENT;
+}
+
+struct fdstore_entry *keep_entry_find(const struct keep_entries *entries, const char *suffix)
+{
+	char name[FDSTORE_NAME_MAX];
+
+	snprintf(name, sizeof(name), "chain/%s%s", entries->name, suffix);
+	for (size_t i = 0; i < entries->count; i++)
+		if (!strcmp(entries->items[i]->name, name))
+			return entries->items[i];
+	return NULL;
+}
+
+int keep_fd_take(struct fdstore_entry *entry, size_t i)
+{
+	int fd = i < entry->fd_count ? entry->fds[i] : -1;
+
+	if (fd >= 0)
+		entry->fds[i] = -1;
+	return fd;
+}
+
+int64_t keep_number(json_t *data, const char *key)
+{
+	return json_integer_value(json_object_get(data, key));
+}
+
+/* Takes the process of an entry whose fds wiring and log are at `at`. */
+int keep_process_take(struct fdstore_entry *entry, json_t *data, size_t at, struct process *ret)
+{
+	int wiring = keep_fd_take(entry, at), log = keep_fd_take(entry, at + 1);
+	int r = process_adopt((pid_t)keep_number(data, "pid"), (uint64_t)keep_number(data, "start"),
+			      wiring, log, ret);
+
+	if (r < 0) {
+		close(wiring);
+		close(log);
+	}
+	return r;
 }
 
 /* A process of that number may be another by now. */

@@ -32,6 +32,16 @@ void keep_entries_free(struct keep_entries *entries);
 /* The document a runtime was made from; its memfd stays in the entries. -ENOENT: none. */
 int keep_document(const struct keep_entries *entries);
 
+/* The entry of the runtime with that ending, such as "/gateway"; NULL: there is none. */
+struct fdstore_entry *keep_entry_find(const struct keep_entries *entries, const char *suffix);
+/* The i-th fd, the caller's from now on; -1: there is none. */
+int keep_fd_take(struct fdstore_entry *entry, size_t i);
+/* A number of the entry's object, 0 when it is absent. */
+int64_t keep_number(json_t *data, const char *key);
+/* Takes the process of an entry whose fds wiring and log are at `at`. As process_adopt(), but
+ * the fds are closed in any case. */
+int keep_process_take(struct fdstore_entry *entry, json_t *data, size_t at, struct process *ret);
+
 /* Ends and removes what the entries name, without a runtime: kills the processes, removes
  * pins, gives back hugepages. */
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins);

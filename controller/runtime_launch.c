@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 #include "controller/tables.h"
 
 static struct instance *slot_find(struct runtime *runtime)

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 #include "controller/tables.h"
 
 /* An edge that no instance is told of any more, but old ones may still use. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:0"
 

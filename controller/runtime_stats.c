@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 const char *runtime_stats_holder_name(enum runtime_stats_holder holder)
 {

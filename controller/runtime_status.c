@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 
 uint32_t runtime_free_buffers(const struct runtime *runtime)
 {

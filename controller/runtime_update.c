@@ -17,7 +17,7 @@
 #include <sys/param.h>
 #include <unistd.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 #include "controller/tables.h"
 
 struct function_update {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "controller/runtime.h"
+#include "controller/runtime_private.h"
 #include "controller/tables.h"
 
 static void message_fill(const struct runtime *runtime, struct wiring_gateway *message)

@@ -15,7 +15,7 @@ import tap
 from client import Connection, poll
 from daemon import Daemon, Stream, chain_text
 from harness import BUILD, ChainTest, program
-from test_front import Certificates
+from front_cases import Certificates
 
 SLOW = os.environ.get("SPROCKET_SLOW") == "1"
 

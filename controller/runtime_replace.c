@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An instance in the place of one that died. */
+#include "controller/runtime_private.h"
+
+static void replacements_start(void *arg)
+{
+	struct function_state *f = arg;
+	struct runtime *runtime = f->runtime;
+
+	/* Armed before the order to stop: whom it started nobody would stop any more. */
+	if (runtime->state >= RUNTIME_STOPPING)
+		return;
+	for (uint32_t number = 0; number < SP_FN_INST_MAX; number++) {
+		if (!f->missing[number])
+			continue;
+		if (instance_start(runtime, runtime->chain, f->fn, number, f->revision, NULL) < 0) {
+			loop_arm(runtime->loop, &f->backoff, RUNTIME_BACKOFF_MAX_NS);
+			return;
+		}
+		f->missing[number] = false;
+	}
+}
+
+/* A replacement at once for the first death, later and later for those that follow. */
+void instance_replace(struct instance *instance)
+{
+	struct runtime *runtime = instance->runtime;
+	struct function_state *f = &runtime->functions[instance->fn];
+	uint64_t delay;
+
+	if (loop_now_ns() - instance->started_ns > RUNTIME_STEADY_NS)
+		f->deaths = 0;
+	delay = runtime_backoff(f->deaths++);
+	f->restarts++;
+	f->missing[instance->number] = true;
+	f->backoff.on_time = replacements_start;
+	f->backoff.arg = f;
+	if (delay == 0)
+		replacements_start(f);
+	else if (!f->backoff.armed)
+		loop_arm(runtime->loop, &f->backoff, delay);
+	if (f->deaths > 2)
+		runtime_warn(runtime, "BackOff", "%s keeps dying; started again in %.2f s",
+			     runtime_fn_name(runtime, instance->fn), (double)delay / 1e9);
+}
