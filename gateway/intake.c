@@ -3,6 +3,22 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#include "gateway/gateway.h"
+
+uint32_t gw_intake_fds(void)
+{
+	struct rlimit limit;
+	uint64_t usable;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = limit.rlim_max = 1024;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	usable = limit.rlim_cur > UINT32_MAX ? UINT32_MAX : limit.rlim_cur;
+	return usable > GW_FD_RESERVE + 16 ? (uint32_t)usable - GW_FD_RESERVE : 16;
+}
 
 bool gw_intake_hop_by_hop(h2o_iovec_t connection, const h2o_header_t *h)
 {

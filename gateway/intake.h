@@ -9,8 +9,13 @@
 #define SPROCKET_GATEWAY_INTAKE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "gateway/http.h"
+
+/* Raises the process's limit of open files to the most it may have, and says how many of them
+ * connections may take. */
+uint32_t gw_intake_fds(void);
 
 /* RFC 9110, 7.6.1: true for fields that speak of this connection, not of the message.
  * `connection`: the value of the Connection field, which names more; {NULL, 0}: none. */

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "gateway/admit.h"
 #include "gateway/gateway.h"
+#include "gateway/intake.h"
 #include "gateway/lease.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
@@ -122,20 +122,12 @@ static int pool_start(struct gateway *g, int memory_fd)
 	return 0;
 }
 
+/* A tenth is left for what a connection may need besides its socket. */
 static void limits_set(struct gateway *g)
 {
-	struct rlimit limit;
-	uint64_t usable;
+	uint32_t usable = gw_intake_fds() / 10 * 9 / g->wiring.worker_count;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		limit.rlim_cur = limit.rlim_max = 1024;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	usable = limit.rlim_cur > UINT32_MAX ? UINT32_MAX : limit.rlim_cur;
-	usable = usable / 10 * 9;
-	usable = usable > GW_FD_RESERVE + 16 ? usable - GW_FD_RESERVE : 16;
-	usable /= g->wiring.worker_count;
-	g->connection_limit = usable > 0 ? (uint32_t)usable : 1;
+	g->connection_limit = usable > 0 ? usable : 1;
 }
 
 static void http_config(struct gateway *g)

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "gateway/front/control.h"
 #include "gateway/front/front.h"
 #include "gateway/front/relay.h"
 #include "gateway/front/worker.h"
+#include "gateway/intake.h"
 #include "gateway/problem.h"
 
 #define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
@@ -44,17 +44,9 @@ static const char *start_fault(const struct front_msg *msg, ssize_t len, size_t 
 /* One fd for a client, and as many for its requests' connections to gateways. */
 static void limits_set(struct front *front)
 {
-	struct rlimit limit;
-	uint64_t usable;
+	uint32_t usable = gw_intake_fds() / (2 * front->worker_count);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		limit.rlim_cur = limit.rlim_max = 1024;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	usable = limit.rlim_cur > UINT32_MAX ? UINT32_MAX : limit.rlim_cur;
-	usable = usable > GW_FD_RESERVE + 16 ? usable - GW_FD_RESERVE : 16;
-	usable /= 2 * front->worker_count;
-	front->upstream_limit = usable > 0 ? (uint32_t)usable : 1;
+	front->upstream_limit = usable > 0 ? usable : 1;
 	front->gateway.connection_limit = front->upstream_limit;
 }
 
