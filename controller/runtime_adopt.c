@@ -18,16 +18,6 @@
 #include "controller/runtime_private.h"
 #include "shm/dpdk_folder.h"
 
-static long overcommit_take(const struct keep_entries *entries)
-{
-	const struct fdstore_entry *entry = keep_entry_find(entries, KEEP_MEMORY);
-	json_t *data = entry ? json_loads(entry->data, 0, NULL) : NULL;
-	long pages = (long)keep_number(data, "overcommit");
-
-	json_decref(data);
-	return pages;
-}
-
 static int head_take(struct runtime *runtime, struct keep_entries *entries)
 {
 	struct fdstore_entry *entry = keep_entry_find(entries, "");
@@ -46,7 +36,7 @@ static int head_take(struct runtime *runtime, struct keep_entries *entries)
 	runtime->memory = (struct shm_memory){ .fd = keep_fd_take(entry, 0),
 					       .huge = json_is_true(json_object_get(data, "huge")),
 					       .size = (size_t)keep_number(data, "size"),
-					       .overcommit = overcommit_take(entries) };
+					       .overcommit = keep_overcommit(entries) };
 	runtime->stats_fd = keep_fd_take(entry, 1);
 	runtime->document = keep_fd_take(entry, 2);
 	runtime->front_listener = keep_fd_take(entry, 3);

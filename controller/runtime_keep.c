@@ -325,6 +325,16 @@ int keep_process_take(struct fdstore_entry *entry, json_t *data, size_t at, stru
 	return r;
 }
 
+long keep_overcommit(const struct keep_entries *entries)
+{
+	const struct fdstore_entry *entry = keep_entry_find(entries, KEEP_MEMORY);
+	json_t *data = entry ? json_loads(entry->data, 0, NULL) : NULL;
+	long pages = (long)keep_number(data, "overcommit");
+
+	json_decref(data);
+	return pages;
+}
+
 /* A process of that number may be another by now. */
 static void process_end(json_t *data)
 {

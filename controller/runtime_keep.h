@@ -42,6 +42,9 @@ int64_t keep_number(json_t *data, const char *key);
  * the fds are closed in any case. */
 int keep_process_take(struct fdstore_entry *entry, json_t *data, size_t at, struct process *ret);
 
+/* Pages that the machine's limit was raised by for this runtime. */
+long keep_overcommit(const struct keep_entries *entries);
+
 /* Ends and removes what the entries name, without a runtime: kills the processes, removes
  * pins, gives back hugepages. */
 void keep_discard(struct fdstore *store, struct keep_entries *entries, const char *pins);

@@ -266,6 +266,7 @@ static void on_tick(void *arg)
 	conditions_update(d);
 	if (d->changes && !d->changes->begun)
 		change_begin(d);
+	deployments_raised(d->all);
 	if (!d->document && !d->unreadable && !d->changes && !d->runtime && !d->successor &&
 	    !d->retired)
 		deployment_free(d);

@@ -48,6 +48,7 @@ struct deployments_options {
 	struct taps *taps;
 	struct front *front;      /* NULL: every chain has an address of its own, and no other */
 	const char *front_folder; /* of the gateways' sockets for the front */
+	const char *raised;       /* path of the file of raised.h */
 	const char *pins;         /* folder below a bpffs */
 	uint32_t workers;
 	uint32_t cpus[SP_CPU_MAX];

@@ -14,7 +14,9 @@
 
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/daemon/raised.h"
 #include "controller/runtime_keep.h"
+#include "shm/hugepages.h"
 
 static int on_entry(struct fdstore_entry *entry, void *arg)
 {
@@ -269,11 +271,26 @@ static void sweep(const struct deployments *all, const char *folder, const char 
 		closedir(dir);
 }
 
+/* What the daemon before us raised the limit of hugepages by, and the fdstore does not know of:
+ * both died. */
+static void raised_give_back(struct deployments *all, const struct keep_entries *list)
+{
+	long lost = raised_read(all->options.raised);
+
+	all->raised = lost;
+	for (const struct keep_entries *e = list; e; e = e->next)
+		lost -= keep_overcommit(e);
+	if (lost > 0)
+		shm_hugepages_lower(lost);
+}
+
 int deployments_adopt(struct deployments *all)
 {
 	struct keep_entries *list = NULL;
 	int r = fdstore_list(all->options.fdstore, on_entry, &list);
 
+	if (r == 0)
+		raised_give_back(all, list);
 	if (r == 0)
 		adopt_all(all, list);
 	while (list) {
@@ -287,6 +304,7 @@ int deployments_adopt(struct deployments *all)
 	if (r < 0)
 		return r;
 	undeclared_stop(all);
+	deployments_raised(all);
 	sweep(all, all->options.pins, "", pins_remove);
 	sweep(all, all->options.front_folder, ".sock", socket_remove);
 	return 0;

@@ -110,6 +110,7 @@ struct deployments {
 	deployment_done_fn *shutdown_done;
 	void *shutdown_arg;
 	struct loop_timer shutdown_tick;
+	long raised; /* as the file says */
 };
 
 /* deployment.c */
@@ -135,6 +136,10 @@ void deployment_start_ended(struct deployment *d);
 void deployment_free(struct deployment *d);
 /* Frees our side only: its runtimes serve on. */
 void deployment_leave(struct deployment *d);
+
+/* deployments.c */
+/* Writes down what the limit of hugepages is raised by now. */
+void deployments_raised(struct deployments *all);
 
 /* deployment_change.c */
 struct change *change_new(enum change_kind kind, deployment_done_fn *done, void *arg);

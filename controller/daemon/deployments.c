@@ -9,6 +9,7 @@
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/daemon/raised.h"
 #include "controller/logstore.h"
 #include "controller/runtime_keep.h"
 
@@ -127,6 +128,26 @@ static bool host_taken(const struct deployments *all, const struct chain *chain,
 				return true;
 	return front_conflict(all->options.front, chain->name, chain->ingress, chain->ingress_count,
 			      why);
+}
+
+static long raised_for(const struct runtime *runtime)
+{
+	return runtime ? runtime->memory.overcommit : 0;
+}
+
+void deployments_raised(struct deployments *all)
+{
+	long pages = 0;
+
+	for (const struct deployment *d = all->first; d; d = d->next) {
+		pages += raised_for(d->runtime) + raised_for(d->successor);
+		for (const struct retired *r = d->retired; r; r = r->next)
+			pages += raised_for(r->runtime);
+	}
+	if (pages == all->raised)
+		return;
+	all->raised = pages;
+	raised_write(all->options.raised, pages);
 }
 
 /* Why a chain cannot be declared beside the others, or NULL. */

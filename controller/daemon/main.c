@@ -55,6 +55,7 @@ struct daemon {
 	bool quit; /* front and fdstore end with us */
 	char core_folder[PATH_MAX];
 	char front_folder[PATH_MAX];
+	char raised[PATH_MAX];
 };
 
 static int say(int err, const char *what)
@@ -161,6 +162,7 @@ static int deployments_start(struct daemon *daemon)
 		.taps = daemon->taps,
 		.front = daemon->front,
 		.front_folder = daemon->front_folder,
+		.raised = daemon->raised,
 		.pins = config->pins,
 		.workers = config->workers,
 		.cpu_count = config->cpu_count,
@@ -279,6 +281,7 @@ static int state_open(struct daemon *daemon)
 	if (config->core_dumps && mkdir(daemon->core_folder, 0700) < 0 && errno != EEXIST)
 		return say(-errno, daemon->core_folder);
 	snprintf(daemon->front_folder, sizeof(daemon->front_folder), "%s/front", config->run);
+	snprintf(daemon->raised, sizeof(daemon->raised), "%s/hugepages", config->run);
 	if (mkdir(daemon->front_folder, 0700) < 0 && errno != EEXIST)
 		return say(-errno, daemon->front_folder);
 	snprintf(path, sizeof(path), "%s/fdstore.sock", config->run);
