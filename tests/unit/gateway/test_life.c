@@ -144,7 +144,7 @@ static void test_connections_over_the_limit_wait_their_turn(void **state)
 		client_open(&many[i], rig.port);
 		client_send(&many[i], ask, strlen(ask));
 	}
-	limit = 160 / 10 * 9 - 64;
+	limit = (160 - 64) / 10 * 9;
 	for (uint64_t i = 0; i < limit; i++)
 		client_reply(&many[i], &reply, false);
 	assert_false(client_readable(&many[limit], 100));
