@@ -6,6 +6,7 @@ run as they are written.
 """
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import unittest
@@ -142,7 +143,7 @@ class LiveTest(unittest.TestCase):
         lines = re.findall(r"^    (sprocket.*)$", text, re.M)
         self.assertEqual([line.split()[0] for line in lines], ["sprocketd"] + ["sprocket"] * 3)
         installed = "/usr/local/share/sprocket/examples"
-        script = "\n".join(lines).replace(installed, str(EXAMPLES))
+        script = "\n".join(lines).replace(installed, shlex.quote(str(EXAMPLES)))
         shown = self.node.run(script + "\nwait")
         self.assertIn("chain/hello created", shown)
         self.assertRegex(shown, r"hello +1/1 +Serving +127\.0\.0\.1:\d+")

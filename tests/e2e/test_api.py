@@ -275,7 +275,7 @@ class Api(ChainTest):
     line=$(printf %04000d 0)
     while read -r _; do echo "$line"; done < {fifo} &
 fi
-exec {program("probe")} "$@"
+exec "{program("probe")}" "$@"
 """)
         put(self.daemon, "shop", one("shop", exec=noisy))
         before = fds(self.daemon)

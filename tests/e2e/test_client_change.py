@@ -3,6 +3,7 @@
 shells complete."""
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -188,7 +189,7 @@ class Completion(ClientTest):
     def complete(self, line, env=()):
         """What bash offers at the end of the line."""
         words = line.split(" ")
-        script = (f'source {COMPLETION}/sprocket.bash; sprocket() {{ "$SPROCKET" "$@"; }}; '
+        script = (f'source {shlex.quote(str(COMPLETION))}/sprocket.bash; sprocket() {{ "$SPROCKET" "$@"; }}; '
                   'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sprocket; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
         done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True,
@@ -236,7 +237,7 @@ class Completion(ClientTest):
         with Double(self.ANSWERS) as daemon:
             script = ('compadd() { shift; print -l -- ${(P)1}; }; _files() { print files; }; '
                       '_describe() { print -l -- ${(P)2}; }; words=("$@"); CURRENT=$#; PREFIX=$words[-1]; '
-                      f'shift $#; source {COMPLETION}/_sprocket')
+                      f'shift $#; source {shlex.quote(str(COMPLETION))}/_sprocket')
 
             def offered(*words):
                 done = subprocess.run(["zsh", "-f", "-c", script, "zsh", str(program("sprocket")),

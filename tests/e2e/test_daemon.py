@@ -308,7 +308,7 @@ class Functions(ChainTest):
         # To this daemon the kernel has none, but those that are free by chance.
         script(daemon.build, PROGRAMS["sprocketd"],
                f"""exec unshare -m sh -c '
-mount -t tmpfs none /sys/kernel/mm/hugepages && exec {BUILD / PROGRAMS["sprocketd"]} "$@"' sh "$@"
+mount -t tmpfs none /sys/kernel/mm/hugepages && exec "{BUILD / PROGRAMS["sprocketd"]}" "$@"' sh "$@"
 """)
         with daemon:
             answer = put(daemon, "one",
@@ -322,7 +322,7 @@ mount -t tmpfs none /sys/kernel/mm/hugepages && exec {BUILD / PROGRAMS["sprocket
             mark = daemon.folder / "asked"
             asked = script(daemon.folder, "asked.sh", f"""
 [ -e {mark} ] || {{ touch {mark}; sleep 1; }}
-exec {program("probe")} "$@"
+exec "{program("probe")}" "$@"
 """)
             answers = []
             put(daemon, "slow", one("slow", start="slow"), "&wait=false")

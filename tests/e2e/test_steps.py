@@ -47,12 +47,12 @@ class Scene:
         self.before = set()
         self.gateways = set()
 
-    def text(self, text="a", memory="16Mi", gated=False, ends="exec {probe}"):
+    def text(self, text="a", memory="16Mi", gated=False, ends='exec "{probe}"'):
         exec_path = program("probe", BUILD)
         if gated:
             exec_path = self.daemon.folder / f"gated-{len(ends)}"
             exec_path.write_text(
-                f"#!/bin/sh\n[ -z \"$SPROCKET_WIRING\" ] && exec {program('probe', BUILD)} \"$@\"\n"
+                f"#!/bin/sh\n[ -z \"$SPROCKET_WIRING\" ] && exec "{program('probe', BUILD)}" \"$@\"\n"
                 f"while [ -e {self.gate} ]; do sleep 0.01; done\n"
                 + ends.format(probe=program("probe", BUILD)) + "\n")
             exec_path.chmod(0o755)
@@ -173,7 +173,7 @@ class Prepare:
     """New instances start beside the old ones."""
     victims = VICTIMS
     unnoticed = HARMLESS  # by requests that come meanwhile
-    ends = "exec {probe}"
+    ends = 'exec "{probe}"'
     memory = "16Mi"
     rolled_back = ("new",)
 
