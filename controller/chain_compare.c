@@ -132,20 +132,10 @@ static bool ingress_same(const struct chain_ingress *a, const struct chain_ingre
 static void ingress_compare(struct comparison *c, const struct chain *old, const struct chain *next)
 {
 	bool same = old->ingress_count == next->ingress_count;
-	uint32_t old_body = 0, next_body = 0;
 
-	for (uint32_t i = 0; i < old->ingress_count; i++)
-		if (old->ingress[i].max_body > old_body)
-			old_body = old->ingress[i].max_body;
-	for (uint32_t i = 0; i < next->ingress_count; i++) {
-		if (next->ingress[i].max_body > next_body)
-			next_body = next->ingress[i].max_body;
-		same = same && ingress_same(&old->ingress[i], &next->ingress[i]);
-	}
-	/* The largest body is known to the gateway's HTTP server from its start. */
-	if (next_body > old_body)
-		differs(c, CHAIN_CHANGE_REPLACE, "ingress", "a larger maxBody");
-	else if (!same)
+	for (uint32_t i = 0; same && i < next->ingress_count; i++)
+		same = ingress_same(&old->ingress[i], &next->ingress[i]);
+	if (!same)
 		differs(c, CHAIN_CHANGE_LIVE, "ingress", "other hosts, paths, methods or sizes");
 }
 

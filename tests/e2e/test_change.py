@@ -90,6 +90,26 @@ class Change(ChainTest):
             self.assertEqual(sum(daemon.status("fork")["kernel"]["violations"].values()), 0)
             daemon.whole("fork")
 
+    def test_ingress(self):
+        with Daemon() as daemon:
+            small = one().replace("maxBody: 2Ki", "maxBody: 1Ki")
+            daemon.apply(small)
+            gateway = daemon.status("one")["gateway"]["pid"]
+            body = b"x" * 2000
+            with Stream(daemon.port("one")) as stream:
+                self.assertEqual(daemon.request("one", body=body).status, 413)
+                self.assertIn("configured", daemon.apply(one()).stdout)
+                self.assertEqual(daemon.request("one", body=body).body, body)
+                self.assertIn("configured", daemon.apply(small).stdout)
+                self.assertEqual(daemon.request("one", body=body).status, 413)
+                other = one().replace("path: /in", "path: /other")
+                self.assertIn("configured", daemon.apply(other).stdout)
+                self.assertEqual(daemon.request("one", path="/other", body=b"x").status, 200)
+                self.assertEqual(daemon.request("one", path="/in", body=b"x").status, 404)
+                daemon.apply(one())
+            self.assertEqual({f for f in stream.failures if "404" not in f}, set())
+            self.assertEqual(daemon.status("one")["gateway"]["pid"], gateway)
+
     def test_instances(self):
         with Daemon() as daemon:
             daemon.apply(one())

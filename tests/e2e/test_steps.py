@@ -52,7 +52,8 @@ class Scene:
         if gated:
             exec_path = self.daemon.folder / f"gated-{len(ends)}"
             exec_path.write_text(
-                f"#!/bin/sh\n[ -z \"$SPROCKET_WIRING\" ] && exec "{program('probe', BUILD)}" \"$@\"\n"
+                "#!/bin/sh\n[ -z \"$SPROCKET_WIRING\" ] && "
+                f"exec \"{program('probe', BUILD)}\" \"$@\"\n"
                 f"while [ -e {self.gate} ]; do sleep 0.01; done\n"
                 + ends.format(probe=program("probe", BUILD)) + "\n")
             exec_path.chmod(0o755)
