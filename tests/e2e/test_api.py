@@ -278,9 +278,12 @@ fi
 exec "{program("probe")}" "$@"
 """)
         put(self.daemon, "shop", one("shop", exec=noisy))
-        before = fds(self.daemon)
-        deaf = Followed(self.daemon, "/v1/chains/shop/logs?follow=true&tail=0")
         with open(fifo, "wb", buffering=0) as noise:
+            noise.write(b"\n")
+            # From the first line on the daemon has the log's file open.
+            poll("a line", lambda: list(self.daemon.logs.glob("shop/only-0.log")))
+            before = fds(self.daemon)
+            deaf = Followed(self.daemon, "/v1/chains/shop/logs?follow=true&tail=0")
             noise.write(b"\n" * 2000)
             # More than the backlog and the socket's buffer hold.
             poll("it was too much", lambda: sum(
