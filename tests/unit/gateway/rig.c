@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/dpdk_folder.h"
 #include "shm/memory.h"
 
 struct wiring_gateway rig_wiring;
@@ -209,6 +210,7 @@ void rig_kill(struct rig *rig)
 	assert_int_equal(kill(rig->pid, SIGKILL), 0);
 	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
 	assert_true(WIFSIGNALED(status));
+	shm_dpdk_folder_remove(rig->pid); /* as its controller does: it may just have started */
 	rig->pid = 0;
 	close(rig->control);
 }
