@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "controller/clock.h"
 #include "controller/daemon/front.h"
 #include "controller/daemon/tap_stream.h"
 #include "controller/logstore.h"
-#include "controller/runtime_keep.h"
 
 static void on_log(void *arg, const char *source, const char *text, size_t len)
 {
@@ -32,7 +29,7 @@ void deployment_tick(struct deployment *d)
 	deployment_tick_in(d, 0);
 }
 
-void deployment_free(struct deployment *d)
+static void forget(struct deployment *d)
 {
 	struct deployment **at = &d->all->first;
 
@@ -47,7 +44,7 @@ void deployment_free(struct deployment *d)
 
 /* ---- runtimes ---- */
 
-void deployment_start_ended(struct deployment *d)
+static void start_ended(struct deployment *d)
 {
 	if (!d->starting)
 		return;
@@ -58,14 +55,14 @@ void deployment_start_ended(struct deployment *d)
 			deployment_tick(other);
 }
 
-void deployment_serves(struct deployment *d, struct runtime *runtime)
+static void serves(struct deployment *d, struct runtime *runtime)
 {
 	const struct deployments_options *o = &d->all->options;
 
 	d->runtime = runtime;
 	d->failures = 0;
 	d->failed[0] = '\0';
-	deployment_start_ended(d);
+	start_ended(d);
 	if (o->front)
 		front_route_add(o->front, d->name, runtime->front, runtime->chain->ingress,
 				runtime->chain->ingress_count);
@@ -142,7 +139,7 @@ void deployment_leave(struct deployment *d)
 	}
 	runtime_let_go(d, d->runtime);
 	runtime_let_go(d, d->successor);
-	deployment_free(d);
+	forget(d);
 }
 
 static void retired_reap(struct deployment *d)
@@ -195,7 +192,7 @@ static void runtime_ended(struct deployment *d)
 		front_route_remove(o->front, d->name);
 	if (d->successor) /* it takes the place, or fails and is rolled back */
 		return;
-	deployment_start_ended(d);
+	start_ended(d);
 	if (c && c->begun && c->kind == CHANGE_DELETE) {
 		logstore_remove(o->logs, d->name);
 		change_end(d, 0, "deleted", NULL);
@@ -243,20 +240,21 @@ static void on_tick(void *arg)
 		snprintf(why, sizeof(why), "%s", d->successor->why);
 		runtime_end(d, d->successor);
 		d->successor = NULL;
-		deployment_start_ended(d);
+		start_ended(d);
 		change_roll_back(d, why);
 	} else if (d->successor && d->successor->state == RUNTIME_SERVING) {
 		struct runtime *before = d->runtime;
 
-		deployment_serves(d, d->successor);
+		serves(d, d->successor);
 		d->successor = NULL;
 		if (before)
 			deployment_retire(d, before);
 		change_end(d, 0, "replaced", NULL);
 	} else if (d->runtime && d->runtime->state == RUNTIME_STOPPED) {
 		runtime_ended(d);
-	} else if (d->runtime && d->runtime->state == RUNTIME_SERVING && d->starting) {
-		deployment_serves(d, d->runtime);
+	} else if (d->runtime && d->runtime->state == RUNTIME_SERVING && d->starting &&
+		   !d->successor) {
+		serves(d, d->runtime);
 		if (c && c->begun && c->kind == CHANGE_APPLY && c->creates)
 			change_end(d, 0, d->document ? "configured" : "created", NULL);
 	} else if (!d->runtime && !d->changes && d->document && !d->document->drained &&
@@ -269,7 +267,7 @@ static void on_tick(void *arg)
 	deployments_raised(d->all);
 	if (!d->document && !d->unreadable && !d->changes && !d->runtime && !d->successor &&
 	    !d->retired)
-		deployment_free(d);
+		forget(d);
 }
 
 struct deployment *deployment_new(struct deployments *all, const char *name)

@@ -39,7 +39,7 @@ struct change {
 	enum change_kind kind;
 	bool begun;
 	bool restored; /* from the store at start: keeps its generation */
-	bool creates;  /* there was no such chain */
+	bool creates;  /* starts the chain: nothing of it runs */
 	struct document *document;
 	struct chain *chain;
 	struct front_routes claim; /* hosts and paths that nobody else may declare meanwhile */
@@ -49,7 +49,7 @@ struct change {
 	struct change *next;
 };
 
-/* X(id, type of the API) */
+/* X(id, type in the API) */
 #define CONDITIONS(X)                 \
 	X(READY, "Ready")             \
 	X(PROGRESSING, "Progressing") \
@@ -126,14 +126,10 @@ int deployment_memfd(const struct document *document);
 struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 				  const struct document *document, const struct runtime *before);
 void deployment_options(struct deployment *d, struct runtime_options *ret);
-void deployment_serves(struct deployment *d, struct runtime *runtime);
 /* Has the front answer 503 for the chain's hosts and paths: they lead nowhere, and to no other
  * chain that would take them, too. */
 void deployment_route_hold(struct deployment *d, const struct chain *chain);
 void deployment_retire(struct deployment *d, struct runtime *runtime);
-void deployment_start_ended(struct deployment *d);
-
-void deployment_free(struct deployment *d);
 /* Frees our side only: its runtimes serve on. */
 void deployment_leave(struct deployment *d);
 

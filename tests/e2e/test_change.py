@@ -143,6 +143,18 @@ class Change(ChainTest):
             self.assertNoneFailed(other)
             daemon.whole("one")
 
+    def test_asked_again_while_it_is_replaced(self):
+        with Daemon() as daemon:
+            daemon.apply(one())
+            other = one(memory="32Mi", start="slow")
+            thread = threading.Thread(target=daemon.apply, args=(other,))
+            thread.start()
+            poll("it is being replaced", lambda: daemon.status("one")["phase"] == "Updating")
+            self.assertIn("unchanged", daemon.apply(other).stdout)
+            thread.join(20)
+            serving = [e["count"] for e in daemon.events("one") if e["reason"] == "Serving"]
+            self.assertEqual(sum(serving), 2)  # the first, and the one in its place
+
     def test_refused_and_rolled_back(self):
         with Daemon() as daemon:
             daemon.apply(one("a", instances=2))
