@@ -147,6 +147,26 @@ void runtime_stop(struct runtime *runtime, bool handover)
 	}
 }
 
+void runtime_functions_stop(struct runtime *runtime)
+{
+	bool any = false;
+
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
+		struct instance *instance = &runtime->instances[slot];
+
+		if (instance->process.pid > 0) {
+			instance_stop(instance);
+			any = true;
+		}
+	}
+	if (any)
+		return;
+	if (runtime->gateway.state != GATEWAY_NONE)
+		gateway_stop(runtime);
+	else
+		runtime_set_state(runtime, RUNTIME_STOPPED);
+}
+
 static void on_event(const struct sp_event *event, void *arg)
 {
 	struct runtime *runtime = arg;

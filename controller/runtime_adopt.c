@@ -160,7 +160,7 @@ static void state_resume(struct runtime *runtime)
 	else if (runtime->state == RUNTIME_DRAINING)
 		gateway_drain(runtime);
 	else if (runtime->state == RUNTIME_STOPPING)
-		gateway_functions_stop(runtime);
+		runtime_functions_stop(runtime);
 }
 
 int runtime_adopt(struct runtime *runtime, struct chain *chain, struct loop *loop,

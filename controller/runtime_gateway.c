@@ -41,7 +41,7 @@ static void on_ready(struct runtime *runtime)
 	g->state = GATEWAY_READY;
 	g->served = true;
 	loop_disarm(runtime->loop, &g->limit);
-	runtime_tell(runtime, "GatewayReady", "phase gateway %.1f ms",
+	runtime_tell(runtime, "GatewayReady", "the gateway serves, after %.1f ms",
 		     runtime_ms_since(g->started_ns));
 	if (runtime->options.fdstore)
 		keep_gateway(runtime);
@@ -68,32 +68,12 @@ static void on_ready(struct runtime *runtime)
 	runtime_changed(runtime);
 }
 
-void gateway_functions_stop(struct runtime *runtime)
-{
-	bool any = false;
-
-	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
-		struct instance *instance = &runtime->instances[slot];
-
-		if (instance->process.pid > 0) {
-			instance_stop(instance);
-			any = true;
-		}
-	}
-	if (any)
-		return;
-	if (runtime->gateway.state != GATEWAY_NONE)
-		gateway_stop(runtime);
-	else
-		runtime_set_state(runtime, RUNTIME_STOPPED);
-}
-
 static void on_drained(struct runtime *runtime)
 {
 	if (runtime->state != RUNTIME_DRAINING)
 		return;
 	runtime_set_state(runtime, RUNTIME_STOPPING);
-	gateway_functions_stop(runtime);
+	runtime_functions_stop(runtime);
 }
 
 void gateway_drain(struct runtime *runtime)

@@ -14,6 +14,8 @@ void runtime_changed(struct runtime *runtime);
 void runtime_fail(struct runtime *runtime, const char *why);
 /* SERVING once gateway and every function are ready. */
 void runtime_check_ready(struct runtime *runtime);
+/* Ends functions, then the gateway: the state is STOPPING. */
+void runtime_functions_stop(struct runtime *runtime);
 /* A child was reaped. */
 void runtime_child_gone(struct runtime *runtime);
 void runtime_init(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
@@ -36,8 +38,6 @@ int gateway_wire(struct runtime *runtime);
 void gateway_tables_tell(struct runtime *runtime);
 /* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
 void gateway_drain(struct runtime *runtime);
-/* Ends functions, then the gateway: the state is STOPPING. */
-void gateway_functions_stop(struct runtime *runtime);
 int gateway_stats_map(struct runtime *runtime);
 /* The delay before something that died `deaths` times in a row is started again. */
 uint64_t runtime_backoff(uint32_t deaths);

@@ -5,9 +5,9 @@
  * How: 1. every new instance is started beside the old ones; 2. when the last one is ready,
  * the kernel's routes get what is new, the chain is kept as it is to be, instances that stay
  * read other rules, new instances are chosen and old ones no longer, and the gateway is told;
- * 3. old instances finish what
- * they have and stop, and what only they used leaves the route table. When an instance of
- * step 1 does not become ready, all of them are killed and nothing has happened.
+ * 3. old instances finish what they have and stop, and what only they used leaves the route
+ * table. When an instance of step 1 does not become ready, all of them are killed and nothing
+ * has happened.
  */
 #include <errno.h>
 #include <stdarg.h>

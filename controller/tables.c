@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-uint32_t tables_size(size_t struct_size, const struct wiring_heap *heap)
+static uint32_t message_size(size_t struct_size, const struct wiring_heap *heap)
 {
 	return (uint32_t)(struct_size - sizeof(heap->data) + heap->used);
 }
@@ -42,7 +42,7 @@ int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, ui
 		r = wiring_put(&ret->heap, f->name, &ret->name);
 	if (r == 0)
 		r = config_put(&f->config, ret);
-	ret->size = tables_size(sizeof(*ret), &ret->heap);
+	ret->size = message_size(sizeof(*ret), &ret->heap);
 	return r;
 }
 
@@ -76,7 +76,7 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
 	for (uint32_t i = 0; r == 0 && i < chain->ingress_count; i++)
 		r = ingress_put(&chain->ingress[i], &ret->heap, &ret->ingress[i]);
-	ret->size = tables_size(sizeof(*ret), &ret->heap);
+	ret->size = message_size(sizeof(*ret), &ret->heap);
 	return r;
 }
 

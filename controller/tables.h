@@ -33,7 +33,4 @@ int tables_merge(const struct chain *old, struct chain *next);
 /* The same for one function. */
 int tables_row_merge(const struct chain_function *old, struct chain_function *next);
 
-/* Bytes of a message to send: all but the unused part of its heap. */
-uint32_t tables_size(size_t struct_size, const struct wiring_heap *heap);
-
 #endif

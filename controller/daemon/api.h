@@ -2,7 +2,7 @@
 /*
  * api.h - the daemon's HTTP API.
  *
- * For: sprocketd. The paths are in api_route.c, the errors in api_answer.h.
+ * For: sprocketd. The paths are in api_route.c, the errors in api_answer.c.
  * How: libmicrohttpd in the controller's loop: its epoll is a source, its timeout a timer that
  * is armed only when there is one. We accept ourselves. Who may connect to the Unix socket is
  * asked of the kernel (SO_PEERCRED, SO_PEERGROUPS): root, our user, and the group. The TCP

@@ -68,7 +68,7 @@ static int certificate_send(struct front *front)
 	return 0;
 }
 
-void front_sync(struct front *front)
+static void changes_send(struct front *front)
 {
 	int r = 0;
 
@@ -95,12 +95,12 @@ void front_resend(struct front *front)
 	certificate_close(&front->sent);
 	front->certificate_changed = front->flags & FRONT_TLS;
 	front->routes_changed = true;
-	front_sync(front);
+	changes_send(front);
 }
 
 static void on_again(void *arg)
 {
-	front_sync(arg);
+	changes_send(arg);
 }
 
 /* ---- what is heard ---- */
@@ -153,7 +153,7 @@ void front_reload(struct front *front)
 	if (!(front->flags & FRONT_TLS) || files_read(front) <= 0)
 		return;
 	front->certificate_changed = true;
-	front_sync(front);
+	changes_send(front);
 }
 
 static int files_open(struct front *front)
@@ -255,7 +255,7 @@ int front_open(struct loop *loop, struct fdstore *fdstore, const struct front_op
 		front_free(front);
 		return r;
 	}
-	front_sync(front);
+	changes_send(front);
 	*ret = front;
 	return 0;
 }
@@ -279,7 +279,7 @@ struct front *front_stop(struct front *front)
 void front_serve(struct front *front)
 {
 	front->serving = true;
-	front_sync(front);
+	changes_send(front);
 }
 
 const char *front_address(const struct front *front, bool tls)
@@ -319,7 +319,7 @@ int front_route_add(struct front *front, const char *chain, const char *socket_p
 	if (r < 0)
 		return r;
 	front->routes_changed = true;
-	front_sync(front);
+	changes_send(front);
 	return 0;
 }
 
@@ -328,7 +328,7 @@ void front_route_remove(struct front *front, const char *chain)
 	if (!front_routes_remove(&front->routes, chain))
 		return;
 	front->routes_changed = true;
-	front_sync(front);
+	changes_send(front);
 }
 
 bool front_settled(const struct front *front)

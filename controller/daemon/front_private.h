@@ -60,8 +60,6 @@ struct front {
 	struct loop_timer again;
 };
 
-/* front.c: sends what has changed. */
-void front_sync(struct front *front);
 /* front.c: sends everything, to a front that has nothing. */
 void front_resend(struct front *front);
 /* front.c: a message of the front. */

@@ -26,7 +26,7 @@ from client import Connection, poll
 from harness import BUILD, PROGRAMS, Output, fill, make_folder, run
 
 PROGRAMS |= {"sprocketd": "controller/sprocketd", "fdstore": "controller/sprocket-fdstore",
-             "front": "gateway/front/sprocket-front"}
+             "front": "gateway/sprocket-front"}
 BPFFS = Path("/sys/fs/bpf")
 
 
