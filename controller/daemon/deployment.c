@@ -55,6 +55,13 @@ static void start_ended(struct deployment *d)
 			deployment_tick(other);
 }
 
+void deployment_route_lead(struct deployment *d, const struct runtime *runtime)
+{
+	if (d->all->options.front)
+		front_route_add(d->all->options.front, d->name, runtime->front,
+				runtime->chain->ingress, runtime->chain->ingress_count);
+}
+
 static void serves(struct deployment *d, struct runtime *runtime)
 {
 	const struct deployments_options *o = &d->all->options;
@@ -63,9 +70,7 @@ static void serves(struct deployment *d, struct runtime *runtime)
 	d->failures = 0;
 	d->failed[0] = '\0';
 	start_ended(d);
-	if (o->front)
-		front_route_add(o->front, d->name, runtime->front, runtime->chain->ingress,
-				runtime->chain->ingress_count);
+	deployment_route_lead(d, runtime);
 	events_add(o->events, d->name, "Normal", "Serving", "serves at http://%s",
 		   runtime->address);
 }

@@ -90,9 +90,8 @@ static void adopt_one(struct deployments *all, struct keep_entries *entries, boo
 		d->document = document;
 		d->starting = true; /* until it is seen to serve */
 		all->starting++;
-		if (all->options.front && runtime->state == RUNTIME_SERVING)
-			front_route_add(all->options.front, d->name, runtime->front, chain->ingress,
-					chain->ingress_count);
+		if (runtime->state == RUNTIME_SERVING)
+			deployment_route_lead(d, runtime);
 	} else {
 		document_free(document);
 		deployment_retire(d, runtime);

@@ -128,15 +128,12 @@ static void replace(struct deployment *d, struct change *c)
 static void on_updated(struct runtime *runtime, int error, const char *why, void *arg)
 {
 	struct deployment *d = arg;
-	const struct deployments_options *o = &d->all->options;
 
 	if (error) {
 		change_roll_back(d, why);
 		return;
 	}
-	if (o->front)
-		front_route_add(o->front, d->name, runtime->front, runtime->chain->ingress,
-				runtime->chain->ingress_count);
+	deployment_route_lead(d, runtime);
 	change_end(d, 0, "configured", NULL);
 }
 

@@ -126,6 +126,8 @@ int deployment_memfd(const struct document *document);
 struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 				  const struct document *document, const struct runtime *before);
 void deployment_options(struct deployment *d, struct runtime_options *ret);
+/* Leads the chain's hosts and paths to the gateway of `runtime`, when there is a front. */
+void deployment_route_lead(struct deployment *d, const struct runtime *runtime);
 /* Has the front answer 503 for the chain's hosts and paths: they lead nowhere, and to no other
  * chain that would take them, too. */
 void deployment_route_hold(struct deployment *d, const struct chain *chain);
