@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "controller/daemon/deployment_private.h"
-#include "controller/daemon/front.h"
 #include "controller/daemon/raised.h"
 #include "controller/runtime_keep.h"
 #include "shm/hugepages.h"
