@@ -153,7 +153,8 @@ static void bare_open(struct lane *ret)
 static struct sproxy_ends checked_attach(struct bench *b, uint32_t slot, uint32_t fn)
 {
 	struct sproxy_ends ends;
-	int r = sproxy_attach(b->proxy, slot, fn, (uint32_t)b->cpu, &ends);
+	const struct sproxy_place place = { .fn = fn, .cpu = (uint32_t)b->cpu, .lender = slot };
+	int r = sproxy_attach(b->proxy, slot, &place, &ends);
 
 	if (r == 0 && fn != SP_GATEWAY_FN)
 		r = sproxy_enable(b->proxy, slot, 2 * SP_BATCH_MAX);

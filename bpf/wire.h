@@ -22,7 +22,7 @@
 #define SP_EDGE_MAX 64      /* edges one function may name */
 #define SP_FN_INST_MAX 60   /* instances of one function */
 #define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 28      /* hops stamped per request; later ones overwrite the last */
+#define SP_HOPS_MAX 27      /* hops stamped per request; later ones overwrite the last */
 #define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
 #define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
 #define SP_SLOT_NONE 0      /* no instance has slot 0 */
@@ -34,13 +34,19 @@
  * in the route table. From SP_EDGE_REPLY on: the fixed meanings below.
  */
 enum sp_edge {
-	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home gateway worker */
-	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to its home gateway worker */
+	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home */
+	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
 	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance */
+	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer */
+	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the
+				 * buffer stays where it is, home = the sender */
 };
 
-/* Flags of a descriptor. */
+/*
+ * Flags of a descriptor. From 0x10 on a bit means one thing on an edge of the route table
+ * and another on a fixed one.
+ */
 enum sp_flag {
 	SP_DESC_QOS_MASK = 0x03,      /* QoS class, 0 is the highest */
 	SP_DESC_ELEPHANT = 0x04,      /* part of an elephant flow */
@@ -50,6 +56,13 @@ enum sp_flag {
 	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
 	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
+
+	SP_DESC_SHARES = 0x20, /* edge, of a leased buffer: its request reads the payload of
+				* buffer `len`, which the sender holds; the kernel clears it and
+				* makes len 0 */
+	SP_DESC_SHARED = 0x40, /* edge, reply: set by the kernel: others read the payload of this
+				* buffer, which is not to be written */
+	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it */
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
@@ -60,7 +73,8 @@ struct sp_desc {
 	__u32 len;  /* payload bytes */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
-	__u16 home; /* slot of the gateway worker that answers for the request; of a grant,
+	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that
+		      * called; of a release and a refill, slot of a gateway worker; of a grant,
 		      * slot of the instance that receives it */
 };
 
@@ -72,6 +86,17 @@ struct sp_hop {
 };
 
 /*
+ * What a buffer carries. A leased one becomes a call by leaving on an edge of kind CALL: the
+ * caller is its home, and gets it back as stock. By leaving on another edge it becomes a
+ * message that nobody waits for, whose home is a gateway worker.
+ */
+enum sp_lease {
+	SP_LEASE_NONE,  /* a client's request */
+	SP_LEASE_STOCK, /* nothing: a function holds it in stock */
+	SP_LEASE_OUT,   /* a call or a message that a function made */
+};
+
+/*
  * Who owns a buffer: one entry per buffer, outside every function's reach.
  * The gateway writes an entry while it holds the buffer; the kernel while it moves.
  */
@@ -79,10 +104,14 @@ struct sp_owner {
 	__u64 word;       /* generation << 32 | holder; changed by compare-and-swap only */
 	__u64 start_ns;   /* CLOCK_MONOTONIC of the first hand-over */
 	__u32 cap;        /* payload bytes the buffer can hold; set once, at start */
-	__u16 home;       /* gateway slot that answers for it */
-	__u8 leased;      /* 1: held as a lease, no request in it */
+	__u16 home;       /* slot that waits for the answer */
+	__u8 leased;      /* enum sp_lease */
 	__u8 hops;        /* stamps in hop[] */
 	__u64 arrived_ns; /* CLOCK_MONOTONIC of the last hand-over; stamps saturate, this does not */
+	__u32 refs; /* requests in other buffers that read the payload of this one: raised by the
+		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
+	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
+		     * the kernel; ended by the gateway when it has the buffer */
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 
@@ -95,7 +124,9 @@ struct sp_instance {
 	__u32 fn;
 	__u32 cpu;
 	__u64 last_out_ns; /* when it last handed a request on; by the kernel */
-	__u64 reserved[3];
+	__u32 lender;      /* gateway slot that takes what comes home when it is gone */
+	__u32 reserved0;
+	__u64 reserved[2];
 };
 
 /* Instances of a function. Written by the controller: entry first, count last. */
@@ -111,6 +142,7 @@ enum sp_route_kind {
 	SP_ROUTE_NONE = 0, /* the graph has no such edge: naming it is a violation */
 	SP_ROUTE_FUNCTION,
 	SP_ROUTE_REPLY,
+	SP_ROUTE_CALL, /* to a function, whose reply comes back to the sender */
 };
 struct sp_route {
 	__u16 kind; /* enum sp_route_kind */

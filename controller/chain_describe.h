@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CHAIN_DESCRIBE_ABI 1           /* SP_ABI of functions/sdk/sprocket.h */
+#define CHAIN_DESCRIBE_ABI 2           /* SP_ABI of functions/sdk/sprocket.h */
 #define CHAIN_DESCRIBE_MS 2000         /* time an executable has */
 #define CHAIN_DESCRIBE_MAX (64U << 10) /* bytes it may print */
 #define CHAIN_WHY_MAX 256

@@ -76,6 +76,12 @@ static int page_make(struct instance *instance, const struct rule_table *rules)
 	return r;
 }
 
+/* The gateway worker that lends it buffers. */
+static uint32_t lender(const struct instance *instance)
+{
+	return instance->number % instance->runtime->options.workers + 1;
+}
+
 static int wire(struct instance *instance, const struct chain *chain,
 		const struct sproxy_ends *ends)
 {
@@ -85,12 +91,14 @@ static int wire(struct instance *instance, const struct chain *chain,
 					 [WIRING_FN_RECEIVE] = ends->receive,
 					 [WIRING_FN_MEMORY] = runtime->memory.fd,
 					 [WIRING_FN_PAGE] = instance->page_fd };
+	const struct wiring_worker worker = { .slot = instance->slot,
+					      .home = lender(instance),
+					      .cpu = UINT32_MAX };
 	int r;
 
 	if (!message)
 		return -ENOMEM;
-	r = tables_function(chain, instance->fn - 1, instance->slot,
-			    instance->number % runtime->options.workers + 1, message);
+	r = tables_function(chain, instance->fn - 1, &worker, 1, message);
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
 				WIRING_FN_FDS);
@@ -160,8 +168,8 @@ int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t 
 		   struct revision *revision, struct instance **ret)
 {
 	struct instance *instance = slot_find(runtime);
-	uint32_t cpu = runtime->options.cpus[number % runtime->options.cpu_count];
 	const char *name = chain->functions[fn - 1].name;
+	struct sproxy_place place = { .fn = fn };
 	struct sproxy_ends ends;
 	int r;
 
@@ -174,7 +182,9 @@ int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t 
 	instance->runtime = runtime;
 	instance->fn = fn;
 	instance->number = number;
-	r = sproxy_attach(runtime->proxy, instance->slot, fn, cpu, &ends);
+	place.cpu = runtime->options.cpus[number % runtime->options.cpu_count];
+	place.lender = lender(instance);
+	r = sproxy_attach(runtime->proxy, instance->slot, &place, &ends);
 	if (r < 0) {
 		runtime_warn(runtime, "Wiring", "cannot wire %s: %s", name, strerror(-r));
 		return r;
@@ -182,7 +192,7 @@ int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t 
 	instance->next = chain != runtime->chain;
 	instance->debugged = ret && !instance->next;
 	instance->revision = revision_get(revision);
-	r = begin(instance, chain, cpu, &ends);
+	r = begin(instance, chain, place.cpu, &ends);
 	/* No copy of its own ends may stay with us: it would keep a dead instance routed to. */
 	close(ends.send);
 	close(ends.receive);

@@ -91,6 +91,17 @@ static int stats_open(struct runtime *runtime)
 	return gateway_stats_map(runtime);
 }
 
+static int worker_attach(struct runtime *runtime, uint32_t worker)
+{
+	const struct sproxy_place place = {
+		.fn = SP_GATEWAY_FN,
+		.cpu = runtime->options.cpus[worker % runtime->options.cpu_count],
+		.lender = worker + 1,
+	};
+
+	return sproxy_attach(runtime->proxy, place.lender, &place, &runtime->workers[worker].ends);
+}
+
 int gateway_open(struct runtime *runtime)
 {
 	int r = runtime->options.listeners ? listeners_share(runtime) : listeners_open(runtime);
@@ -100,9 +111,7 @@ int gateway_open(struct runtime *runtime)
 	if (r == 0)
 		r = stats_open(runtime);
 	for (uint32_t i = 0; r == 0 && i < runtime->options.workers; i++)
-		r = sproxy_attach(runtime->proxy, i + 1, SP_GATEWAY_FN,
-				  runtime->options.cpus[i % runtime->options.cpu_count],
-				  &runtime->workers[i].ends);
+		r = worker_attach(runtime, i);
 	if (r < 0 && !runtime->why[0])
 		runtime_warn(runtime, "Wiring", "cannot wire the gateway: %s", strerror(-r));
 	return r;

@@ -24,24 +24,30 @@ static int config_put(const struct chain_pairs *config, struct wiring_function *
 	return r;
 }
 
-int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, uint32_t home,
-		    struct wiring_function *ret)
+int tables_function(const struct chain *chain, uint32_t index, const struct wiring_worker *workers,
+		    uint32_t worker_count, struct wiring_function *ret)
 {
 	const struct chain_function *f = &chain->functions[index];
 	int r;
 
+	if (worker_count > WIRING_FN_WORKER_MAX)
+		return -EINVAL;
 	memset(ret, 0, sizeof(*ret));
 	ret->abi = WIRING_ABI;
-	ret->slot = slot;
 	ret->fn = index + 1;
-	ret->home = home;
+	ret->worker_count = worker_count;
+	memcpy(ret->workers, workers, worker_count * sizeof(*workers));
+	ret->concurrency = f->concurrency;
 	ret->max_hops = chain->max_hops;
+	ret->fn_count = chain->function_count;
 	ret->layout = chain->layout;
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);
 	if (r == 0)
 		r = config_put(&f->config, ret);
+	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
+		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
 	ret->size = message_size(sizeof(*ret), &ret->heap);
 	return r;
 }

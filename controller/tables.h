@@ -12,9 +12,9 @@
 #include "sproxy/sproxy.h"
 #include "sproxy/wiring.h"
 
-/* The message for instance `slot` of functions[index]. 0 or -ENOSPC. */
-int tables_function(const struct chain *chain, uint32_t index, uint32_t slot, uint32_t home,
-		    struct wiring_function *ret);
+/* The message for a process of functions[index] with these workers. 0, -ENOSPC or -EINVAL. */
+int tables_function(const struct chain *chain, uint32_t index, const struct wiring_worker *workers,
+		    uint32_t worker_count, struct wiring_function *ret);
 
 /* The message for the gateway; slots, cpus and trace are the caller's to fill in. */
 int tables_gateway(const struct chain *chain, struct wiring_gateway *ret);

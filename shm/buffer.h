@@ -43,7 +43,7 @@ struct shm_header {
 	uint8_t hops;    /* functions that handled it */
 	uint8_t error;   /* enum sp_error of a failed reply */
 	uint16_t status; /* HTTP status of the reply; 0 = not set */
-	uint16_t reserved0;
+	uint16_t parts;  /* buffers that follow it in the same message: answers of a join */
 	struct shm_slice method;
 	struct shm_slice path;
 	struct shm_slice query; /* without the question mark */
@@ -53,7 +53,13 @@ struct shm_header {
 	struct shm_slice response_headers; /* records, last set first */
 	uint32_t slot_size;                /* bytes a slot has, header included */
 	uint32_t meta_low; /* lowest byte used by meta data; payload ends below it */
-	uint32_t reserved1[4];
+	/* The body is the payload of another buffer, to be read only, or its own. What a forged
+	 * value can do is to show bytes of the pool, all of which its processes can read. */
+	uint32_t body_buf; /* 1 + index; 0: its own */
+	uint32_t body_len; /* bytes of it, when it is another's */
+	uint16_t part_fn;  /* of a part: function whose answer it is */
+	uint16_t reserved0;
+	uint32_t reserved1;
 };
 _Static_assert(sizeof(struct shm_header) == SHM_HEADER_SIZE, "two cache lines");
 

@@ -57,16 +57,17 @@ static int ends_insert(struct sproxy *proxy, uint32_t slot, uint32_t fn, int sen
 	return 0;
 }
 
-int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu,
+int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place *place,
 		  struct sproxy_ends *ret)
 {
 	int tcp[2] = { -1, -1 }, local[2] = { -1, -1 }, r;
 
-	if (slot == SP_SLOT_NONE || slot >= SP_INST_MAX || fn > proxy->fn_count)
+	if (slot == SP_SLOT_NONE || slot >= SP_INST_MAX || place->fn > proxy->fn_count ||
+	    place->lender >= SP_INST_MAX)
 		return -EINVAL;
 	if (proxy->slots[slot].used)
 		return -EBUSY;
-	if (fn == SP_GATEWAY_FN)
+	if (place->fn == SP_GATEWAY_FN)
 		sink_drain(proxy);
 	r = ends_tcp_pair(tcp);
 	if (r == 0)
@@ -74,12 +75,12 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu
 	if (r < 0)
 		goto fail;
 	wiring_refuse_fds(local[1]);
-	memset(&proxy->instances[slot], 0, sizeof(proxy->instances[slot]));
-	proxy->instances[slot].fn = fn;
-	proxy->instances[slot].cpu = cpu;
+	proxy->instances[slot] = (struct sp_instance){ .fn = place->fn,
+						       .cpu = place->cpu,
+						       .lender = place->lender };
 	proxy->slots[slot] =
 		(struct slot){ .used = true, .kept = { .send = tcp[1], .receive = local[1] } };
-	r = ends_insert(proxy, slot, fn, tcp[0], local[0]);
+	r = ends_insert(proxy, slot, place->fn, tcp[0], local[0]);
 	if (r < 0) {
 		close_fd(&tcp[0]);
 		close_fd(&local[0]);

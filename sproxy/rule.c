@@ -53,8 +53,9 @@ static bool rule_holds(const struct rule *rule, const struct shm_header *header,
 	}
 }
 
-int rule_match(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
-	       const struct shm_header *slot)
+static const struct rule *rule_first(const struct rule_table *table, uint32_t from_edge,
+				     const struct shm_header *header,
+				     const struct shm_header *slot)
 {
 	uint32_t count = table->count < RULE_MAX ? table->count : RULE_MAX;
 
@@ -62,7 +63,50 @@ int rule_match(const struct rule_table *table, uint32_t from_edge, const struct 
 		const struct rule *rule = &table->rules[i];
 
 		if (rule->from_edge == from_edge && rule_holds(rule, header, slot))
-			return rule->wire_edge;
+			return rule;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int rule_match(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
+	       const struct shm_header *slot)
+{
+	const struct rule *rule = rule_first(table, from_edge, header, slot);
+
+	return rule ? rule->wire_edge : -ENOENT;
+}
+
+static void group_copy(const struct rule_group *group, struct rule_group *ret)
+{
+	*ret = *group;
+	if (ret->count > RULE_MEMBER_MAX)
+		ret->count = RULE_MEMBER_MAX;
+	if (ret->need > ret->count)
+		ret->need = ret->count;
+}
+
+int rule_find(const struct rule_table *table, uint32_t from_edge, const struct shm_header *header,
+	      const struct shm_header *slot, struct rule_way *ret)
+{
+	const struct rule *rule = rule_first(table, from_edge, header, slot);
+
+	if (!rule)
+		return -ENOENT;
+	ret->edge = rule->wire_edge;
+	ret->tee_count = rule->tee_count < RULE_TEE_MAX ? rule->tee_count : RULE_TEE_MAX;
+	memcpy(ret->tees, rule->tees, sizeof(ret->tees));
+	ret->group.count = 0;
+	if (rule->group > 0 && rule->group <= RULE_GROUP_MAX)
+		group_copy(&table->groups[rule->group - 1], &ret->group);
+	return 0;
+}
+
+int rule_call(const struct rule_table *table, uint32_t call, struct rule_call *ret)
+{
+	uint32_t count = table->call_count < RULE_CALL_MAX ? table->call_count : RULE_CALL_MAX;
+
+	if (call >= count)
+		return -ENOENT;
+	*ret = table->calls[call];
+	return 0;
 }

@@ -30,6 +30,13 @@ struct sproxy_ends {
 	int receive; /* AF_UNIX stream, redirect target */
 };
 
+/* What an instance is. */
+struct sproxy_place {
+	uint32_t fn;
+	uint32_t cpu;
+	uint32_t lender; /* gateway slot that takes what comes home when it is gone */
+};
+
 /* The peers of an instance's two ends; owned by the sproxy, for polling only. */
 struct sproxy_kept {
 	int send;    /* readable: bytes bypassed the program (alarm), or the instance is gone */
@@ -68,10 +75,10 @@ struct sproxy *sproxy_leave(struct sproxy *proxy);
  * is, so that no other folder is emptied by mistake. */
 int sproxy_remove_pins(const char *folder);
 
-/* Wires a new instance of function `fn` into free slot `slot`; with fn != SP_GATEWAY_FN it
+/* Wires a new instance into free slot `slot`; one of another function than SP_GATEWAY_FN
  * is not routed to before sproxy_enable(). Returns 0 and *ret, -EBUSY when the slot is in
  * use, -EINVAL, or -errno. */
-int sproxy_attach(struct sproxy *proxy, uint32_t slot, uint32_t fn, uint32_t cpu,
+int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place *place,
 		  struct sproxy_ends *ret);
 struct sproxy_kept sproxy_kept(const struct sproxy *proxy, uint32_t slot);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,19 +46,38 @@ void wiring_page_rules(struct wiring_page *page, const struct rule_table *rules)
 	__atomic_store_n(&page->active, next, __ATOMIC_RELEASE);
 }
 
-int wiring_page_match(const struct wiring_page *page, uint32_t from_edge,
-		      const struct shm_header *header, const struct shm_header *slot)
+/* True: `active` has changed since it was *before, so what was read meanwhile may be torn. */
+static bool page_changed(const struct wiring_page *page, uint32_t *before)
 {
-	uint32_t active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE), before;
-	int edge;
+	uint32_t was = *before;
 
-	do {
-		before = active;
-		edge = rule_match(&page->rules[before & 1], from_edge, header, slot);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with wiring_page_rules() */
-		active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE);
-	} while (active != before);
-	return edge;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with wiring_page_rules() */
+	*before = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE);
+	return *before != was;
+}
+
+int wiring_page_find(const struct wiring_page *page, uint32_t from_edge,
+		     const struct shm_header *header, const struct shm_header *slot,
+		     struct rule_way *ret)
+{
+	uint32_t active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE);
+	int r;
+
+	do
+		r = rule_find(&page->rules[active & 1], from_edge, header, slot, ret);
+	while (page_changed(page, &active));
+	return r;
+}
+
+int wiring_page_call(const struct wiring_page *page, uint32_t call, struct rule_call *ret)
+{
+	uint32_t active = __atomic_load_n(&page->active, __ATOMIC_ACQUIRE);
+	int r;
+
+	do
+		r = rule_call(&page->rules[active & 1], call, ret);
+	while (page_changed(page, &active));
+	return r;
 }
 
 int wiring_send(int sock, const void *msg, size_t len, const int *fds, size_t fd_count)

@@ -25,12 +25,13 @@
 #include "sproxy/rule.h"
 
 #define WIRING_ENV "SPROCKET_WIRING"
-#define WIRING_ABI 2U
+#define WIRING_ABI 3U
 #define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
 #define WIRING_CONFIG_MAX 64
 #define WIRING_INGRESS_MAX 16
 #define WIRING_METHOD_MAX 8
 #define WIRING_WORKER_MAX 32
+#define WIRING_FN_WORKER_MAX 16 /* threads of one function's process */
 #define WIRING_FD_MAX (5 + 3 * WIRING_WORKER_MAX)
 
 /* A NUL-terminated string in the heap of its message. */
@@ -49,8 +50,16 @@ struct wiring_pair {
 	struct wiring_string value;
 };
 
-/* fds of a function, in this order: send, receive, memory, page (struct wiring_page). */
-enum { WIRING_FN_SEND, WIRING_FN_RECEIVE, WIRING_FN_MEMORY, WIRING_FN_PAGE, WIRING_FN_FDS };
+/* fds of a function: memory, page (struct wiring_page), then for each worker send, receive. */
+enum {
+	WIRING_FN_MEMORY,
+	WIRING_FN_PAGE,
+	WIRING_FN_WORKERS,
+	WIRING_FN_SEND = WIRING_FN_WORKERS, /* of worker 0 */
+	WIRING_FN_RECEIVE,
+	WIRING_FN_FDS, /* of a process with one worker */
+	WIRING_FN_FDS_MAX = WIRING_FN_WORKERS + 2 * WIRING_FN_WORKER_MAX
+};
 
 /*
  * What the controller and one instance share while it runs: a memfd that no side can resize.
@@ -66,16 +75,26 @@ struct wiring_page {
 };
 _Static_assert(offsetof(struct wiring_page, active) == 4096, "the counters have a page alone");
 
+/* A thread of a function's process: an instance of its own to the kernel. */
+struct wiring_worker {
+	uint32_t slot;
+	uint32_t home; /* gateway slot that grants leases */
+	uint32_t cpu;  /* UINT32_MAX: not pinned */
+};
+
 struct wiring_function {
 	uint32_t abi;
 	uint32_t size; /* bytes of this message that are sent */
-	uint32_t slot;
 	uint32_t fn;
-	uint32_t home; /* gateway slot that grants leases */
+	uint32_t worker_count;
+	struct wiring_worker workers[WIRING_FN_WORKER_MAX];
+	uint32_t concurrency; /* requests that one worker has begun and not ended */
 	uint32_t max_hops;
 	uint32_t config_count;
+	uint32_t fn_count; /* functions of the chain; numbers 1..fn_count */
 	struct wiring_string chain;
 	struct wiring_string name;
+	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct shm_layout layout;
 	struct wiring_pair config[WIRING_CONFIG_MAX];
 	struct wiring_heap heap; /* last: only the used part is sent */
@@ -111,6 +130,7 @@ struct wiring_gateway {
 	uint32_t trace;    /* 1: answer with Server-Timing of the kernel's stamps */
 	uint32_t takeover; /* 1: continues what a gateway that died left in tables and memory */
 	uint32_t front;    /* 1: the last fd is the listener of a shared front */
+	uint32_t calls;    /* 1: functions make messages of their own: calls, fan-out */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
@@ -199,9 +219,14 @@ const char *wiring_get(const struct wiring_heap *heap, struct wiring_string s);
  * thread; what the function writes to the page cannot lead out of it. */
 void wiring_page_rules(struct wiring_page *page, const struct rule_table *rules);
 
-/* The edge for a request of the function, as rule_match() finds it in the rules that hold. */
-int wiring_page_match(const struct wiring_page *page, uint32_t from_edge,
-		      const struct shm_header *header, const struct shm_header *slot);
+/* Where a request of the function goes, as rule_find() says it by the rules that hold.
+ * Returns 0 and *ret, or -ENOENT. */
+int wiring_page_find(const struct wiring_page *page, uint32_t from_edge,
+		     const struct shm_header *header, const struct shm_header *slot,
+		     struct rule_way *ret);
+
+/* The same for its call number `call`. */
+int wiring_page_call(const struct wiring_page *page, uint32_t call, struct rule_call *ret);
 
 /* Sends a message of `len` bytes with `fd_count` fds (which stay the caller's).
  * Returns 0 or -errno (-EPIPE: the other side is gone). */

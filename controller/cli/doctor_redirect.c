@@ -68,6 +68,8 @@ static int pair_init(struct pair *pair, const char **ret_what)
 {
 	const struct sproxy_options options = { .buffer_count = BUFFERS, .fn_count = FUNCTION_FN };
 	const struct sp_route to_function = { .kind = SP_ROUTE_FUNCTION, .fn = FUNCTION_FN };
+	const struct sproxy_place gateway = { .fn = SP_GATEWAY_FN, .lender = GATEWAY_SLOT };
+	const struct sproxy_place function = { .fn = FUNCTION_FN, .lender = GATEWAY_SLOT };
 	int r;
 
 	*ret_what = "load the program";
@@ -76,9 +78,9 @@ static int pair_init(struct pair *pair, const char **ret_what)
 		return r;
 	owners_fill(sproxy_owners(pair->proxy));
 	*ret_what = "wire two processes";
-	r = sproxy_attach(pair->proxy, GATEWAY_SLOT, SP_GATEWAY_FN, 0, &pair->gateway);
+	r = sproxy_attach(pair->proxy, GATEWAY_SLOT, &gateway, &pair->gateway);
 	if (r == 0)
-		r = sproxy_attach(pair->proxy, FUNCTION_SLOT, FUNCTION_FN, 0, &pair->function);
+		r = sproxy_attach(pair->proxy, FUNCTION_SLOT, &function, &pair->function);
 	if (r == 0)
 		r = sproxy_enable(pair->proxy, FUNCTION_SLOT, SP_BATCH_MAX);
 	if (r == 0)

@@ -46,6 +46,15 @@ static void put_string(FILE *out, const char *text, size_t len)
 	putc('"', out);
 }
 
+static void put_names(FILE *out, const char *const *names)
+{
+	for (size_t i = 0; names && names[i]; i++) {
+		if (i > 0)
+			putc(',', out);
+		put_string(out, names[i], strlen(names[i]));
+	}
+}
+
 /* Entries are "key=default", "key!" (required) or "key". */
 static void put_config(FILE *out, const char *entry)
 {
@@ -71,11 +80,9 @@ int sdk_describe(const sp_function *f, FILE *out)
 	fputs(",\"version\":", out);
 	put_string(out, version, strlen(version));
 	fputs(",\"edges\":[", out);
-	for (size_t i = 0; f->edges && f->edges[i]; i++) {
-		if (i > 0)
-			putc(',', out);
-		put_string(out, f->edges[i], strlen(f->edges[i]));
-	}
+	put_names(out, f->edges);
+	fputs("],\"calls\":[", out);
+	put_names(out, f->calls);
 	fputs("],\"config\":[", out);
 	for (size_t i = 0; f->config && f->config[i]; i++) {
 		if (i > 0)

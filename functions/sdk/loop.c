@@ -40,14 +40,13 @@ struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc 
 static uint8_t edge_of(struct sdk_loop *loop, sp_verdict *verdict)
 {
 	struct sp_request *req = &loop->req;
-	int edge;
+	struct rule_way way;
 
 	if (*verdict < SP_NEXT)
 		return SP_EDGE_REPLY;
-	edge = wiring_page_match(loop->page, *verdict == SP_NEXT ? 0 : 1 + (uint32_t)*verdict,
-				 &req->header, req->slot.at);
-	if (edge >= 0)
-		return (uint8_t)edge;
+	if (wiring_page_find(loop->page, *verdict == SP_NEXT ? 0 : 1 + (uint32_t)*verdict,
+			     &req->header, req->slot.at, &way) == 0)
+		return way.edge;
 	*verdict = sp_fail(req, SP_EINTERNAL, "no route for edge %s of %s",
 			   *verdict == SP_NEXT ? "next" : loop->worker.function->edges[*verdict],
 			   loop->worker.name);

@@ -25,8 +25,11 @@
  * How: SP_FUNCTION registers the handler and supplies main(), so the file is a whole
  * program. Started by a controller it serves requests; started by hand, `--describe`
  * prints what it declares as JSON. Linked with libsprocket-test it runs in a unit test.
- * Thread-safety: one handler at a time per process; calls that take an sp_request are for
- * the handler's thread only.
+ * Thread-safety: a function has one thread, or as many as `workers` in the chain file says;
+ * each has a state of its own, and never runs two handlers at the same time. While a handler
+ * waits (sp_call_one, sp_call_all, sp_alloc, sp_await, and where a body needs a larger
+ * buffer) its thread handles other requests: whatever the state held may have changed when
+ * the call returns. Calls that take an sp_request are for the handler's thread only.
  * Errors: calls return 0 or a negative errno, or a value with a NULL pointer in it.
  * The header is C11, C17 and C++17.
  */
@@ -41,7 +44,7 @@
 extern "C" {
 #endif
 
-#define SP_ABI 1U
+#define SP_ABI 2U
 
 #if defined(__GNUC__)
 #define SP_API __attribute__((visibility("default")))
@@ -87,7 +90,8 @@ enum {
 	SP_NEXT = -1,  /* on by the default edge of the chain file */
 	SP_REPLY = -2, /* the body as it is now is the answer */
 	SP_DROP = -3,  /* no answer to give: the client gets 204 and no body */
-	SP_FAILED = -4 /* what sp_fail returned */
+	SP_FAILED = -4,  /* what sp_fail returned */
+	SP_DEFERRED = -5 /* sp_complete will say; only after sp_defer */
 };
 
 /* Errors of sp_fail: X(name, HTTP status, title). */
@@ -98,6 +102,7 @@ enum {
 	X(SP_ECONFLICT, 409, "conflict")                  \
 	X(SP_ETOOBIG, 413, "too big")                     \
 	X(SP_EUNSUPPORTED, 415, "unsupported media type") \
+	X(SP_ECANCELED, 499, "client closed request")     \
 	X(SP_EINTERNAL, 500, "internal error")            \
 	X(SP_EUPSTREAM, 502, "upstream failed")           \
 	X(SP_EUNAVAILABLE, 503, "unavailable")            \
@@ -135,13 +140,16 @@ typedef struct sp_function {
 	const char *name; /* required */
 	const char *version;
 	sp_verdict (*on_request)(sp_request *req, void *state); /* required */
-	/* Once, before the first request. Non-zero (a negative errno) stops the start; say
-	 * why with sp_log. fini is not called then. */
+	/* Once in each thread, before its first request. Non-zero (a negative errno) stops the
+	 * start; say why with sp_log. fini is not called then. */
 	int (*init)(sp_worker *worker, void **state);
-	void (*fini)(void *state); /* once, after the last request */
+	void (*fini)(void *state); /* once in each thread, after its last request */
 	int (*ready)(void *state); /* 0: ready to serve. Asked once after init; else fini. */
 	const char *const *edges;  /* names, NULL at the end; indices are verdicts */
+	const char *const *calls;  /* functions it calls, NULL at the end; at most 32 */
 	const char *const *config; /* "key=default", "key!" (required) or "key"; NULL at the end */
+	size_t stack_size;         /* bytes of a handler's stack; 0: 256 KiB. An overflow ends the
+				    * process (SIGSEGV), it never writes elsewhere */
 } sp_function;
 
 /* The function of this program, as SP_FUNCTION registers it; for unit tests. */
@@ -164,7 +172,7 @@ SP_API extern const sp_function sp_function_registered;
 	{                                                                          \
 		return sp_main(argc, argv, &sp_function_registered);               \
 	}                                                                          \
-	SP_ASSERT_(SP_ABI == 1U, "takes the semicolon")
+	SP_ASSERT_(SP_ABI == 2U, "takes the semicolon")
 
 /* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
  * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
@@ -175,8 +183,14 @@ SP_API int sp_main(int argc, char **argv, const sp_function *function);
 SP_API const sp_meta *sp_meta_of(sp_request *req);
 
 /* The body, in place. Take it again after sp_resize, sp_set_body, sp_print, sp_set_header
- * or sp_set_topic: each of them may move the request to a larger buffer. */
+ * or sp_set_topic: each of them may move the request to a larger buffer.
+ * Where others read the same body (after a tee or a fan-out, or sp_emit_same) it is copied
+ * first: who only reads uses sp_view. data == NULL only when that copy could not be made
+ * before the deadline; the request then fails whatever the handler returns. */
 SP_API sp_buf sp_body(sp_request *req);
+
+/* The body, to be read: never copied. A write to it ends the process (SIGSEGV). */
+SP_API sp_str sp_view(sp_request *req);
 
 /*
  * Makes the body `len` bytes long, keeping what was there (new bytes are undefined). In
@@ -225,7 +239,100 @@ SP_API int64_t sp_remaining_ns(sp_request *req);
 
 SP_API sp_worker *sp_worker_of(sp_request *req);
 
+/* ---- calls ---- */
+
+/*
+ * One call of another function: set what is asked, read what came back. `body` is copied
+ * into a new buffer; with `message` nothing is copied: a buffer of sp_alloc, or the reply of
+ * an earlier call, changes hands.
+ *
+ *     sp_call rates = { .fn = CURRENCY, .topic = SP_S("rates") };
+ *
+ *     if (sp_call_one(req, &rates) != SP_OK)
+ *             return sp_fail(req, SP_EUPSTREAM, "no rates");
+ */
+typedef struct sp_call {
+	int fn;              /* index into .calls */
+	int by_reference;    /* 1: the callee reads this request's body where it lies; no other */
+	sp_str topic;        /* sp_meta.topic of the callee: what it is asked to do */
+	sp_str body;         /* copied */
+	sp_buf message;      /* instead of body, when data is not NULL: given away, also when the
+			      * call fails */
+	int64_t timeout_ns;  /* 0: as long as the request itself has */
+	/* What came back. */
+	sp_error error; /* SP_OK, or why there is no reply: what the callee said (sp_fail),
+			 * SP_ETIMEOUT, SP_ECANCELED (nobody waits for this request any more),
+			 * SP_EUPSTREAM (it died), SP_EUNAVAILABLE (it is not there),
+			 * SP_ELOOP (maxHops), SP_ETOOBIG, SP_EINTERNAL (the chain file declares
+			 * no such call) */
+	int status;     /* that the callee set, or 0 */
+	sp_buf reply;   /* yours until the handler returns; of a failed call its text, or {NULL} */
+} sp_call;
+
+/* Calls, and waits for the reply. Returns call->error. */
+SP_API SP_MUST_USE sp_error sp_call_one(sp_request *req, sp_call *call);
+
+/* Makes all calls at once and waits for all replies, or for the last timeout. Returns SP_OK
+ * when all have succeeded, else the error of the first that has not. */
+SP_API SP_MUST_USE sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
+
+/* A buffer to build a message in: {data, 0, cap} with cap >= size; set len to what is
+ * used. It waits, in order, while the pool has none. Yours until the handler returns or it is
+ * given away. data == NULL: over the chain's largest buffer, or none came before the deadline. */
+SP_API SP_MUST_USE sp_buf sp_alloc(sp_request *req, size_t size);
+
+/* Gives back a buffer of sp_alloc or a reply before the handler returns: for loops. */
+SP_API void sp_release(sp_request *req, sp_buf message);
+
+/*
+ * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
+ * nobody waits for, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
+ * sp_emit_same has the receiver read this request's body where it lies, to which nobody
+ * writes from then on (see sp_body).
+ * 0; -EINVAL for no such edge; -ENOTSUP when it leads to a reply or a join; -ENOSPC as sp_alloc.
+ */
+SP_API SP_MUST_USE int sp_emit(sp_request *req, sp_verdict edge, sp_str body);
+SP_API SP_MUST_USE int sp_emit_message(sp_request *req, sp_verdict edge, sp_buf message);
+SP_API SP_MUST_USE int sp_emit_same(sp_request *req, sp_verdict edge);
+
+/* What one branch of a fan-out answered, for the function at its join. */
+typedef struct sp_part {
+	sp_str function; /* its name in the chain */
+	sp_error error;  /* SP_OK, or what it failed with; body is then the text */
+	int status;      /* that it set, or 0 */
+	sp_str body;     /* the fanned-out body itself when it left that as it was */
+} sp_part;
+
+/* The i-th answer, in the order of the chain file; those that did not come are left out.
+ * 0, or -ENOENT at the end. Valid until the handler returns. */
+SP_API int sp_part_at(sp_request *req, size_t i, sp_part *ret);
+SP_API size_t sp_part_count(sp_request *req);
+
+/* ---- later ---- */
+
+typedef struct sp_token sp_token; /* a request that a handler left unanswered */
+
+/*
+ * For libraries with threads of their own: take a token, give it to the library, and either
+ * return SP_DEFERRED or wait with sp_await. sp_complete may be called from any thread, once
+ * for each token; with SP_DEFERRED returned, its verdict is the handler's, and until then the
+ * body (sp_body, sp_view, in place only) is for who holds the token. SP_FAILED is SP_EINTERNAL
+ * then. The client's deadline passes all the same.
+ */
+SP_API sp_token *sp_defer(sp_request *req);
+SP_API void sp_complete(sp_token *token, sp_verdict verdict);
+
+/* Waits until sp_complete was called on the request's token. Returns the verdict given. */
+SP_API sp_verdict sp_await(sp_request *req);
+
+/* 1: nobody waits for the answer any more: the client is gone or the deadline has passed. */
+SP_API int sp_canceled(sp_request *req);
+
 /* ---- around it ---- */
+
+/* Which of the function's threads this is: 0 to `workers` - 1. */
+SP_API unsigned sp_worker_index(const sp_worker *worker);
 
 /* A configuration value of the chain file, or the declared default; {NULL, 0} for a key
  * without either. NUL-terminated beyond its length; valid for the process's life. */

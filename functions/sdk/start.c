@@ -45,7 +45,7 @@ static int wiring_check(struct sdk_process *p, size_t size)
 	}
 	if (size < HEAP_AT || w->size != size || w->heap.used > size - HEAP_AT ||
 	    w->heap.used > WIRING_HEAP_MAX || w->config_count > WIRING_CONFIG_MAX ||
-	    w->home >= SP_INST_MAX || shm_layout_check(&w->layout) < 0 ||
+	    w->worker_count != 1 || w->workers[0].home >= SP_INST_MAX || shm_layout_check(&w->layout) < 0 ||
 	    p->fd_count != WIRING_FN_FDS)
 		return wrong(p, -EBADMSG, "the controller's wiring");
 	return 0;
@@ -110,7 +110,7 @@ static void worker_fill(struct sdk_process *p, const sp_function *function)
 		worker->config[i].key = wiring_get(&w->heap, w->config[i].key);
 		worker->config[i].value = wiring_get(&w->heap, w->config[i].value);
 	}
-	p->loop.home = w->home;
+	p->loop.home = w->workers[0].home;
 	p->loop.max_hops = w->max_hops;
 	p->loop.layout = &w->layout;
 	p->loop.memory = p->memory;
@@ -118,7 +118,7 @@ static void worker_fill(struct sdk_process *p, const sp_function *function)
 
 static int report(struct sdk_process *p, uint32_t type)
 {
-	struct wiring_msg msg = { .type = type, .slot = p->wiring.slot, .fn = p->wiring.fn };
+	struct wiring_msg msg = { .type = type, .slot = p->wiring.workers[0].slot, .fn = p->wiring.fn };
 
 	snprintf(msg.text, sizeof(msg.text), "%s", p->why);
 	return wiring_send(p->sock, &msg, sizeof(msg), NULL, 0);

@@ -8,10 +8,11 @@
 
 #include "bpf/wire.h"
 #include "functions/sdk/request.h"
+#include "sproxy/rule.h"
 
 int sdk_function_check(const sp_function *f, char *why, size_t why_size)
 {
-	uint32_t edges = 0;
+	uint32_t edges = 0, calls = 0;
 
 	if (f->abi != SP_ABI)
 		snprintf(why, why_size,
@@ -25,8 +26,12 @@ int sdk_function_check(const sp_function *f, char *why, size_t why_size)
 		why[0] = '\0';
 	while (f->edges && f->edges[edges])
 		edges++;
+	while (f->calls && f->calls[calls])
+		calls++;
 	if (!why[0] && edges > SP_EDGE_MAX)
 		snprintf(why, why_size, "declares %u edges, at most %d work", edges, SP_EDGE_MAX);
+	if (!why[0] && calls > RULE_CALL_MAX)
+		snprintf(why, why_size, "declares %u calls, at most %d work", calls, RULE_CALL_MAX);
 	return why[0] ? -EINVAL : 0;
 }
 

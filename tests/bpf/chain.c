@@ -28,8 +28,11 @@ int setup_with(void **state, const char *pins)
 		skip();
 	assert_int_equal(r, 0);
 	for (uint32_t s = GW; s < SLOTS; s++) {
-		assert_int_equal(sproxy_attach(f.proxy, s, function_of[s], cpu_of[s], &f.ends[s]),
-				 0);
+		const struct sproxy_place place = { .fn = function_of[s],
+						    .cpu = cpu_of[s],
+						    .lender = GW };
+
+		assert_int_equal(sproxy_attach(f.proxy, s, &place, &f.ends[s]), 0);
 		if (function_of[s] != SP_GATEWAY_FN && s != A2)
 			assert_int_equal(sproxy_enable(f.proxy, s, 8), 0);
 	}

@@ -210,7 +210,8 @@ static void test_other_chain_is_another_world(void **state)
 
 	give(f, 0, A);
 	assert_int_equal(sproxy_open(&options, &other), 0);
-	assert_int_equal(sproxy_attach(other, A, 1, 0, &ends), 0);
+	assert_int_equal(sproxy_attach(other, A, &(struct sproxy_place){ .fn = 1, .lender = GW },
+				       &ends), 0);
 	assert_int_equal(send(ends.send, &d, sizeof(d), MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EACCES);
 	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));

@@ -116,7 +116,7 @@ static bool attack_mixed(struct hostile *h, struct sp_desc d, const struct order
 static bool attack_home(struct hostile *h, struct sp_desc d, const struct order *order)
 {
 	d = reply_of(d);
-	d.home = order->has_value ? (uint16_t)order->value : (uint16_t)h->wiring->slot;
+	d.home = order->has_value ? (uint16_t)order->value : (uint16_t)h->wiring->workers[0].slot;
 	hostile_send(h, order->kind, &d, sizeof(d));
 	return false;
 }
@@ -171,7 +171,7 @@ static bool attack_hoard(struct hostile *h, struct sp_desc d, const struct order
 static bool attack_grant(struct hostile *h, struct sp_desc d, const struct order *order)
 {
 	d.edge = SP_EDGE_GRANT;
-	d.home = order->has_value ? (uint16_t)order->value : (uint16_t)h->wiring->slot;
+	d.home = order->has_value ? (uint16_t)order->value : (uint16_t)h->wiring->workers[0].slot;
 	hostile_send(h, order->kind, &d, sizeof(d));
 	return false;
 }

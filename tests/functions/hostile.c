@@ -150,7 +150,7 @@ static void tell(struct hostile *h, struct sp_desc *d)
 	n = (size_t)snprintf(text, sizeof(text),
 			     "{\"pid\":%d,\"slot\":%u,\"fn\":%u,\"home\":%u,\"buffers\":%u,"
 			     "\"size\":%u,\"held_count\":%u,\"buf\":%u,\"gen\":%u",
-			     getpid(), h->wiring->slot, h->wiring->fn, d->home,
+			     getpid(), h->wiring->workers[0].slot, h->wiring->fn, d->home,
 			     h->wiring->layout.buffer_count, c->size, h->held_count, d->buf,
 			     d->gen);
 	n += tell_desc(text + n, sizeof(text) - n, "desc", d);
@@ -200,7 +200,7 @@ static void handle_grant(struct hostile *h, struct sp_desc d)
 {
 	struct sp_desc ask = { .buf = 0, .len = 1, .edge = SP_EDGE_REFILL, .home = d.home };
 
-	ask.home = (uint16_t)h->wiring->home;
+	ask.home = (uint16_t)h->wiring->workers[0].home;
 	if (d.flags & SP_DESC_DENIED) {
 		fprintf(stderr, "denied after %u lease buffers\n", h->hoarded);
 		h->hoard_left = 0;
@@ -257,7 +257,7 @@ static int start(struct hostile *h)
 		return -ENOMEM;
 	h->base = base;
 	h->page = page;
-	ready.slot = wiring.slot;
+	ready.slot = wiring.workers[0].slot;
 	ready.fn = wiring.fn;
 	return wiring_send(h->wiring_sock, &ready, sizeof(ready), NULL, 0);
 }

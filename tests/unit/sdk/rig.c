@@ -38,9 +38,11 @@ void rig_init(struct rig *rig)
 
 	memset(rig, 0, sizeof(*rig));
 	w->abi = WIRING_ABI;
-	w->slot = 40;
 	w->fn = 3;
-	w->home = RIG_HOME;
+	w->worker_count = 1;
+	w->workers[0] =
+		(struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
+	w->concurrency = 32;
 	w->max_hops = 8;
 	assert_int_equal(shm_layout_compute(sizes, 4, 16U << 20, 4, &w->layout, NULL), 0);
 	assert_int_equal(wiring_put(&w->heap, "chain", &w->chain), 0);

@@ -23,7 +23,9 @@ static int match(const struct wiring_page *in)
 {
 	struct shm_header header = { 0 };
 
-	return wiring_page_match(in, 0, &header, &header);
+	struct rule_way way;
+
+	return wiring_page_find(in, 0, &header, &header, &way) < 0 ? -ENOENT : way.edge;
 }
 
 /* Edge 0 is decided by rule `at`, the others are of an edge nobody asks for. */
