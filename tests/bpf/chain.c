@@ -14,6 +14,15 @@
 static const uint32_t function_of[SLOTS] = { 0, 0, 0, 1, 1, 2 };
 static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
 
+/* fn 0: function 1 of 2, or 2 of 1 */
+static const struct sp_route edges[] = {
+	[EDGE_NEXT] = { .kind = SP_ROUTE_FUNCTION },
+	[EDGE_REPLY] = { .kind = SP_ROUTE_REPLY },
+	[EDGE_NOBODY] = { .kind = SP_ROUTE_FUNCTION, .fn = 3 },
+	[EDGE_CALL] = { .kind = SP_ROUTE_CALL },
+	[EDGE_CALL_NOBODY] = { .kind = SP_ROUTE_CALL, .fn = 3 },
+};
+
 int setup_with(void **state, const char *pins)
 {
 	const struct sproxy_options options = { .buffer_count = BUFFERS,
@@ -39,13 +48,13 @@ int setup_with(void **state, const char *pins)
 	for (uint32_t fn = 1; fn <= 3; fn++)
 		sproxy_route(f.proxy, 0, fn,
 			     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = (uint16_t)fn });
-	sproxy_route(f.proxy, 1, EDGE_NEXT,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 2 });
-	sproxy_route(f.proxy, 1, EDGE_REPLY, (struct sp_route){ .kind = SP_ROUTE_REPLY, .fn = 0 });
-	sproxy_route(f.proxy, 1, EDGE_NOBODY,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 3 });
-	sproxy_route(f.proxy, 2, EDGE_NEXT,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 1 });
+	for (uint32_t fn = 1; fn <= 2; fn++)
+		for (uint32_t edge = 0; edge < sizeof(edges) / sizeof(edges[0]); edge++)
+			sproxy_route(f.proxy, fn, edge,
+				     (struct sp_route){ .kind = edges[edge].kind,
+							.fn = edges[edge].fn ?
+								      edges[edge].fn :
+								      (uint16_t)(3 - fn) });
 	for (uint32_t i = 0; i < BUFFERS; i++) {
 		struct sp_owner *o = &sproxy_owners(f.proxy)[i];
 
@@ -79,6 +88,25 @@ struct sp_desc desc(uint32_t buf, uint8_t edge)
 	return (struct sp_desc){ .buf = buf, .gen = 7, .len = 10, .edge = edge, .home = GW };
 }
 
+struct sp_desc call(uint32_t buf, uint32_t slot)
+{
+	struct sp_desc d = desc(buf, EDGE_CALL);
+
+	d.home = (uint16_t)slot;
+	return d;
+}
+
+struct sp_owner *owner(struct fixture *f, uint32_t buf)
+{
+	return &sproxy_owners(f->proxy)[buf];
+}
+
+void stock(struct fixture *f, uint32_t buf, uint32_t slot)
+{
+	owner(f, buf)->leased = SP_LEASE_STOCK;
+	give(f, buf, slot);
+}
+
 ssize_t put(struct fixture *f, uint32_t slot, const void *data, size_t len)
 {
 	return send(f->ends[slot].send, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -94,6 +122,14 @@ ssize_t take(struct fixture *f, uint32_t slot, struct sp_desc *ret, size_t max)
 	ssize_t n = recv(f->ends[slot].receive, ret, max * sizeof(*ret), MSG_DONTWAIT);
 
 	return n < 0 ? -1 : n / (ssize_t)sizeof(*ret);
+}
+
+struct sp_desc taken(struct fixture *f, uint32_t slot)
+{
+	struct sp_desc d[2];
+
+	assert_int_equal(take(f, slot, d, 2), 1);
+	return d[0];
 }
 
 uint64_t word(struct fixture *f, uint32_t buf)
