@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,4 +170,45 @@ void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason)
 	for (uint32_t s = GW; s < SLOTS; s++)
 		assert_int_equal(take(f, s, &d, 1), -1);
 	assert_int_equal(put_one(f, slot, desc(0, EDGE_NEXT)), -EACCES);
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+uint64_t work(unsigned us)
+{
+	uint64_t end = now_ns() + us * 1000ULL, now;
+
+	do
+		now = now_ns();
+	while (now < end);
+	return now;
+}
+
+void round_trip(struct fixture *f, uint32_t count, uint8_t flags)
+{
+	struct sp_desc descs[SP_BATCH_MAX] = { 0 };
+	size_t size = count * sizeof(descs[0]);
+
+	for (uint32_t i = 0; i < count; i++)
+		descs[i] = desc(i, 1);
+	assert_int_equal(put(f, GW, descs, size), size);
+	assert_int_equal(take(f, A, descs, count), count);
+	for (uint32_t i = 0; i < count; i++)
+		descs[i].edge = EDGE_NEXT;
+	assert_int_equal(put(f, A, descs, size), size);
+	assert_int_equal(take(f, B, descs, count), count);
+	for (uint32_t i = 0; i < count; i++) {
+		descs[i].edge = SP_EDGE_REPLY;
+		descs[i].flags = flags;
+	}
+	assert_int_equal(put(f, B, descs, size), size);
+	assert_int_equal(take(f, GW, descs, count), count);
+	for (uint32_t i = 0; i < count; i++)
+		sproxy_owners(f->proxy)[i].hops = 0;
 }

@@ -66,6 +66,13 @@ struct sp_desc taken(struct fixture *f, uint32_t slot);
 /* Reads the events; the last one is in last_reason and last_slot. Returns how many. */
 int events(struct fixture *f);
 
+/* work() works for at least that long, and returns when it ended. */
+uint64_t now_ns(void);
+uint64_t work(unsigned us);
+
+/* `count` requests by way of A and B home, all of them together at each hop. */
+void round_trip(struct fixture *f, uint32_t count, uint8_t flags);
+
 /* The last send must have been refused for `reason`, counted, told, and be sticky. */
 void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason);
 
