@@ -81,6 +81,11 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->instances);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (a->workers != b->workers) { /* its revision differs too: new processes */
+			snprintf(text, sizeof(text), "workers %u instead of %u", b->workers,
+				 a->workers);
+			differs(c, CHAIN_CHANGE_LIVE, path, text);
+		}
 	}
 }
 
