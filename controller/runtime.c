@@ -170,9 +170,11 @@ void runtime_functions_stop(struct runtime *runtime)
 static void on_event(const struct sp_event *event, void *arg)
 {
 	struct runtime *runtime = arg;
+	struct instance *instance = slots_instance(runtime, event->slot);
 
-	if (event->slot > runtime->options.workers && event->slot < SP_INST_MAX) {
-		instance_violated(&runtime->instances[event->slot], event);
+	if (event->slot > runtime->options.workers) {
+		if (instance)
+			instance_violated(instance, event);
 		return;
 	}
 	/* A reply that arrives when the gateway is gone already is no news. */
