@@ -63,17 +63,6 @@ uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct ch
 	return count ? count : runtime->options.workers;
 }
 
-uint64_t runtime_backoff(uint32_t deaths)
-{
-	uint32_t doublings = deaths > 11 ? 10 : deaths - 1;
-	uint64_t delay;
-
-	if (deaths == 0)
-		return 0;
-	delay = RUNTIME_BACKOFF_FIRST_NS << doublings;
-	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
-}
-
 void runtime_changed(struct runtime *runtime)
 {
 	if (runtime->options.on_change)

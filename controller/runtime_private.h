@@ -39,8 +39,6 @@ void gateway_tables_tell(struct runtime *runtime);
 /* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
 void gateway_drain(struct runtime *runtime);
 int gateway_stats_map(struct runtime *runtime);
-/* The delay before something that died `deaths` times in a row is started again. */
-uint64_t runtime_backoff(uint32_t deaths);
 
 /* runtime_launch.c */
 /* Maps the page of an instance, whose fd it takes. Returns 0 or -errno. */
@@ -107,6 +105,8 @@ int adopt_instances(struct runtime *runtime, struct keep_entries *entries);
 int adopt_gaps_fill(struct runtime *runtime);
 
 /* runtime_replace.c */
+/* The delay before something that died `deaths` times in a row is started again. */
+uint64_t runtime_backoff(uint32_t deaths);
 /* Another one at once for the first death, later and later for those that follow. */
 void instance_replace(struct instance *instance);
 
