@@ -103,27 +103,37 @@ static void read_function(const struct runtime *runtime, uint32_t fn, struct fun
 	read_edges(runtime, fn, f);
 }
 
-static void read_instance(const struct runtime *runtime, uint32_t slot, uint32_t buffers,
-			  struct runtime_stats *ret)
+static void add_worker(const struct runtime *runtime, uint32_t slot, struct instance_stats *ret)
+{
+	const struct sp_instance *kernel = &sproxy_instances(runtime->proxy)[slot];
+
+	ret->in_flight += __atomic_load_n(&kernel->in_flight, __ATOMIC_RELAXED);
+	ret->in += __atomic_load_n(&kernel->in, __ATOMIC_RELAXED);
+	ret->out += __atomic_load_n(&kernel->out, __ATOMIC_RELAXED);
+}
+
+static void read_instance(const struct runtime *runtime, uint32_t slot,
+			  const uint32_t held[SP_INST_MAX], struct runtime_stats *ret)
 {
 	const struct instance *instance = &runtime->instances[slot];
-	const struct sp_instance *kernel = &sproxy_instances(runtime->proxy)[slot];
+	struct instance_stats *stats = &ret->instances[ret->instance_count];
 
 	if (instance->state == INSTANCE_NONE || !instance->fn)
 		return;
-	ret->instances[ret->instance_count++] = (struct instance_stats){
+	*stats = (struct instance_stats){
 		.slot = slot,
 		.fn = instance->fn,
 		.number = instance->number,
 		.pid = instance->process.pid,
 		.state = instance_state_name(instance->state),
-		.in_flight = __atomic_load_n(&kernel->in_flight, __ATOMIC_RELAXED),
-		.in = __atomic_load_n(&kernel->in, __ATOMIC_RELAXED),
-		.out = __atomic_load_n(&kernel->out, __ATOMIC_RELAXED),
-		.buffers = buffers,
 		.age_ns = loop_now_ns() - instance->started_ns,
 		.process = read_process(instance->process.pid),
 	};
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		add_worker(runtime, instance->workers[i].slot, stats);
+		stats->buffers += held[instance->workers[i].slot];
+	}
+	ret->instance_count++;
 }
 
 void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret)
@@ -146,5 +156,5 @@ void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret
 		read_function(runtime, fn, &ret->functions[fn]);
 	ret->instance_count = 0;
 	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++)
-		read_instance(runtime, slot, held[slot], ret);
+		read_instance(runtime, slot, held, ret);
 }
