@@ -22,7 +22,7 @@
 #define SP_EDGE_MAX 64      /* edges one function may name */
 #define SP_FN_INST_MAX 60   /* instances of one function */
 #define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 27      /* hops stamped per request; later ones overwrite the last */
+#define SP_HOPS_MAX 26      /* hops stamped per request; later ones overwrite the last */
 #define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
 #define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
 #define SP_SLOT_NONE 0      /* no instance has slot 0 */
@@ -66,7 +66,7 @@ enum sp_flag {
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
- * the same edge and the same home. */
+ * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
 	__u32 gen;  /* the buffer's generation when the sender received it */
@@ -74,7 +74,8 @@ struct sp_desc {
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
 	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that
-		      * called; of a release and a refill, slot of a gateway worker; of a grant,
+		      * called. A call leaves with a tag of its caller's choice instead, and its
+		      * reply arrives with that tag. Of a release and a refill, slot of a gateway worker; of a grant,
 		      * slot of the instance that receives it */
 };
 
@@ -112,6 +113,8 @@ struct sp_owner {
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
 	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
+	__u32 tag; /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u32 reserved;
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 

@@ -93,6 +93,7 @@ int rule_find(const struct rule_table *table, uint32_t from_edge, const struct s
 	if (!rule)
 		return -ENOENT;
 	ret->edge = rule->wire_edge;
+	ret->answers = rule->answers;
 	ret->tee_count = rule->tee_count < RULE_TEE_MAX ? rule->tee_count : RULE_TEE_MAX;
 	memcpy(ret->tees, rule->tees, sizeof(ret->tees));
 	ret->group.count = 0;
