@@ -34,7 +34,8 @@ struct sproxy_ends {
 struct sproxy_place {
 	uint32_t fn;
 	uint32_t cpu;
-	uint32_t lender; /* gateway slot that takes what comes home when it is gone */
+	uint32_t lender; /* gateway slot that takes what comes home when it is gone; a worker's
+			  * is always its own */
 };
 
 /* The peers of an instance's two ends; owned by the sproxy, for polling only. */
