@@ -189,7 +189,8 @@ SP_API const sp_meta *sp_meta_of(sp_request *req);
  * before the deadline; the request then fails whatever the handler returns. */
 SP_API sp_buf sp_body(sp_request *req);
 
-/* The body, to be read: never copied. A write to it ends the process (SIGSEGV). */
+/* The body, to be read: never copied. A write to one that others read, too, ends the process
+ * (SIGSEGV). */
 SP_API sp_str sp_view(sp_request *req);
 
 /*
@@ -286,7 +287,7 @@ SP_API void sp_release(sp_request *req, sp_buf message);
 
 /*
  * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
- * nobody waits for, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * nobody waits for and no tee reads along, with this request's id, trace context, topic and deadline. Its answer is dropped.
  * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
  * sp_emit_same has the receiver read this request's body where it lies, to which nobody
  * writes from then on (see sp_body).

@@ -49,7 +49,6 @@ static struct sdk_task *task_get(struct sdk_loop *loop)
 	task->fiber = NULL;
 	task->ready = task->deferred = task->wake_each = false;
 	task->open = task->kept = 0;
-	loop->live++;
 	return task;
 }
 
@@ -58,7 +57,7 @@ static void task_put(struct sdk_task *task)
 {
 	struct sdk_loop *loop = task->loop;
 
-	loop->live--;
+	loop->live -= task->counted;
 	if (task->req.token.out)
 		return;
 	task->next = loop->free;
@@ -260,8 +259,7 @@ void sdk_tasks_go_on(struct sdk_loop *loop)
 
 		loop->ready = task->next;
 		task->ready = false;
-		if (loop->outbox.used > 0)
-			sdk_loop_flush_due(loop, sdk_now_ns());
+		sdk_loop_flush_due(loop, sdk_now_ns());
 		if (sdk_fiber_resume(&loop->fibers, task->fiber))
 			task->fiber = NULL;
 		back(task);
@@ -291,7 +289,7 @@ static sp_verdict refusal(struct sdk_task *task, int begun, uint64_t now)
 	return SP_NEXT;
 }
 
-void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d)
+void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_backlog *backlog)
 {
 	struct sdk_task *task = task_get(loop);
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
@@ -305,15 +303,15 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d)
 		return;
 	}
 	sdk_loop_flush_due(loop, now);
-	if (loop->outbox.used == 0)
-		loop->outbox.since_ns = now;
 	sdk_unpoison(slot.at, slot.stride);
 	task->req.flags = d->flags & FLAGS_KEPT;
 	task->req.shared = (d->flags & SP_DESC_SHARED) != 0;
 	task->req.home = d->home;
+	task->counted = d->home <= loop->gateway_count;
+	loop->live += task->counted;
 	begun = sdk_request_begin(&task->req, &loop->worker, &slot, d->len);
 	if (begun == 0 && task->req.header.parts > 0)
-		sdk_parts_take(task);
+		sdk_parts_take(task, backlog);
 	verdict = refusal(task, begun, now);
 	if (verdict == SP_NEXT) {
 		run(task, on_handler);
