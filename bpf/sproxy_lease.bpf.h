@@ -40,6 +40,7 @@ struct leased {
 	__u32 index;
 	__u32 len; /* the descriptor's; afterwards the payload's */
 	__u32 flags;
+	__u32 tag; /* what was written into `home`; afterwards what the receiver reads there */
 	__u32 was; /* enum sp_lease before; of a request that moved away, what it leaves */
 	__u32 now; /* and afterwards */
 	__u32 slot;
@@ -83,6 +84,7 @@ static __always_inline int move_request(struct leased *l, struct sp_owner *from)
 	to->home = from->home;
 	to->hops = from->hops;
 	to->leased = from->leased;
+	to->tag = from->tag;
 	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
 	/* What it reads of others stays with it until the gateway has it. */
 	from->leased = SP_LEASE_STOCK;
@@ -145,6 +147,7 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	}
 	o->leased = l->homecoming ? SP_LEASE_STOCK : SP_LEASE_OUT;
 	o->home = l->home;
+	o->tag = l->tag;
 	o->hops = 0;
 	return -1;
 }
@@ -169,8 +172,10 @@ static __always_inline int check_leased_as(struct leased *l, struct sp_owner *o)
 		return SP_VIOLATION_HOME;
 	if (l->len > o->cap)
 		return SP_VIOLATION_LENGTH;
-	if (l->homecoming)
+	if (l->homecoming) {
 		o->leased = SP_LEASE_STOCK;
+		l->tag = o->tag;
+	}
 	return -1;
 }
 

@@ -38,6 +38,7 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 	struct leased l = { .index = d->buf,
 			    .len = d->len,
 			    .flags = d->flags,
+			    .tag = d->home,
 			    .was = *was,
 			    .slot = b->slot,
 			    .home = b->home,
@@ -49,6 +50,7 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 	if (bad >= 0)
 		return bad;
 	d->len = l.len;
+	d->home = b->homecoming || b->way != WAY_CALL ? l.tag : b->slot;
 	*was = l.was;
 	b->unsent += l.was == SP_LEASE_STOCK;
 	b->ungot += l.now == SP_LEASE_STOCK;
@@ -74,7 +76,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	__u64 held;
 	int bad;
 
-	if (d->edge != b->edge || d->home != b->home)
+	if (d->edge != b->edge || (d->home != b->home && b->way != WAY_CALL))
 		return SP_VIOLATION_MIXED;
 	if (index >= buffer_count)
 		return SP_VIOLATION_INDEX;

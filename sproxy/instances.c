@@ -190,18 +190,33 @@ void sproxy_disable(struct sproxy *proxy, uint32_t slot)
 	proxy->slots[slot].enabled = false;
 }
 
-/* Only what an instance was given before the last grace period can still be on its way. */
-bool sproxy_idle(const struct sproxy *proxy, uint32_t slot)
+static bool is_empty(const struct sproxy *proxy, uint32_t slot)
 {
-	const struct sp_instance *instance;
+	return slot < SP_INST_MAX && proxy->slots[slot].used && !proxy->slots[slot].enabled &&
+	       __atomic_load_n(&proxy->instances[slot].in_flight, __ATOMIC_ACQUIRE) == 0;
+}
 
-	if (slot >= SP_INST_MAX || !proxy->slots[slot].used || proxy->slots[slot].enabled)
-		return false;
-	instance = &proxy->instances[slot];
-	if (__atomic_load_n(&instance->in_flight, __ATOMIC_ACQUIRE) != 0)
+static bool are_empty(const struct sproxy *proxy, const uint32_t *slots, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && is_empty(proxy, slots[i]))
+		i++;
+	return i == count;
+}
+
+/* Only what an instance was given before the last grace period can still be on its way. */
+bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count)
+{
+	if (!are_empty(proxy, slots, count))
 		return false;
 	grace_period();
-	return __atomic_load_n(&instance->in_flight, __ATOMIC_ACQUIRE) == 0;
+	return are_empty(proxy, slots, count);
+}
+
+bool sproxy_idle(const struct sproxy *proxy, uint32_t slot)
+{
+	return sproxy_idle_many(proxy, &slot, 1);
 }
 
 void sproxy_stop(struct sproxy *proxy, uint32_t slot)

@@ -60,7 +60,6 @@ static void call_send(struct sdk_task *task, struct sdk_call *c)
 			     .edge = c->edge,
 			     .flags = task->req.flags };
 
-	c->hops = c->slot.at->hops;
 	if (tag_take(loop, c) < 0) {
 		sdk_stock_give_back(&loop->port, &c->slot, true);
 		call_end(c, SP_EUNAVAILABLE);
@@ -212,10 +211,10 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 /* ---- back ---- */
 
 /* Nobody took it: it is tried again, unless a function on the way had it already. */
-static bool returned(struct sdk_loop *loop, struct sdk_call *c)
+static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool refers)
 {
-	if (c->slot.at->hops != c->hops) {
-		sdk_stock_give_back(&loop->port, &c->slot, !c->by_reference);
+	if (was_taken) {
+		sdk_stock_give_back(&loop->port, &c->slot, !refers);
 		call_end(c, SP_EUNAVAILABLE);
 		return false;
 	}
@@ -245,7 +244,8 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 	sdk_unpoison(slot.at, slot.stride);
 	task = sdk_task_of(c->req);
 	c->slot = slot;
-	if (d->flags & SP_DESC_UNDELIVERABLE && returned(loop, c)) {
+	if (d->flags & SP_DESC_UNDELIVERABLE &&
+	    returned(loop, c, d->flags & SP_DESC_FAILED, refers)) {
 		sdk_task_wake(task); /* to wait until it is tried again */
 		return;
 	}

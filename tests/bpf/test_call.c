@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -82,6 +83,40 @@ static void test_nested_calls(void **state)
 	assert_int_equal(taken(f, A).buf, 0);
 	assert_int_equal(in_flight(f, A), 0);
 	assert_int_equal(in_flight(f, B), 0);
+}
+
+/* Two calls in one send; each answer brings its tag back, also out of another buffer. */
+static void test_tags(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc calls[2] = { call(0, 0x1234), call(1, 0xffff) }, d;
+
+	stock(f, 0, A);
+	stock(f, 1, A);
+	stock(f, 9, B);
+	assert_int_equal(send(f->ends[A].send, calls, sizeof(calls), MSG_NOSIGNAL), sizeof(calls));
+	assert_int_equal(recv(f->ends[B].receive, calls, sizeof(calls), 0), sizeof(calls));
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(calls[i].buf, i);
+		assert_int_equal(calls[i].home, A); /* who calls, whatever was written */
+	}
+	d = calls[1];
+	d.edge = SP_EDGE_RELEASE;
+	d.flags = SP_DESC_MOVED;
+	d.len = 9;
+	d.home = GW;
+	assert_int_equal(put_one(f, B, d), 0);
+	assert_int_equal(taken(f, GW).buf, 1);
+	d = call(9, A);
+	d.edge = SP_EDGE_REPLY;
+	assert_int_equal(put_one(f, B, d), 0);
+	d = taken(f, A);
+	assert_int_equal(d.buf, 9);
+	assert_int_equal(d.home, 0xffff);
+	d = call(0, A);
+	d.edge = SP_EDGE_REPLY;
+	assert_int_equal(put_one(f, B, d), 0);
+	assert_int_equal(taken(f, A).home, 0x1234);
 }
 
 /* The one called may send the call on: the last one answers the caller, here by a route. */
@@ -341,6 +376,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_call_and_answer),
+		CASE(test_tags),
 		CASE(test_nested_calls),
 		CASE(test_call_goes_on),
 		CASE(test_answer_to_a_dead_caller_goes_to_its_lender),

@@ -47,14 +47,6 @@ static void test_refused_call_with_a_call(void **state)
 	refused(f, B, call(0, B), SP_VIOLATION_OWNER);
 }
 
-static void test_refused_call_for_another(void **state)
-{
-	struct fixture *f = *state;
-
-	stock(f, 0, A);
-	refused(f, A, call(0, B), SP_VIOLATION_HOME);
-}
-
 static void test_refused_call_of_the_gateway(void **state)
 {
 	const struct sp_route route = { .kind = SP_ROUTE_CALL, .fn = 1 };
@@ -282,7 +274,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_refused_call_with_a_request),
 		CASE(test_refused_call_with_a_call),
-		CASE(test_refused_call_for_another),
 		CASE(test_refused_call_of_the_gateway),
 		CASE(test_refused_call_too_long),
 		CASE(test_refused_message_home_to_a_function),
