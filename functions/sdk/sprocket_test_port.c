@@ -212,8 +212,10 @@ static void reply_put(struct sp_test *t, struct sdk_call *c, const sp_test_reply
 	}
 	if (data.len > 0)
 		memmove(shm_buffer_payload(c->slot.at), data.data, data.len);
-	if (c->slot.at != was.at)
+	if (c->slot.at != was.at) {
 		test_slot_free(t, &was);
+		c->by_reference = false; /* what the callee moved to refers to nothing */
+	}
 	shm_header_init(c->slot.at, c->slot.stride);
 	c->slot.at->status = failed ? 0 : (uint16_t)reply->status;
 	c->slot.at->error = (uint8_t)reply->error;
