@@ -208,7 +208,9 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 
 void rig_deny(struct rig *rig)
 {
-	struct sp_desc d = { .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = own_slot(rig) };
+	struct sp_desc d = { .edge = SP_EDGE_GRANT,
+			     .flags = SP_DESC_DENIED,
+			     .home = own_slot(rig) };
 
 	rig->refill = false;
 	rig_write(rig, &d, sizeof(d));
