@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -222,6 +224,8 @@ void host_debug_end(struct runtime *runtime)
 	if (!runtime->host.debugged)
 		return;
 	runtime->host.debugged = false;
+	/* As gdb found it stopped, it leaves it stopped. */
+	pidfd_send_signal(runtime->host.process.pidfd, SIGCONT, NULL, 0);
 	gateway_send(runtime, &thaw);
 }
 

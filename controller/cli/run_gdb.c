@@ -41,7 +41,7 @@ static void on_exit(void *arg, uint32_t events)
 
 static _Noreturn void child(struct run_gdb *gdb, pid_t on)
 {
-	const char *const ours[] = { "-ex", "handle SIGSTOP stop print pass", "-ex", hint, NULL };
+	const char *const ours[] = { "-ex", hint, NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
