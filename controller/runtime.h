@@ -156,7 +156,7 @@ struct host_state {
 	struct process process;
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log;
-	char folder[64]; /* of the programs' copies; "": none */
+	char folder[96]; /* of the programs' copies; "": none */
 	char why[160];   /* what it said before it died */
 	bool debugged;
 };

@@ -18,7 +18,7 @@
 #include "bpf/wire.h"
 
 #define INLINE_NAME_MAX 64
-#define INLINE_FOLDER_MAX 64 /* bytes of the copies' folder, NUL included */
+#define INLINE_FOLDER_MAX 96 /* bytes of the copies' folder, NUL included */
 
 /* The copy of libsprocket.so that function number N uses, as long as the name it replaces. */
 #define INLINE_SDK_FORMAT "libsprock%02u.so.1"
