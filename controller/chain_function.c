@@ -32,11 +32,12 @@ enum function_key {
 	INSTANCES,
 	RESOURCES,
 	WORKERS,
+	CALLS,
 	FUNCTION
 };
 static const char *const function_keys[FUNCTION] = {
 	"name",      "exec",      "image",   "config", "env", "concurrency", "containerConcurrency",
-	"instances", "resources", "workers",
+	"instances", "resources", "workers", "calls",
 };
 
 enum env_key { ENV_NAME, ENV_VALUE, ENV_KEYS };
@@ -304,6 +305,7 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 	if (v[RESOURCES])
 		chain_node_map(parse, v[RESOURCES], "resources");
 	read_counts(parse, v, function);
+	parse->functions[number].calls = v[CALLS];
 	if (!err && v[CONFIG])
 		err = read_config(parse, v[CONFIG], number);
 	if (!err && v[ENV])

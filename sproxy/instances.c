@@ -60,10 +60,12 @@ static int ends_insert(struct sproxy *proxy, uint32_t slot, uint32_t fn, int sen
 int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place *place,
 		  struct sproxy_ends *ret)
 {
+	/* The kernel knows a worker's slot by its lending from itself. */
+	const uint32_t lender = place->fn == SP_GATEWAY_FN ? slot : place->lender;
 	int tcp[2] = { -1, -1 }, local[2] = { -1, -1 }, r;
 
 	if (slot == SP_SLOT_NONE || slot >= SP_INST_MAX || place->fn > proxy->fn_count ||
-	    place->lender >= SP_INST_MAX)
+	    lender == SP_SLOT_NONE || lender >= SP_INST_MAX)
 		return -EINVAL;
 	if (proxy->slots[slot].used)
 		return -EBUSY;
@@ -76,7 +78,7 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place
 		goto fail;
 	wiring_refuse_fds(local[1]);
 	proxy->instances[slot] =
-		(struct sp_instance){ .fn = place->fn, .cpu = place->cpu, .lender = place->lender };
+		(struct sp_instance){ .fn = place->fn, .cpu = place->cpu, .lender = lender };
 	proxy->slots[slot] =
 		(struct slot){ .used = true, .kept = { .send = tcp[1], .receive = local[1] } };
 	r = ends_insert(proxy, slot, place->fn, tcp[0], local[0]);
@@ -114,7 +116,8 @@ int sproxy_adopt_slot(struct sproxy *proxy, uint32_t slot, struct sproxy_kept ke
 		return -EINVAL;
 	if (proxy->slots[slot].used)
 		return -EBUSY;
-	if (proxy->instances[slot].fn > proxy->fn_count)
+	if (proxy->instances[slot].fn > proxy->fn_count ||
+	    proxy->instances[slot].lender == SP_SLOT_NONE)
 		return -ESTALE;
 	f = &proxy->functions[proxy->instances[slot].fn];
 	proxy->slots[slot] = (struct slot){ .used = true,
