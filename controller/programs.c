@@ -35,6 +35,16 @@ int programs_gateway(char ret[CHAIN_PATH_MAX])
 	return find(places, sizeof(places) / sizeof(*places), ret);
 }
 
+int programs_inline(char ret[CHAIN_PATH_MAX])
+{
+	static const char *const places[] = {
+		"../libexec/sprocket/sprocket-inline", /* installed: bin/sprocket */
+		"sprocket-inline",                     /* build tree: controller/sprocket */
+	};
+
+	return find(places, sizeof(places) / sizeof(*places), ret);
+}
+
 int programs_daemon(char ret[CHAIN_PATH_MAX])
 {
 	static const char *const places[] = {

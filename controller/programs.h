@@ -12,6 +12,7 @@
 
 /* Path of sprocket-gateway. Returns 0 and `ret`, or -ENOENT. */
 int programs_gateway(char ret[CHAIN_PATH_MAX]);
+int programs_inline(char ret[CHAIN_PATH_MAX]);
 
 /* Path of sprocketd. As programs_gateway(). */
 int programs_daemon(char ret[CHAIN_PATH_MAX]);
