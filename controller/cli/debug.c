@@ -21,6 +21,7 @@
 #include "controller/cli/client.h"
 #include "controller/cli/object.h"
 #include "controller/cli/options.h"
+#include "controller/programs.h"
 
 #define GDB_ARGS_MAX 64
 #define WHAT_MAX 160
@@ -35,6 +36,8 @@ static const char help[] =
 static const char hint[] =
 	"echo \\nThe function's program is loaded. Break in its handler, then go on:\\n"
 	"    (gdb) break FUNCTION_OF_ON_REQUEST\\n    (gdb) continue\\n\\n";
+static const char hint_requests[] =
+	"echo Requests that wait for calls: sprocket requests; where: sprocket bt NUMBER\\n\\n";
 
 static bool is_program(const char *name)
 {
@@ -54,7 +57,7 @@ static bool is_program(const char *name)
 
 static void gdb_exec(pid_t pid, char **more, int more_count)
 {
-	char number[16];
+	char number[16], script[CHAIN_PATH_MAX];
 	/* The SIGSTOP that the instance waits in is no news. */
 	const char *begin[] = {
 		"gdb",  "-q",
@@ -67,11 +70,18 @@ static void gdb_exec(pid_t pid, char **more, int more_count)
 		"-ex",  "handle SIGSTOP stop print pass",
 		"-ex",  hint,
 	};
-	const char *args[sizeof(begin) / sizeof(begin[0]) + GDB_ARGS_MAX + 1];
+	const char *args[sizeof(begin) / sizeof(begin[0]) + GDB_ARGS_MAX + 5];
 	int count = sizeof(begin) / sizeof(begin[0]);
 
 	snprintf(number, sizeof(number), "%d", (int)pid);
 	memcpy(args, begin, sizeof(begin));
+	/* The script is text in a package: gdb does without when somebody removed it. */
+	if (programs_gdb_script(script) == 0) {
+		args[count++] = "-x";
+		args[count++] = script;
+		args[count++] = "-ex";
+		args[count++] = hint_requests;
+	}
 	for (int i = 0; i < more_count; i++)
 		args[count++] = more[i];
 	args[count] = NULL;

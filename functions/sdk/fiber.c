@@ -13,23 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "functions/sdk/fiber.h"
+#include "functions/sdk/fiber_private.h"
 #include "functions/sdk/fiber_switch.h"
 #include "functions/sdk/fiber_watch.h"
+#include "functions/sdk/layout_gdb.h"
 
 #define SLAB 16 /* stacks mapped at once */
-
-struct sdk_fiber {
-	void *sp; /* while it is parked */
-	struct sdk_fiber *next, *prev;
-	struct sdk_fibers *fibers;
-	sdk_fiber_fn *fn;
-	void *arg;
-	bool listed; /* it has parked before, and is in the list of those */
-	bool returned;
-	unsigned valgrind_id;
-	struct sdk_fiber_side side;
-} __attribute__((aligned(16))); /* its address is the top of the stack */
 
 struct sdk_fibers *sdk_fibers_all;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -116,7 +105,8 @@ int sdk_fibers_init(struct sdk_fibers *fibers, size_t stack_size)
 		stack_size = SDK_FIBER_STACK;
 	if (stack_size < SDK_FIBER_STACK_MIN || stack_size > SDK_FIBER_STACK_MAX)
 		return -EINVAL;
-	*fibers = (struct sdk_fibers){ .tid = gettid(), .watched = fiber_watched() };
+	*fibers =
+		(struct sdk_fibers){ .tid = gettid(), .watched = fiber_watched(), .gdb = &sp_gdb };
 	fibers->stack_size = (stack_size + sizeof(struct sdk_fiber) + page - 1) / page * page;
 	pthread_mutex_lock(&all_lock);
 	fibers->next = sdk_fibers_all;

@@ -16,5 +16,7 @@ void sdk_fiber_switch(void **save, void *to);
 /* The same, to a new stack, whose highest address is `top` (aligned to 16): calls entry(arg),
  * which never returns, as the first function there. */
 void sdk_fiber_start(void **save, void *top, void (*entry)(void *arg), void *arg);
+/* Code, not a function: where both are equal. */
+extern const char sdk_fiber_parked[];
 
 #endif
