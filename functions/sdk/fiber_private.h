@@ -11,7 +11,9 @@ struct sdk_fiber {
 	struct sdk_fibers *fibers;
 	sdk_fiber_fn *fn;
 	void *arg;
-	bool listed; /* it has parked before, and is in the list of those */
+	struct sdk_fiber **ret; /* of sdk_fiber_run, while it has not returned */
+	int error;              /* its errno, while it is parked */
+	bool listed;            /* it has parked before, and is in the list of those */
 	bool returned;
 	unsigned valgrind_id;
 	struct sdk_fiber_side side;

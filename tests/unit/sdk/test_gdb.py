@@ -13,7 +13,7 @@ import tap
 SCRIPT = os.environ["SPROCKET_GDB_SCRIPT"]
 PARKED = os.environ["SPROCKET_GDB_PARKED"]
 TIMEOUT_S = 60
-FRAMES = ["sdk_fiber_park", "innermost", "handler", "fiber_main", "sdk_fiber_start"]
+FRAMES = ["innermost", "handler", "fiber_main", "sdk_fiber_start"]
 
 
 def gdb(*commands, program=PARKED, core=()):
