@@ -15,7 +15,7 @@ void sp_complete(sp_token *token, sp_verdict verdict)
 {
 	struct sdk_port *port = token->req->worker->port;
 
-	token->verdict = verdict;
+	token->verdict = verdict == SP_DEFERRED ? SP_FAILED : verdict;
 	port->complete(port, token);
 }
 

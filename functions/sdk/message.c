@@ -19,6 +19,7 @@ int sdk_message_like(const struct sp_request *req, const struct sdk_slot *slot, 
 	h.error = SP_OK;
 	h.body_buf = 0;
 	h.parts = 0;
+	h.alone = 0;
 	h.hops = h.hops < UINT8_MAX ? h.hops + 1 : h.hops;
 	*slot->at = h;
 	return 0;

@@ -18,14 +18,13 @@ int sp_part_at(sp_request *req, size_t i, sp_part *ret)
 	struct sdk_port *port = worker->port;
 	struct sdk_part *part;
 	const struct shm_header *h;
-	const char *name = "";
+	const char *name;
 
 	if (i >= req->part_count)
 		return -ENOENT;
 	part = &req->parts[i];
 	h = &part->header;
-	if (worker->function_name)
-		name = worker->function_name(worker, h->part_fn);
+	name = sdk_function_name(worker, h->part_fn);
 	*ret = (sp_part){ .function = { name, strlen(name) },
 			  .error = h->error < SP_ERROR_COUNT ? (sp_error)h->error : SP_EINTERNAL,
 			  .status = h->status,

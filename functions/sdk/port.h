@@ -40,7 +40,6 @@ struct sdk_call {
 	uint8_t state; /* enum sdk_call_state */
 	uint8_t edge;
 	uint8_t to_fn;
-	uint8_t hops;
 	uint16_t tag;
 	uint32_t retries;
 	uint64_t retry_ns;

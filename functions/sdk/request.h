@@ -41,8 +41,8 @@ struct sp_worker {
 	uint32_t call_count;
 	uint32_t config_count;
 	struct sdk_pair config[SDK_CONFIG_MAX];
-	/* Names of the chain's functions by number, for parts; NULL: none. */
-	const char *(*function_name)(const struct sp_worker *worker, uint32_t fn);
+	const char *const *fn_names; /* of the chain's functions, by number */
+	uint32_t fn_count;           /* entries in it */
 };
 
 struct sp_token {
@@ -82,6 +82,12 @@ struct sp_request {
 	char text[SDK_TEXT_MAX];
 	sp_meta meta;
 };
+
+/* Name of a function of the chain; "" for a number that none has. */
+static inline const char *sdk_function_name(const struct sp_worker *worker, uint32_t fn)
+{
+	return fn < worker->fn_count ? worker->fn_names[fn] : "";
+}
 
 /* worker.c: checks the registration; says what is wrong in `why`. Returns 0 or -EINVAL. */
 int sdk_function_check(const sp_function *function, char *why, size_t why_size);
