@@ -40,8 +40,7 @@ void rig_init(struct rig *rig)
 	w->abi = WIRING_ABI;
 	w->fn = 3;
 	w->worker_count = 1;
-	w->workers[0] =
-		(struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
+	w->workers[0] = (struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
 	w->concurrency = 32;
 	w->gateway_count = RIG_HOME;
 	w->max_hops = 8;
