@@ -2,9 +2,6 @@
 #include "order.h"
 
 #define TRACKING_MAX 40U
-#define STATE_MAX 40U
-#define ZIP_MAX 16U
-#define YEAR_MAX 9999
 
 void address_write(struct wire_out *out, const struct address *address)
 {
@@ -35,7 +32,7 @@ void card_write(struct wire_out *out, const struct card *card)
 void card_read(struct wire_in *in, struct card *ret)
 {
 	ret->number = wire_text(in, WIRE_TAB, 1, CARD_NUMBER_MAX);
-	ret->cvv = wire_text(in, WIRE_TAB, 1, 4);
+	ret->cvv = wire_text(in, WIRE_TAB, 1, CVV_MAX);
 	ret->month = (int)wire_number(in, WIRE_TAB, 1, 12);
 	ret->year = (int)wire_number(in, WIRE_LINE, 0, YEAR_MAX);
 }

@@ -8,6 +8,10 @@
 #include "wire.h"
 
 #define EMAIL_MAX 100U
+#define STATE_MAX 40U
+#define ZIP_MAX 16U
+#define CVV_MAX 4U
+#define YEAR_MAX 9999
 #define CARD_NUMBER_MAX 32U /* with blanks and dashes */
 
 struct address {
