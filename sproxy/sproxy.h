@@ -34,7 +34,8 @@ struct sproxy_ends {
 struct sproxy_place {
 	uint32_t fn;
 	uint32_t cpu;
-	uint32_t lender; /* gateway slot that takes what comes home when it is gone */
+	uint32_t lender; /* gateway slot that takes what comes home when it is gone; a worker's
+			  * is always its own */
 };
 
 /* The peers of an instance's two ends; owned by the sproxy, for polling only. */
@@ -93,6 +94,8 @@ bool sproxy_enabled(const struct sproxy *proxy, uint32_t slot);
 /* Disabled, and nothing at it nor on its way to it. Costs a grace period (8 to 16 ms) once
  * nothing is in flight; before that it costs nothing. */
 bool sproxy_idle(const struct sproxy *proxy, uint32_t slot);
+/* The same for several, with one grace period for all. */
+bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count);
 
 /* Orders an instance to stop: it reads EOF after what is queued. Disable and drain first. */
 void sproxy_stop(struct sproxy *proxy, uint32_t slot);

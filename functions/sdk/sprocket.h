@@ -87,9 +87,9 @@ typedef struct sp_buf {
 /* What a handler returns: one of these, or the index of an edge in .edges. */
 typedef int sp_verdict;
 enum {
-	SP_NEXT = -1,  /* on by the default edge of the chain file */
-	SP_REPLY = -2, /* the body as it is now is the answer */
-	SP_DROP = -3,  /* no answer to give: the client gets 204 and no body */
+	SP_NEXT = -1,    /* on by the default edge of the chain file */
+	SP_REPLY = -2,   /* the body as it is now is the answer */
+	SP_DROP = -3,    /* no answer to give: the client gets 204 and no body */
 	SP_FAILED = -4,  /* what sp_fail returned */
 	SP_DEFERRED = -5 /* sp_complete will say; only after sp_defer */
 };
@@ -252,13 +252,13 @@ SP_API sp_worker *sp_worker_of(sp_request *req);
  *             return sp_fail(req, SP_EUPSTREAM, "no rates");
  */
 typedef struct sp_call {
-	int fn;              /* index into .calls */
-	int by_reference;    /* 1: the callee reads this request's body where it lies; no other */
-	sp_str topic;        /* sp_meta.topic of the callee: what it is asked to do */
-	sp_str body;         /* copied */
-	sp_buf message;      /* instead of body, when data is not NULL: given away, also when the
+	int fn;             /* index into .calls */
+	int by_reference;   /* 1: the callee reads this request's body where it lies; no other */
+	sp_str topic;       /* sp_meta.topic of the callee: what it is asked to do */
+	sp_str body;        /* copied */
+	sp_buf message;     /* instead of body, when data is not NULL: given away, also when the
 			      * call fails */
-	int64_t timeout_ns;  /* 0: as long as the request itself has */
+	int64_t timeout_ns; /* 0: as long as the request itself has */
 	/* What came back. */
 	sp_error error; /* SP_OK, or why there is no reply: what the callee said (sp_fail),
 			 * SP_ETIMEOUT, SP_ECANCELED (nobody waits for this request any more),

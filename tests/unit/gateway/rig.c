@@ -85,6 +85,7 @@ static void wiring_fill(struct wiring_gateway *w, const struct rig *rig,
 	w->worker_count = config->workers;
 	w->trace = config->trace;
 	w->front = config->front;
+	w->calls = config->calls;
 	w->timeout_ns = config->timeout_ms * 1000000ULL;
 	w->fn_count = 2;
 	w->layout = rig->layout;

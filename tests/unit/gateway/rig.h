@@ -34,6 +34,7 @@ struct rig_config {
 	bool trace;
 	uint32_t fd_limit; /* RLIMIT_NOFILE of the gateway; 0: as it is */
 	bool front;        /* with the listener of a shared front */
+	bool calls;        /* functions make messages of their own */
 };
 
 struct rig {
@@ -52,8 +53,10 @@ struct rig {
 	struct rig_config config;
 	int fds[WIRING_FD_MAX]; /* what a gateway gets */
 	uint32_t fd_count;
-	char front[64]; /* path of the front's listener */
-	int exit_code;  /* after rig_exit() */
+	uint32_t cancels;      /* that the gateway has sent; taken as they come */
+	struct sp_desc cancel; /* the last one */
+	char front[64];        /* path of the front's listener */
+	int exit_code;         /* after rig_exit() */
 };
 
 /* Starts a gateway with ingress POST,GET /work (8 KiB), any /any/..., and functions "first"
@@ -98,6 +101,8 @@ bool rig_waiting(struct rig *rig, int ms);
 
 /* The kernel's part of a send: `to` owns the buffer of `d` from now on, stamped. */
 void rig_hand_over(struct rig *rig, const struct sp_desc *d, uint32_t to, uint32_t fn);
+/* Waits until the gateway has sent `count` cancels in all. */
+void rig_await_cancels(struct rig *rig, uint32_t count);
 /* Sends a descriptor to its home worker, which owns the buffer then. */
 void rig_send(struct rig *rig, struct sp_desc d, uint8_t edge, uint8_t flags);
 /* Writes bytes to a worker's receive socket as they are. */

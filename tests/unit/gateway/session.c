@@ -7,7 +7,9 @@ struct reply reply;
 
 void start(uint32_t workers, uint32_t timeout_ms, uint32_t buffers)
 {
-	struct rig_config config = { workers, timeout_ms, buffers, false, 0, false };
+	struct rig_config config = { .workers = workers,
+				     .timeout_ms = timeout_ms,
+				     .buffers = buffers };
 
 	rig_start(&rig, &config);
 	client_open(&c, rig.port);
