@@ -19,15 +19,43 @@
 
 #include <sprocket.h>
 
-#define KEYS(X)                                                                                   \
-	X(ad_product)                                                                             \
-	X(ad_text)                                                                                \
-	X(also)            \ X(cart_size) X(city) X(code) X(cost) X(country) X(currencies)        \
-		X(currency) X(description) X(email) X(error) X(id) X(items) X(months) X(name)     \
-			X(number) X(order_id) X(picture) X(price) X(products) X(quantity)         \
-				X(recommendations) X(request_id) X(selected) X(shipping) X(state) \
-					X(status) X(street) X(title) X(total) X(tracking) X(user) \
-						X(years) X(zip)
+#define KEYS(X)            \
+	X(ad_product)      \
+	X(ad_text)         \
+	X(also)            \
+	X(cart_size)       \
+	X(city)            \
+	X(code)            \
+	X(cost)            \
+	X(country)         \
+	X(currencies)      \
+	X(currency)        \
+	X(description)     \
+	X(email)           \
+	X(error)           \
+	X(id)              \
+	X(items)           \
+	X(months)          \
+	X(name)            \
+	X(number)          \
+	X(order_id)        \
+	X(picture)         \
+	X(price)           \
+	X(products)        \
+	X(quantity)        \
+	X(recommendations) \
+	X(request_id)      \
+	X(selected)        \
+	X(shipping)        \
+	X(state)           \
+	X(status)          \
+	X(street)          \
+	X(title)           \
+	X(total)           \
+	X(tracking)        \
+	X(user)            \
+	X(years)           \
+	X(zip)
 
 #define KEY_(name) K_##name,
 enum key { KEYS(KEY_) KEY_COUNT };
