@@ -18,7 +18,8 @@
  * How: the code around the handler is the one that serves in a chain; only buffers come
  * from the heap, one allocation each. They are freed at hand-over, so that valgrind and
  * AddressSanitizer report whoever touches a request after the handler returned, or a body
- * after it moved. Calls are answered by mocks of the test (sp_test_on_call).
+ * after it moved. A write to a body that others read ends the process. Calls are answered by
+ * mocks of the test (sp_test_on_call).
  * Thread-safety: one thread, but for sp_complete and sp_test_cancel. Counters belong to the
  * process: each sp_test shows what was added since it was made. The log belongs to the sp_test
  * made last.
@@ -113,18 +114,18 @@ typedef struct sp_test_call {
 typedef struct sp_test_reply {
 	sp_str body;      /* copied when the mock returns; may lie in `room` */
 	int status;       /* as by sp_set_status; 0: none set */
-	sp_error error;   /* as by sp_fail; SP_ETIMEOUT also stands for no answer in time */
-	const char *text; /* of the error; NULL: none */
+	sp_error error;   /* as by sp_fail, or SP_ETIMEOUT, SP_EUPSTREAM, ... for no reply */
+	const char *text; /* of the error; NULL: there is no reply */
 	sp_buf room;      /* 64 KiB to build an answer in */
 } sp_test_reply;
 
 typedef void sp_test_reply_fn(void *arg, const sp_test_call *call, sp_test_reply *reply);
 
 /*
- * Answers the calls named `call` in .calls by `fn`: while the handler waits, on the thread and
- * the stack of the test, in the order the calls were made. It may run other functions, and this
- * one again. fn NULL: no longer. A call that no mock answers fails with SP_EUNAVAILABLE, and
- * the log says so. A name that is not in .calls ends the process.
+ * Answers the calls named `call` in .calls by `fn`: while the handler waits, on its thread, in
+ * the order the calls were made. It may run other functions, and this one again. fn NULL: no
+ * longer. A call that no mock answers fails with SP_EUNAVAILABLE, and the log says so. A name
+ * that is not in .calls ends the process.
  */
 SP_API void sp_test_on_call(sp_test *test, const char *call, sp_test_reply_fn *fn, void *arg);
 
