@@ -134,6 +134,7 @@ static void add_ways(struct chain_parse *parse, const struct chain_route *route,
 {
 	rule->wire_edge = chain_target(parse, route->at, route->from,
 				       route->to ? SP_ROUTE_FUNCTION : SP_ROUTE_REPLY, route->to);
+	rule->answers = !route->to;
 	if (route->group.count)
 		rule->group = find_group(parse, route);
 	rule->tee_count = route->tee_count;

@@ -82,6 +82,7 @@ static int wire(struct instance *instance, const struct chain *chain,
 		};
 	}
 	r = tables_function(chain, instance->fn - 1, workers, count, message);
+	message->gateway_count = runtime->options.workers;
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
 				WIRING_FN_WORKERS + 2 * count);
