@@ -3,11 +3,12 @@
 """embed.py OUT.c FOLDER FILE... - the files of a folder as a C source, for assets.h, so that a
 function is one file to install."""
 import sys
+from os.path import relpath
 from pathlib import Path
 
 out, folder, *files = sys.argv[1:]
 lines = ["/* Made by embed.py. */", '#include "assets.h"', ""]
-names = sorted(str(Path(f).relative_to(folder)) for f in files)
+names = sorted(relpath(f, folder) for f in files)
 for number, name in enumerate(names):
     data = (Path(folder) / name).read_bytes()
     lines.append(f"static const char data{number}[] = {{")

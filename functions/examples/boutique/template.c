@@ -184,7 +184,7 @@ static bool parse_file(struct parser *outer, const char *name, unsigned depth)
 	}
 	text_add(p.template, at, end);
 	if (sections.count)
-		return mistake(&p, "a section has no end", (sp_str){ NULL, 0 });
+		return mistake(&p, "a section has no end", (sp_str){ "", 0 });
 	return true;
 }
 
