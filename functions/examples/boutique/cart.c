@@ -76,10 +76,10 @@ static sp_verdict add(sp_request *req, struct cart_store *store)
 	r = cart_add(store, user, &line, &evicted);
 	sp_count(&carts_evicted, evicted);
 	if (r == -ERANGE)
-		return sp_fail(req, SP_ECONFLICT, "a cart holds at most %u of one product",
+		return sp_fail(req, SP_ECONFLICT, "A cart holds at most %u of one product.",
 			       QUANTITY_MAX);
 	if (r < 0)
-		return sp_fail(req, SP_ECONFLICT, "a cart holds at most %u different products",
+		return sp_fail(req, SP_ECONFLICT, "A cart holds at most %u different products.",
 			       LINES_MAX);
 	return nothing(req);
 }

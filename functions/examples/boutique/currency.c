@@ -3,7 +3,7 @@
  * currency.c - what an amount is in another currency.
  *
  *     list                     -> a line for each currency's code
- *     convert  AMOUNT, CODE    -> the amount in that currency
+ *     convert  AMOUNT, CODE    -> the amount in that currency, rounded to its smallest coin
  *
  * The 33 rates are those of the public demo, of the European Central Bank.
  */
@@ -62,10 +62,11 @@ static sp_verdict convert(sp_request *req)
 	from = rate_of(money_code(&money));
 	to = rate_of(code);
 	if (!from || !to)
-		return sp_fail(req, SP_EINPUT, "there is no currency %.*s",
+		return sp_fail(req, SP_EINPUT, "There is no currency %.*s.",
 			       SP_ARG(from ? code : money_code(&money)));
 	if (money_convert(&money, code, from->per_euro, to->per_euro, &result) < 0)
 		return sp_fail(req, SP_EINPUT, "convert: too large an amount");
+	money_round(&result);
 	money_write(&out, &result, WIRE_LINE);
 	return wire_reply(req, &out);
 }

@@ -82,7 +82,7 @@ int money_convert(const struct money *money, sp_str code, int64_t from, int64_t 
 static const struct currency {
 	const char *code;
 	const char *symbol;
-	int digits; /* after the point; without coins below the unit there are none */
+	int digits; /* after the point: 2, or 0 where there is no coin below the unit */
 } currencies[] = {
 	{ "USD", "$", 2 },
 	{ "EUR", "\xe2\x82\xac", 2 },
@@ -103,6 +103,15 @@ static struct currency currency_of(const struct money *money, char symbol[8])
 			return currencies[i];
 	snprintf(symbol, 8, "%.3s ", money->code);
 	return (struct currency){ money->code, symbol, 2 };
+}
+
+void money_round(struct money *money)
+{
+	char symbol[8];
+	wide coin = currency_of(money, symbol).digits ? MONEY_NANOS / 100 : MONEY_NANOS;
+
+	/* What would be beyond the largest amount stays as it is. */
+	set_nanos(money, divide(all_nanos(money), coin) * coin);
 }
 
 /* 1234567 as 1,234,567. */

@@ -37,6 +37,10 @@ int money_times(const struct money *money, uint32_t count, struct money *ret);
 int money_convert(const struct money *money, sp_str code, int64_t from, int64_t to,
 		  struct money *ret);
 
+/* To the smallest coin of its currency, so that what a page shows adds up. Half of one goes away
+ * from zero. */
+void money_round(struct money *money);
+
 /* As people write it: "$19.99", "¥2,236", "CHF 20.08"; rounded to what coins there are. */
 sp_str money_text(const struct money *money, char text[MONEY_TEXT_MAX]);
 

@@ -106,7 +106,7 @@ static sp_verdict get(sp_request *req)
 			return wire_reply(req, &out);
 		}
 	}
-	return sp_fail(req, SP_ENOTFOUND, "there is no product %.*s", SP_ARG(id));
+	return sp_fail(req, SP_ENOTFOUND, "There is no product %.*s.", SP_ARG(id));
 }
 
 static sp_verdict on_request(sp_request *req, void *state)

@@ -20,7 +20,7 @@ enum { AD, CART, CATALOG, CHECKOUT, CURRENCY, RECOMMENDATION, SHIPPING };
 enum page { PAGE_HOME, PAGE_PRODUCT, PAGE_CART, PAGE_ORDER, PAGE_ERROR, PAGE_COUNT };
 
 #define RECOMMENDATIONS_MAX 5U
-#define PAGE_ROOM 28000U /* bytes of a page; a buffer of the chain file holds them */
+#define PAGE_ROOM 16000U /* bytes of a page; a buffer of the chain file holds them */
 
 struct shop {
 	struct template *pages[PAGE_COUNT];
