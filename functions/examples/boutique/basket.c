@@ -87,8 +87,14 @@ static void fill_dates(struct visit *visit)
 		view_text(view, row, K_name, text_of(months[i]));
 	}
 	month_of(visit->shop->today, &today);
-	for (int i = 0; i < 8; i++)
-		view_number(view, view_row(view, K_years), K_number, today / 12 + i);
+	for (int i = 0; i < 8; i++) {
+		struct item *row = view_row(view, K_years);
+
+		view_number(view, row, K_number, today / 12 + i);
+		/* Next year is none that has passed already, whatever the month. */
+		if (i == 1)
+			view_text(view, row, K_selected, SP_S(" selected"));
+	}
 }
 
 static int fill_items(struct visit *visit, struct cart_page *page, uint64_t *ret_size)
