@@ -51,6 +51,9 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 		return bad;
 	d->len = l.len;
 	d->home = b->homecoming || b->way != WAY_CALL ? l.tag : b->slot;
+	/* The sender may have answered by an edge of its own; the caller knows but one. */
+	if (b->way == WAY_REPLY)
+		d->edge = SP_EDGE_REPLY;
 	*was = l.was;
 	b->unsent += l.was == SP_LEASE_STOCK;
 	b->ungot += l.now == SP_LEASE_STOCK;

@@ -55,21 +55,19 @@ void gw_lease_return(struct gw_worker *worker, uint32_t index)
 	gw_buffer_free(worker, index);
 }
 
-/* Takes a buffer of class `cls`, or of a larger one when it has none to give. */
+/* Takes a buffer of class `cls`, or of a larger one when it is empty. */
 static bool lease_take(struct gw_worker *worker, uint32_t cls, uint32_t *ret)
 {
 	struct gateway *g = worker->gateway;
-	uint32_t index, i = cls;
 
-	while (i < g->wiring.layout.class_count &&
-	       (!share_left(worker, i) || shm_pool_take(g->pool, i, worker->slot, &index) < 0))
-		i++;
-	if (i == g->wiring.layout.class_count)
-		return false;
-	g->owners[index].leased = SP_LEASE_STOCK;
-	gw_lease_begun(worker, index);
-	*ret = index;
-	return true;
+	for (; cls < g->wiring.layout.class_count && share_left(worker, cls); cls++) {
+		if (shm_pool_take(g->pool, cls, worker->slot, ret) < 0)
+			continue;
+		g->owners[*ret].leased = SP_LEASE_STOCK;
+		gw_lease_begun(worker, *ret);
+		return true;
+	}
+	return false;
 }
 
 static uint32_t count_allowed(const struct gateway *g, uint32_t cls, uint32_t count)

@@ -64,7 +64,8 @@ int sproxy_open(const struct sproxy_options *options, struct sproxy **ret);
 int sproxy_adopt(const struct sproxy_options *options, struct sproxy **ret);
 
 /* An instance of the process before us. Takes the ends, which may be -1 when they are lost;
- * whether it is enabled is known. -EBUSY when the slot is in use here, -EINVAL, -ESTALE. */
+ * whether it is enabled is known. -EBUSY when the slot is in use here, -EINVAL, -ESTALE when
+ * the tables know no such function, or no lender of its. */
 int sproxy_adopt_slot(struct sproxy *proxy, uint32_t slot, struct sproxy_kept kept);
 
 /* Takes everything down, pins included. / Frees our side only: maps and pins stay, and the

@@ -31,7 +31,7 @@ static sp_error slot_take(struct sp_request *req, const sp_call *call, size_t le
 	uint32_t cls;
 
 	if (call->message.data) {
-		if (port->unkeep(port, req, call->message.data, ret) < 0)
+		if (sdk_message_take(req, call->message, ret) < 0)
 			return SP_EINTERNAL;
 		return len <= ret->size ? SP_OK : SP_ETOOBIG;
 	}
@@ -59,6 +59,9 @@ static sp_error message_make(struct sp_request *req, const sp_call *call, struct
 		return SP_OK;
 	if (call->by_reference) {
 		sdk_message_refer(req, &c->slot);
+		/* The callee may go on reading when the call has ended. */
+		if (!req->body)
+			req->shared = true;
 	} else if (len > 0) {
 		memcpy(shm_buffer_payload(c->slot.at), call->body.data, len);
 		sdk_count_copied(len);

@@ -158,6 +158,11 @@ static bool settled(const struct sdk_call *calls, size_t count, uint32_t need)
 	return good >= need || good + open < need;
 }
 
+static bool canceled(const struct sp_request *req)
+{
+	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
+}
+
 void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
 		   uint64_t limit_ns)
 {
@@ -166,13 +171,20 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, 
 
 	task->open = 0;
 	task->wake_each = need > 0;
-	for (size_t i = 0; i < count; i++)
-		if (calls[i].slot.at)
+	for (size_t i = 0; i < count; i++) {
+		if (!calls[i].slot.at)
+			continue;
+		if (canceled(req)) {
+			sdk_stock_give_back(&task->loop->port, &calls[i].slot, true);
+			call_end(&calls[i], SP_ECANCELED);
+		} else {
 			call_send(task, &calls[i]);
+		}
+	}
 	while (task->open > 0 && !(need > 0 && settled(calls, count, need))) {
 		sdk_task_wait(task, wake_at(calls, count, limit_ns), "replies");
 		calls_look(task, calls, count);
-		if (__atomic_load_n(&req->canceled, __ATOMIC_RELAXED)) {
+		if (canceled(req)) {
 			rest = SP_ECANCELED;
 			break;
 		}

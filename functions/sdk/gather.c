@@ -176,19 +176,16 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 
 /* ---- the join's side ---- */
 
-static bool part_pop(struct sdk_loop *loop, struct sp_desc *ret)
+/* They came in one message, of which a read may have brought the begin only. */
+static bool part_pop(struct sdk_loop *loop, struct sdk_backlog *b, struct sp_desc *ret)
 {
-	struct sdk_backlog *b = &loop->backlog;
-
-	if (b->count == 0 || !(b->ring[b->start].flags & SP_DESC_PART))
-		return false;
-	*ret = b->ring[b->start];
-	b->start = (b->start + 1) % b->size;
-	b->count--;
-	return true;
+	while (b->count == 0)
+		if (!sdk_loop_fetch(loop))
+			return false;
+	return b->ring[b->start].flags & SP_DESC_PART && sdk_backlog_pop(b, ret);
 }
 
-void sdk_parts_take(struct sdk_task *task)
+void sdk_parts_take(struct sdk_task *task, struct sdk_backlog *backlog)
 {
 	struct sdk_loop *loop = task->loop;
 	struct sp_request *req = &task->req;
@@ -197,7 +194,7 @@ void sdk_parts_take(struct sdk_task *task)
 
 	want = want < RULE_MEMBER_MAX ? want : RULE_MEMBER_MAX;
 	req->parts = calloc(want, sizeof(*req->parts));
-	while (req->parts && req->part_count < want && part_pop(loop, &d)) {
+	while (req->parts && req->part_count < want && part_pop(loop, backlog, &d)) {
 		struct sdk_part *part = &req->parts[req->part_count++];
 
 		part->slot = sdk_loop_slot(loop, &d);

@@ -29,6 +29,7 @@ int sdk_inbox_fill(struct sdk_inbox *inbox, int flags)
 		n = recv(inbox->fd, descs + inbox->used, room, flags);
 	while (n < 0 && errno == EINTR);
 	inbox->more = n > 0 && (size_t)n == room;
+	inbox->in_vain = n < 0;
 	if (n > 0)
 		inbox->used += (size_t)n;
 	else if (n == 0 ? room > 0 : errno == ECONNRESET)
@@ -41,10 +42,11 @@ int sdk_inbox_fill(struct sdk_inbox *inbox, int flags)
 
 int sdk_inbox_wait_at_most(struct sdk_inbox *inbox, uint64_t ns)
 {
+	bool near = inbox->timeout_ns > ns - ns / 4 && inbox->timeout_ns <= ns;
 	struct timeval limit;
 
-	if (ns == 0 ? inbox->timeout_ns == 0 :
-		      inbox->timeout_ns > ns - ns / 4 && inbox->timeout_ns <= ns)
+	/* Who has nothing to wait for until some time will soon have again. */
+	if (ns == 0 ? inbox->timeout_ns == 0 || !inbox->in_vain : near)
 		return 0;
 	if (ns > 0) {
 		ns = ns - ns / 8;

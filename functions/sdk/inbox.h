@@ -19,6 +19,7 @@ struct sdk_inbox {
 	int fd;
 	bool eof;            /* the order to stop was read, or the other side is gone */
 	bool more;           /* the last read filled the room it had: there may be more */
+	bool in_vain;        /* the last read that waited brought nothing */
 	uint64_t timeout_ns; /* of a read that waits, as the socket has it; 0: none */
 	size_t start;        /* of the oldest descriptor, bytes */
 	size_t used;         /* bytes from there, a part of a descriptor included */
@@ -32,8 +33,8 @@ void sdk_inbox_init(struct sdk_inbox *inbox, int fd);
 int sdk_inbox_fill(struct sdk_inbox *inbox, int flags);
 
 /* A read that waits returns `ns` from its begin on, or up to a quarter of that earlier; 0: as
- * late as something comes. Costs a system call only when the time differs much from what was
- * set last: most waits of a busy function end long before. Returns 0 or -errno. */
+ * late as something comes, or once before that. Costs a system call only when the time differs
+ * much from what was set last: most waits of a busy function end long before. 0 or -errno. */
 int sdk_inbox_wait_at_most(struct sdk_inbox *inbox, uint64_t ns);
 
 /* Takes the oldest whole descriptor. False when there is none. */

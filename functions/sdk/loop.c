@@ -50,12 +50,13 @@ int sdk_loop_init(struct sdk_loop *loop, int receive, int send)
 	sdk_inbox_init(&loop->inbox, receive);
 	sdk_outbox_init(&loop->outbox, send);
 	sdk_stocks_init(loop);
-	/* A request may have parts, and what it has is in here once. */
-	loop->backlog.size = buffers + SP_BATCH_MAX;
-	loop->backlog.ring = table_make(loop->backlog.size, sizeof(struct sp_desc));
+	loop->backlog.size = loop->calls.size = buffers;
+	loop->backlog.ring = table_make(buffers, sizeof(struct sp_desc));
+	loop->calls.ring = table_make(buffers, sizeof(struct sp_desc));
+	loop->backlog_last = &loop->backlog;
 	loop->places = table_make(buffers, sizeof(*loop->places));
 	loop->tags = table_make(SDK_TAGS, sizeof(*loop->tags));
-	return loop->backlog.ring && loop->places && loop->tags ? 0 : -ENOMEM;
+	return loop->backlog.ring && loop->calls.ring && loop->places && loop->tags ? 0 : -ENOMEM;
 }
 
 void sdk_loop_done(struct sdk_loop *loop)
@@ -64,6 +65,7 @@ void sdk_loop_done(struct sdk_loop *loop)
 	if (loop->fibers.parked_count == 0)
 		sdk_fibers_done(&loop->fibers);
 	table_free(loop->backlog.ring, loop->backlog.size, sizeof(struct sp_desc));
+	table_free(loop->calls.ring, loop->calls.size, sizeof(struct sp_desc));
 	table_free(loop->places, loop->layout->buffer_count, sizeof(*loop->places));
 	table_free(loop->tags, SDK_TAGS, sizeof(*loop->tags));
 }
@@ -84,16 +86,33 @@ void sdk_loop_flush_due(struct sdk_loop *loop, uint64_t now)
 {
 	if (loop->outbox.used > 0 && now - loop->outbox.since_ns >= SDK_FLUSH_NS)
 		sdk_outbox_flush(&loop->outbox);
+	if (loop->outbox.used == 0)
+		loop->outbox.since_ns = now;
 }
 
 /* ---- in ---- */
 
+/* Calls wait apart: who waits for one may hold the place that others wait for. Parts follow
+ * their request. */
 static void backlog_put(struct sdk_loop *loop, const struct sp_desc *d)
 {
-	struct sdk_backlog *b = &loop->backlog;
+	struct sdk_backlog *b = loop->backlog_last;
 
+	if (!(d->flags & SP_DESC_PART))
+		b = d->home > loop->gateway_count ? &loop->calls : &loop->backlog;
+	loop->backlog_last = b;
 	if (b->count < b->size)
 		b->ring[(b->start + b->count++) % b->size] = *d;
+}
+
+bool sdk_backlog_pop(struct sdk_backlog *b, struct sp_desc *ret)
+{
+	if (b->count == 0)
+		return false;
+	*ret = b->ring[b->start];
+	b->start = (b->start + 1) % b->size;
+	b->count--;
+	return true;
 }
 
 static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
@@ -101,10 +120,13 @@ static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
 	if (d->edge == SP_EDGE_GRANT)
 		sdk_stock_granted(loop, d);
 	else if (d->edge == SP_EDGE_WAKE)
-		sdk_tasks_completed(loop);
+		sdk_tasks_completed(loop, d);
 	else if (d->buf >= loop->layout->buffer_count)
 		sp_log(NULL, SP_ERROR, "descriptor names buffer %u of %u: ignored", d->buf,
 		       loop->layout->buffer_count);
+	else if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_UNDELIVERABLE &&
+		 d->flags & SP_DESC_PART) /* of a call that somebody sent on to nobody */
+		sdk_buffer_release(loop, d);
 	else if (d->edge == SP_EDGE_CANCEL && !(d->flags & SP_DESC_UNDELIVERABLE))
 		sdk_task_cancel(loop, d);
 	else if (d->edge == SP_EDGE_REPLY ||
@@ -122,28 +144,28 @@ static void inbox_sort(struct sdk_loop *loop)
 		sort_in(loop, &d);
 }
 
-/* Of a message that came in two reads, the rest. */
-static void parts_fetch(struct sdk_loop *loop)
+bool sdk_loop_fetch(struct sdk_loop *loop)
 {
-	while (loop->inbox.more && !loop->inbox.eof &&
-	       sdk_inbox_fill(&loop->inbox, MSG_DONTWAIT) == 0 && loop->inbox.used > 0)
-		inbox_sort(loop);
+	if (!loop->inbox.more || loop->inbox.eof ||
+	    sdk_inbox_fill(&loop->inbox, MSG_DONTWAIT) < 0 || loop->inbox.used == 0)
+		return false;
+	inbox_sort(loop);
+	return true;
 }
 
 static bool backlog_begin(struct sdk_loop *loop)
 {
-	struct sdk_backlog *b = &loop->backlog;
+	struct sdk_backlog *b = &loop->calls;
 	struct sp_desc d;
 
-	if (b->count == 0 || loop->live >= loop->concurrency || loop->outbox.error)
+	if (b->count == 0 && loop->live < loop->concurrency)
+		b = &loop->backlog;
+	if (loop->outbox.error || !sdk_backlog_pop(b, &d))
 		return false;
-	d = b->ring[b->start];
-	b->start = (b->start + 1) % b->size;
-	b->count--;
 	if (d.flags & SP_DESC_PART) /* of no request: it is nothing to us */
 		sdk_buffer_release(loop, &d);
 	else
-		sdk_task_begin(loop, &d);
+		sdk_task_begin(loop, &d, b);
 	return true;
 }
 
@@ -164,8 +186,6 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 static void turn(struct sdk_loop *loop)
 {
 	inbox_sort(loop);
-	if (loop->inbox.more)
-		parts_fetch(loop);
 	do
 		sdk_tasks_go_on(loop);
 	while (backlog_begin(loop) || loop->ready);

@@ -4,8 +4,8 @@
  *
  * How: recv() brings what has arrived, at most SP_BATCH_MAX at once. Each request gets a task:
  * a handler on a stack of its own (fiber.h), so that it can wait for a reply or a buffer while
- * others run; as many tasks as the function's concurrency allows, the rest waits in the
- * backlog. What leaves is grouped by destination and sent at the end of the turn, or before
+ * others run; as many as the function's concurrency allows, the rest waits in the backlog. Calls
+ * are not counted: a request that waits for one could hold the place that it needs. What leaves is grouped by destination and sent at the end of the turn, or before
  * the next handler runs when the oldest has waited for SDK_FLUSH_NS. An idle thread sleeps in
  * recv(); there is no polling, and a timer only while a task waits with a deadline.
  * Stop: EOF on the receive socket. What was received is still handled, the stock given back.
@@ -44,6 +44,7 @@ struct sdk_task {
 	bool ready;                    /* in the list of those that go on */
 	bool deferred;                 /* its handler has returned SP_DEFERRED */
 	bool wake_each;                /* wakes at each reply, not at the last */
+	bool counted;                  /* in loop->live */
 	uint32_t open;                 /* calls without a reply */
 	uint32_t timer;                /* 1 + place in the heap; 0: none */
 	uint64_t wake_ns;
@@ -98,11 +99,13 @@ struct sdk_loop {
 	struct sp_worker worker;
 	struct sdk_inbox inbox;
 	struct sdk_outbox outbox;
-	struct sdk_backlog backlog;
+	struct sdk_backlog calls;         /* those that wait for a turn */
+	struct sdk_backlog backlog;       /* those that wait for a place, too */
+	struct sdk_backlog *backlog_last; /* where the last one went */
 	struct sdk_fibers fibers;
 	struct sdk_task *free;
 	struct sdk_task *ready, *ready_last;
-	uint32_t live; /* tasks that have begun and not left */
+	uint32_t live; /* requests that have begun and not left, calls apart */
 	uint32_t concurrency;
 	struct sdk_task **heap; /* by wake_ns */
 	uint32_t heap_count;
@@ -117,7 +120,8 @@ struct sdk_loop {
 	uint32_t tag_free;              /* 1 + tag; 0: none */
 	uint32_t tag_count;             /* used so far */
 	struct sp_token *completed;     /* atomic: a list */
-	uint32_t woken;                 /* atomic: 1: a wake-up is under way */
+	uint32_t woken;                 /* atomic: 1: a wake is under way */
+	uint32_t wake;                  /* atomic: gen of the last wake read */
 	uint32_t slot;                  /* our own */
 	uint32_t home;                  /* gateway slot that grants leases */
 	uint32_t gateway_count;         /* gateway workers have slots 1..gateway_count */
@@ -142,19 +146,23 @@ static inline struct sdk_loop *sdk_loop_of(struct sdk_port *port)
 }
 /* loop.c: the slot a descriptor names. `index` must be below buffer_count. */
 struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc *desc);
-/* Sends what is due before a handler runs for who knows how long. */
+/* Sends what is due before a handler runs for who knows how long. To be called before each. */
 void sdk_loop_flush_due(struct sdk_loop *loop, uint64_t now);
 
-/* task.c: takes up a request; its parts follow in the backlog. */
-void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *desc);
+bool sdk_backlog_pop(struct sdk_backlog *backlog, struct sp_desc *ret);
+/* Reads on, where a read has left something. False: there was nothing. */
+bool sdk_loop_fetch(struct sdk_loop *loop);
+
+/* task.c: takes up a request; its parts follow in `backlog`. */
+void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *desc, struct sdk_backlog *backlog);
 /* In the task: waits until woken, or until `wake_ns` (0: no limit). */
 void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for);
 /* Has a task that waits go on, soon. */
 void sdk_task_wake(struct sdk_task *task);
 /* Continues those that were woken. */
 void sdk_tasks_go_on(struct sdk_loop *loop);
-/* Those that sp_complete() was called for. */
-void sdk_tasks_completed(struct sdk_loop *loop);
+/* Those that sp_complete() was called for; `wake` says so. */
+void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake);
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *desc);
 void sdk_tasks_free(struct sdk_loop *loop);
 sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req);
@@ -182,8 +190,8 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 		struct sp_desc parts[RULE_MEMBER_MAX], uint32_t *ret_count);
 int sdk_emit(struct sdk_port *port, struct sp_request *req, sp_verdict edge,
 	     const struct sdk_slot *slot, uint32_t len, bool by_reference);
-/* Takes the parts of a request from the backlog. */
-void sdk_parts_take(struct sdk_task *task);
+/* Takes the parts of a request from the backlog that it came from. */
+void sdk_parts_take(struct sdk_task *task, struct sdk_backlog *backlog);
 void sdk_parts_release(struct sdk_task *task);
 
 /* stock.c */
@@ -209,8 +217,8 @@ void sdk_request_moved(struct sdk_port *port, const struct sp_request *req,
 /* kept.c */
 void sdk_kept_add(struct sdk_port *port, struct sp_request *req, const struct sdk_slot *slot,
 		  bool reusable);
-int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *payload,
-		  struct sdk_slot *ret);
+int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *shown,
+		  struct sdk_slot *ret, bool *ret_reusable);
 void sdk_kept_give_back(struct sdk_port *port, struct sp_request *req);
 const char *sdk_loop_view(struct sdk_port *port, uint32_t index, uint32_t len);
 

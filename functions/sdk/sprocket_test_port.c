@@ -132,7 +132,7 @@ static void keep(struct sdk_port *port, struct sp_request *req, const struct sdk
 }
 
 static int unkeep(struct sdk_port *port, struct sp_request *req, const char *payload,
-		  struct sdk_slot *ret)
+		  struct sdk_slot *ret, bool *ret_reusable)
 {
 	struct test_run *run = run_of(req);
 
@@ -142,9 +142,8 @@ static int unkeep(struct sdk_port *port, struct sp_request *req, const char *pay
 
 		if (shm_buffer_payload(kept->slot.at) != payload)
 			continue;
-		if (!kept->reusable)
-			return -EPERM;
 		*ret = kept->slot;
+		*ret_reusable = kept->reusable;
 		*kept = run->kept[--run->kept_count];
 		return 0;
 	}
@@ -212,8 +211,10 @@ static void reply_put(struct sp_test *t, struct sdk_call *c, const sp_test_reply
 	}
 	if (data.len > 0)
 		memmove(shm_buffer_payload(c->slot.at), data.data, data.len);
-	if (c->slot.at != was.at)
+	if (c->slot.at != was.at) {
 		test_slot_free(t, &was);
+		c->by_reference = false; /* what the callee moved to refers to nothing */
+	}
 	shm_header_init(c->slot.at, c->slot.stride);
 	c->slot.at->status = failed ? 0 : (uint16_t)reply->status;
 	c->slot.at->error = (uint8_t)reply->error;

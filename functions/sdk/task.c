@@ -49,7 +49,6 @@ static struct sdk_task *task_get(struct sdk_loop *loop)
 	task->fiber = NULL;
 	task->ready = task->deferred = task->wake_each = false;
 	task->open = task->kept = 0;
-	loop->live++;
 	return task;
 }
 
@@ -58,7 +57,7 @@ static void task_put(struct sdk_task *task)
 {
 	struct sdk_loop *loop = task->loop;
 
-	loop->live--;
+	loop->live -= task->counted;
 	if (task->req.token.out)
 		return;
 	task->next = loop->free;
@@ -260,8 +259,7 @@ void sdk_tasks_go_on(struct sdk_loop *loop)
 
 		loop->ready = task->next;
 		task->ready = false;
-		if (loop->outbox.used > 0)
-			sdk_loop_flush_due(loop, sdk_now_ns());
+		sdk_loop_flush_due(loop, sdk_now_ns());
 		if (sdk_fiber_resume(&loop->fibers, task->fiber))
 			task->fiber = NULL;
 		back(task);
@@ -291,7 +289,7 @@ static sp_verdict refusal(struct sdk_task *task, int begun, uint64_t now)
 	return SP_NEXT;
 }
 
-void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d)
+void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_backlog *backlog)
 {
 	struct sdk_task *task = task_get(loop);
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
@@ -305,15 +303,15 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d)
 		return;
 	}
 	sdk_loop_flush_due(loop, now);
-	if (loop->outbox.used == 0)
-		loop->outbox.since_ns = now;
 	sdk_unpoison(slot.at, slot.stride);
 	task->req.flags = d->flags & FLAGS_KEPT;
 	task->req.shared = (d->flags & SP_DESC_SHARED) != 0;
 	task->req.home = d->home;
+	task->counted = d->home <= loop->gateway_count;
+	loop->live += task->counted;
 	begun = sdk_request_begin(&task->req, &loop->worker, &slot, d->len);
 	if (begun == 0 && task->req.header.parts > 0)
-		sdk_parts_take(task);
+		sdk_parts_take(task, backlog);
 	verdict = refusal(task, begun, now);
 	if (verdict == SP_NEXT) {
 		run(task, on_handler);
@@ -357,8 +355,11 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 	while (!__atomic_compare_exchange_n(&loop->completed, &token->next, token, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		continue;
-	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) == 0)
-		send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
+	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	/* The kernel lets one be unread: it wants the number of the last that was read. */
+	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
+	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)
@@ -378,10 +379,11 @@ static void completed(struct sdk_loop *loop, struct sp_token *token)
 	}
 }
 
-void sdk_tasks_completed(struct sdk_loop *loop)
+void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
 {
 	struct sp_token *token, *next, *first = NULL;
 
+	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
 	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
 	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
 	for (; token; token = next) { /* the oldest first */

@@ -4,7 +4,8 @@
  *
  * For: what the gateway does with every answer, also those that a well-behaved function
  * never gives, and without BPF or root: its sockets are socketpairs, the ownership table is
- * a memfd, and the test changes owners as the kernel program would.
+ * a memfd, and the test changes owners as the kernel program would. Or with the real program,
+ * when the test brings it.
  * The gateway's binary is named by the environment variable SPROCKET_GATEWAY.
  */
 #ifndef SPROCKET_TESTS_UNIT_GATEWAY_RIG_H
@@ -27,14 +28,25 @@
 #define RIG_FN_SLOT 40U /* instance slot of the function that the test plays */
 #define RIG_WAIT_MS 10000
 
+/* The kernel program's tables and sockets, for a test that has them; else the rig plays it. */
+struct rig_kernel {
+	int owners_fd;
+	int instances_fd;
+	struct sp_owner *owners;
+	struct sp_instance *instances;
+	int send[WIRING_WORKER_MAX]; /* of the workers in slots 1, 2, ... */
+	int receive[WIRING_WORKER_MAX];
+};
+
 struct rig_config {
 	uint32_t workers;
 	uint32_t timeout_ms;
 	uint32_t buffers; /* of each class */
 	bool trace;
-	uint32_t fd_limit; /* RLIMIT_NOFILE of the gateway; 0: as it is */
-	bool front;        /* with the listener of a shared front */
-	bool calls;        /* functions make messages of their own */
+	uint32_t fd_limit;               /* RLIMIT_NOFILE of the gateway; 0: as it is */
+	bool front;                      /* with the listener of a shared front */
+	bool calls;                      /* functions make messages of their own */
+	const struct rig_kernel *kernel; /* NULL: none; its fds stay the caller's */
 };
 
 struct rig {

@@ -75,10 +75,17 @@ static void check_reference(void *arg, const sp_test_call *call, sp_test_reply *
 static sp_verdict refer(sp_request *req)
 {
 	sp_call call = { .fn = CATALOG, .by_reference = 1, .topic = SP_S("look") };
+	sp_call again = { .fn = CATALOG };
 
 	assert_int_equal(sp_call_one(req, &call), SP_OK);
 	assert_true(sp_test_equals(step_str(call.reply), "seen"));
 	assert_true(sp_test_equals(sp_view(req), "page"));
+	/* What refers to another buffer carries no message of its own. */
+	again.message = call.reply;
+	assert_int_equal(sp_call_one(req, &again), SP_EINTERNAL);
+	assert_int_equal(sp_emit_message(req, FOUND, call.reply), -EINVAL);
+	assert_true(sp_test_equals(step_str(call.reply), "seen"));
+	sp_release(req, call.reply);
 	return SP_NEXT;
 }
 

@@ -144,8 +144,7 @@ static void test_take_and_flush(void **state)
 	while (shm_pool_take(f->pool, 1, WORKER, &index) == 0)
 		got++;
 	flushed = shm_pool_flush(f->pool);
-	assert_in_range(flushed, 1, count);
-	assert_int_equal(got + flushed, count);
+	assert_true(flushed > 0 && got + flushed == count);
 	assert_int_equal(shm_pool_take(f->pool, 1, WORKER, &index), 0);
 }
 
