@@ -116,7 +116,7 @@ struct sp_owner {
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
 	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
-	__u32 tag; /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u32 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
 	__u32 reserved;
 	struct sp_hop hop[SP_HOPS_MAX];
 };
