@@ -73,7 +73,7 @@ enum sp_flag {
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
 	__u32 gen;  /* the buffer's generation when the sender received it */
-	__u32 len;  /* payload bytes */
+	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
 	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that

@@ -183,9 +183,11 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		shm_header_init(rig_slot(rig, first + i),
 				shm_layout_class(&rig->table.layout, first + i)->stride);
-		d[i] = (struct sp_desc){
-			.buf = first + i, .gen = 5000 + first + i, .edge = SP_EDGE_GRANT, .home = 40
-		};
+		d[i] = (struct sp_desc){ .buf = first + i,
+					 .gen = 5000 + first + i,
+					 .len = count - 1 - i,
+					 .edge = SP_EDGE_GRANT,
+					 .home = 40 };
 	}
 	rig_write(rig, d, count * sizeof(d[0]));
 }
