@@ -283,6 +283,7 @@ static __always_inline int signal_pass(struct sk_msg_md *msg, struct batch *b, s
 	bad = signal_route(b);
 	if (bad >= 0)
 		return refuse(b, bad, msg->size);
+	d->gen = b->shown.gen;
 	d->flags = b->flag;
 	if (redirect(msg, b->to))
 		return SK_PASS;

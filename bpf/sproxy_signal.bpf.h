@@ -29,6 +29,19 @@ static __always_inline int cancel_finds(struct batch *b, const struct sp_desc *d
 	return 1;
 }
 
+/* No buffer limits the wakes in the sender's own queue, so a number does that only who reads the
+ * one before can know. Sends of one socket come one after another: nobody else writes it. */
+static __always_inline int wake_renew(struct batch *b)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+
+	if (!from || b->shown.gen != from->wake)
+		return SP_VIOLATION_WAKE;
+	b->shown.gen = bpf_get_prandom_u32();
+	from->wake = b->shown.gen;
+	return -1;
+}
+
 /* Where b->shown, a wake or a cancel, goes: sets b->to and b->flag. A violation, or -1. */
 __noinline int signal_route(struct batch *b)
 {
@@ -41,7 +54,7 @@ __noinline int signal_route(struct batch *b)
 		return SP_VIOLATION_HOME;
 	b->to = b->slot;
 	if (b->edge == SP_EDGE_WAKE)
-		return -1;
+		return wake_renew(b);
 	index = b->shown.buf;
 	o = index < buffer_count ? bpf_map_lookup_elem(&owners, &index) : NULL;
 	if (!o)

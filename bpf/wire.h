@@ -38,7 +38,8 @@ enum sp_edge {
 	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
 	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance */
-	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer */
+	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer. gen = that of the last
+				 * wake it read, at first 0: so only one is ever unread */
 	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the
 				 * buffer stays where it is, home = the sender */
 };
@@ -131,7 +132,7 @@ struct sp_instance {
 	__u64 last_out_ns; /* when it last handed a request on; by the kernel */
 	__u32 lender;      /* gateway slot that takes what comes home when it is gone; a worker's
 			    * is its own, and no slot that was never used has one */
-	__u32 reserved0;
+	__u32 wake;        /* gen of its last wake, by the kernel */
 	__u64 reserved[2];
 };
 
@@ -174,6 +175,7 @@ struct sp_identity {
 	X(LENGTH, "length", "payload length is above the buffer's capacity") \
 	X(HOME, "home", "home is not the slot that waits for the answer")    \
 	X(REFILL, "refill", "refill asked for again before it was answered") \
+	X(WAKE, "wake", "woken again before the last wake was read")         \
 	X(BYPASS, "bypass", "bytes reached the kept end of a function's socket")
 
 enum sp_violation {

@@ -23,4 +23,7 @@ int programs_fdstore(char ret[CHAIN_PATH_MAX]);
 /* Path of sprocket-front. As programs_gateway(). */
 int programs_front(char ret[CHAIN_PATH_MAX]);
 
+/* Path of the script that teaches gdb about requests. As programs_gateway(). */
+int programs_gdb_script(char ret[CHAIN_PATH_MAX]);
+
 #endif

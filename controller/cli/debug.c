@@ -35,7 +35,6 @@ static const char help[] =
 static const char hint[] =
 	"echo \\nThe function's program is loaded. Break in its handler, then go on:\\n"
 	"    (gdb) break FUNCTION_OF_ON_REQUEST\\n    (gdb) continue\\n\\n";
-
 static int gdb_run(pid_t pid, char **more, int more_count)
 {
 	static const int ours[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };

@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include "controller/cli/cli.h"
+#include "controller/programs.h"
 
 #define OURS_MAX 16
+
+static const char hint[] =
+	"echo Requests that wait for calls: sprocket requests; where: sprocket bt NUMBER\\n\\n";
 
 static bool is_program(const char *name)
 {
@@ -45,7 +49,7 @@ int gdb_check(const char *command)
 
 void gdb_exec(pid_t pid, const char *const *ours, char **more, int more_count)
 {
-	char number[16];
+	char number[16], script[CHAIN_PATH_MAX];
 	/* The SIGSTOP that the process waits in is no news. */
 	const char *begin[] = {
 		"gdb",  "-q",
@@ -54,13 +58,20 @@ void gdb_exec(pid_t pid, const char *const *ours, char **more, int more_count)
 		"-iex", "handle SIGSTOP nostop noprint nopass",
 		"-p",   number,
 	};
-	const char *args[sizeof(begin) / sizeof(begin[0]) + OURS_MAX + GDB_ARGS_MAX + 1];
+	const char *args[sizeof(begin) / sizeof(begin[0]) + OURS_MAX + GDB_ARGS_MAX + 5];
 	int count = sizeof(begin) / sizeof(begin[0]);
 
 	snprintf(number, sizeof(number), "%d", (int)pid);
 	memcpy(args, begin, sizeof(begin));
 	for (int i = 0; i < OURS_MAX && ours[i]; i++)
 		args[count++] = ours[i];
+	/* The script is text in a package: gdb does without when somebody removed it. */
+	if (programs_gdb_script(script) == 0) {
+		args[count++] = "-x";
+		args[count++] = script;
+		args[count++] = "-ex";
+		args[count++] = hint;
+	}
 	for (int i = 0; i < GDB_ARGS_MAX && i < more_count; i++)
 		args[count++] = more[i];
 	args[count] = NULL;

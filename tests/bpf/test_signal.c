@@ -157,13 +157,33 @@ static void test_wake(void **state)
 	struct fixture *f = *state;
 	const uint32_t slots[] = { A, GW };
 	struct sp_instance before;
+	struct sp_desc d;
 
 	for (uint32_t i = 0; i < 2; i++) {
-		before = sproxy_instances(f->proxy)[slots[i]];
 		assert_int_equal(put_one(f, slots[i], wake(slots[i])), 0);
+		d = taken(f, slots[i]);
+		before = sproxy_instances(f->proxy)[slots[i]];
+		assert_int_equal(put_one(f, slots[i], d), 0);
 		assert_int_equal(taken(f, slots[i]).edge, SP_EDGE_WAKE);
+		before.wake = sproxy_instances(f->proxy)[slots[i]].wake;
 		assert_memory_equal(&before, &sproxy_instances(f->proxy)[slots[i]], sizeof(before));
 	}
+}
+
+/* Wakes that nobody reads would fill the kernel's memory. */
+static void test_refused_wake_before_the_last_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	sproxy_instances(f->proxy)[A].wake = 1;
+	d = wake(A);
+	d.gen = 1;
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(taken(f, A).gen, sproxy_instances(f->proxy)[A].wake);
+	sproxy_instances(f->proxy)[A].wake = 2; /* whatever came, d.gen is another */
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_WAKE);
 }
 
 static void test_refused_wake_of_another(void **state)
@@ -197,6 +217,7 @@ int main(void)
 		CASE(test_refused_cancel_of_no_buffer),
 		CASE(test_refused_cancel_of_two),
 		CASE(test_wake),
+		CASE(test_refused_wake_before_the_last_is_read),
 		CASE(test_refused_wake_of_another),
 		CASE(test_refused_wake_twice),
 	};
