@@ -7,14 +7,18 @@
 An example's golden.txt holds requests in order, and what is answered:
 
     # a comment
-    POST /motion 17 1000            METHOD PATH [BODY]; @FILE is a file of the folder
+    POST /motion 17 1000            METHOD PATH [BODY]; @NAME stands for a file
     200                             status
     content-type: text/plain        header fields, as many as are compared
       lamp 4 on from 1000 to 31000  the body's lines after two blanks; none: not compared
 """
 import re
+import subprocess
+import tempfile
 
 from harness import BUILD, Chain
+
+EXAMPLES = BUILD / "functions/examples"
 
 
 class Golden:
@@ -27,9 +31,9 @@ class Golden:
         self.headers = []
         self.lines = []
 
-    def body(self, folder):
+    def body(self, make):
         if self.text and self.text.startswith("@"):
-            return (folder / self.text[1:]).read_bytes()
+            return make(self.text[1:])
         return None if self.text is None else self.text.encode()
 
     def check(self, test, answer):
@@ -57,20 +61,20 @@ def read(text):
     return found
 
 
-def check(test, chain, folder, name="golden.txt"):
-    """Asks all of a golden file, in order, and compares byte by byte. Returns how many."""
-    folder = BUILD / "functions/examples" / folder
-    entries = read((folder / name).read_text())
+def check(test, chain, folder, make=None):
+    """Asks all of a golden file, in order, and compares byte by byte; `make(NAME)` gives the
+    body of @NAME. Returns how many."""
+    entries = read((EXAMPLES / folder / "golden.txt").read_text())
     with chain.connect() as connection:
         for entry in entries:
-            entry.check(test, connection.request(entry.method, entry.path, entry.body(folder)))
+            entry.check(test, connection.request(entry.method, entry.path, entry.body(make)))
     return len(entries)
 
 
 def example_text(folder, file="chain.yaml", **words):
     """An example's chain file, to be run from another folder; `words` are values of keys in it
     that are replaced."""
-    folder = BUILD / "functions/examples" / folder
+    folder = EXAMPLES / folder
     text = (folder / file).read_text()
     for key, value in words.items():
         text, count = re.subn(rf"\b{key}: (\"[^\"]*\"|[^\s,}}]+)", f"{key}: {value}", text)
@@ -80,3 +84,16 @@ def example_text(folder, file="chain.yaml", **words):
 
 def example(folder, file="chain.yaml", args=(), **words):
     return Chain(text=example_text(folder, file, **words), args=args)
+
+
+def replay(chain, text, *args, code=0, folder=None):
+    """Plays arrivals with the command `replay`; their files are in `folder`. Returns what it
+    printed."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=folder) as file:
+        file.write(text)
+        file.flush()
+        done = subprocess.run(
+            [EXAMPLES / "replay/replay", *args, f"http://127.0.0.1:{chain.port}", file.name],
+            capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stdout + done.stderr + chain.report()
+    return done.stdout

@@ -2,31 +2,18 @@
 """The example motion: what it answers, and that a trace says the same however fast it is played."""
 import re
 import subprocess
-import tempfile
 
 import golden
 import tap
-from harness import BUILD, ChainTest
+from golden import EXAMPLES, replay
+from harness import ChainTest
 
-EXAMPLES = BUILD / "functions/examples"
 SECONDS = 600
 
 
 def arrivals(seed=1, seconds=SECONDS):
     return subprocess.run([EXAMPLES / "motion/arrivals", f"--seed={seed}", f"--seconds={seconds}"],
                           capture_output=True, text=True, check=True).stdout
-
-
-def replay(chain, text, *args, code=0):
-    """Plays arrivals; returns what it printed."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(text)
-        file.flush()
-        done = subprocess.run(
-            [EXAMPLES / "replay/replay", *args, f"http://127.0.0.1:{chain.port}", file.name],
-            capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == code, done.stdout + done.stderr + chain.report()
-    return done.stdout
 
 
 class Motion(ChainTest):
