@@ -48,6 +48,9 @@ struct chain *chain_free(struct chain *chain)
 		for (size_t e = 0; e < function->edge_count; e++)
 			free(function->edges[e]);
 		free(function->edges);
+		for (size_t c = 0; c < function->call_count; c++)
+			free(function->calls[c]);
+		free(function->calls);
 		free(function->exec);
 		free_pairs(&function->config);
 		free_pairs(&function->env);

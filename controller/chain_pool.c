@@ -105,8 +105,11 @@ int chain_compute_pool(struct chain_parse *parse)
 
 	if (parse->size_count == 0 || parse->pool_bad || parse->instances_bad)
 		return 0;
-	for (uint32_t i = 0; i < chain->function_count; i++)
-		count_min += chain->functions[i].instances ? chain->functions[i].instances : 1;
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		const struct chain_function *f = &chain->functions[i];
+
+		count_min += (f->instances ? f->instances : 1) * f->workers;
+	}
 	if (count_min < 2)
 		count_min = 2;
 	err = shm_layout_compute(parse->sizes, parse->size_count, parse->memory, count_min,

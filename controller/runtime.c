@@ -63,17 +63,6 @@ uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct ch
 	return count ? count : runtime->options.workers;
 }
 
-uint64_t runtime_backoff(uint32_t deaths)
-{
-	uint32_t doublings = deaths > 11 ? 10 : deaths - 1;
-	uint64_t delay;
-
-	if (deaths == 0)
-		return 0;
-	delay = RUNTIME_BACKOFF_FIRST_NS << doublings;
-	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
-}
-
 void runtime_changed(struct runtime *runtime)
 {
 	if (runtime->options.on_change)
@@ -170,9 +159,11 @@ void runtime_functions_stop(struct runtime *runtime)
 static void on_event(const struct sp_event *event, void *arg)
 {
 	struct runtime *runtime = arg;
+	struct instance *instance = slots_instance(runtime, event->slot);
 
-	if (event->slot > runtime->options.workers && event->slot < SP_INST_MAX) {
-		instance_violated(&runtime->instances[event->slot], event);
+	if (event->slot > runtime->options.workers) {
+		if (instance)
+			instance_violated(instance, event);
 		return;
 	}
 	/* A reply that arrives when the gateway is gone already is no news. */

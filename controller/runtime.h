@@ -90,9 +90,19 @@ enum runtime_state {
 
 struct runtime;
 
+/* A thread of an instance: to the kernel and the gateway an instance of its own. */
+struct instance_worker {
+	struct instance *instance;
+	uint32_t slot;
+	uint64_t loss; /* which report of its death the gateway has to answer; 0: none */
+	struct loop_source on_kept_send, on_kept_receive;
+};
+
 struct instance {
 	struct runtime *runtime;
-	uint32_t slot;
+	uint32_t slot; /* of its first worker; the instance goes by it */
+	uint32_t worker_count;
+	struct instance_worker workers[WIRING_FN_WORKER_MAX];
 	uint32_t fn; /* 1.. */
 	enum instance_state state;
 	uint32_t number; /* among the function's instances, from 0 */
@@ -103,14 +113,13 @@ struct instance {
 	bool dismissed; /* killed by us, as the change it belonged to was not made */
 	uint64_t started_ns;
 	uint64_t ready_ns;         /* from fork to ready; 0: not yet */
-	uint64_t loss;             /* which report of its death the gateway has to answer */
 	uint64_t drain_at_ns;      /* when a drain must be over */
 	struct revision *revision; /* referenced */
 	struct process process;
 	struct wiring_page *page;
 	int page_fd;
 	struct logs logs;
-	struct loop_source on_exit, on_wiring, on_log, on_kept_send, on_kept_receive;
+	struct loop_source on_exit, on_wiring, on_log;
 	struct loop_timer limit; /* for start, drain and stop */
 };
 
@@ -204,7 +213,10 @@ struct runtime {
 	struct loop_source on_event;
 	struct gateway_state gateway;
 	struct function_state functions[SP_FN_MAX]; /* by function number */
-	struct instance instances[SP_INST_MAX];     /* by slot; workers have 1..workers */
+	/* By slot; the gateway's workers have 1..workers. One with several threads is where its
+	 * first slot is, and `taken` names that slot at each of its slots; 0: free. */
+	struct instance instances[SP_INST_MAX];
+	uint8_t taken[SP_INST_MAX];
 	uint32_t children;
 	uint64_t losses;   /* deaths told to gateways */
 	uint64_t bypasses; /* violations that the kernel cannot count: seen at a kept end */

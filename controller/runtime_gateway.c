@@ -111,8 +111,7 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 			 msg->text);
 		break; /* its exit follows */
 	case WIRING_RECLAIMED:
-		if (msg->slot < SP_INST_MAX)
-			instance_reclaimed(&runtime->instances[msg->slot], msg->token, msg->count);
+		instance_reclaimed(runtime, msg->slot, msg->token, msg->count);
 		break;
 	case WIRING_UPDATED:
 		tables_taken(runtime);

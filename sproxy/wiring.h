@@ -92,6 +92,7 @@ struct wiring_function {
 	uint32_t max_hops;
 	uint32_t config_count;
 	uint32_t fn_count; /* functions of the chain; numbers 1..fn_count */
+	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
 	struct wiring_string chain;
 	struct wiring_string name;
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */

@@ -49,18 +49,6 @@ static int handle_arguments(int argc, char **argv, const sp_function *function)
 	return EXIT_USAGE;
 }
 
-static void say_why_ended(int error)
-{
-	if (error == -EACCES)
-		sp_log(NULL, SP_ERROR,
-		       "cut off by the kernel: a descriptor this process sent was refused, see the "
-		       "runtime's log for the reason");
-	else if (error == -EPIPE || error == -ECONNRESET)
-		sp_log(NULL, SP_ERROR, "the runtime has closed the chain's socket");
-	else
-		sp_log(NULL, SP_ERROR, "the chain's socket failed: %s", strerror(-error));
-}
-
 static int serve(const sp_function *function, int sock)
 {
 	struct sdk_process *process;
@@ -68,11 +56,11 @@ static int serve(const sp_function *function, int sock)
 
 	if (sdk_process_start(function, sock, &process) < 0)
 		return EXIT_FAILED;
-	r = sdk_loop_run(sdk_process_loop(process));
-	if (r < 0)
-		say_why_ended(r);
+	r = sdk_process_run(process);
+	if (r < 0) /* other workers may be in the middle of something: the end of all frees all */
+		return EXIT_FAILED;
 	sdk_process_free(process);
-	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
+	return EXIT_STOPPED;
 }
 
 int sp_main(int argc, char **argv, const sp_function *function)

@@ -11,15 +11,17 @@ void sdk_outbox_init(struct sdk_outbox *outbox, int fd)
 	outbox->fd = fd;
 	outbox->error = 0;
 	outbox->used = 0;
+	outbox->refers = false;
 }
 
-static int row_send(struct sdk_outbox *outbox, const struct sdk_row *row)
+static int message_send(const struct sdk_outbox *outbox, const struct sp_desc *descs,
+			uint32_t count)
 {
-	size_t len = row->count * sizeof(row->desc[0]);
+	size_t len = count * sizeof(*descs);
 	ssize_t n;
 
 	do
-		n = send(outbox->fd, row->desc, len, MSG_NOSIGNAL);
+		n = send(outbox->fd, descs, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	/* The receiver died between the verdict and the redirect. It owns the buffers all the
 	 * same, so they are taken back from it as those that reached it. */
@@ -31,16 +33,23 @@ static int row_send(struct sdk_outbox *outbox, const struct sdk_row *row)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
-static int send_rows(struct sdk_outbox *outbox, bool releases)
+enum rank { RELEASES, REFERRING, REST };
+
+static enum rank rank_of(const struct sdk_row *row)
+{
+	return row->edge == SP_EDGE_RELEASE ? RELEASES : row->refers ? REFERRING : REST;
+}
+
+static int send_rows(struct sdk_outbox *outbox, enum rank rank)
 {
 	int r;
 
 	for (uint32_t i = 0; i < outbox->used; i++) {
 		const struct sdk_row *row = &outbox->rows[i];
 
-		if ((row->edge == SP_EDGE_RELEASE) != releases)
+		if (rank_of(row) != rank)
 			continue;
-		r = row_send(outbox, row);
+		r = message_send(outbox, row->desc, row->count);
 		if (r < 0)
 			return r;
 	}
@@ -51,27 +60,40 @@ int sdk_outbox_flush(struct sdk_outbox *outbox)
 {
 	if (outbox->error || outbox->used == 0)
 		return outbox->error;
-	outbox->error = send_rows(outbox, true);
+	outbox->error = send_rows(outbox, RELEASES);
+	if (!outbox->error && outbox->refers)
+		outbox->error = send_rows(outbox, REFERRING);
 	if (!outbox->error)
-		outbox->error = send_rows(outbox, false);
+		outbox->error = send_rows(outbox, REST);
 	outbox->used = 0;
+	outbox->refers = false;
 	return outbox->error;
 }
 
-static struct sdk_row *row_find(struct sdk_outbox *outbox, const struct sp_desc *desc)
+int sdk_outbox_send(struct sdk_outbox *outbox, const struct sp_desc *descs, uint32_t count)
+{
+	sdk_outbox_flush(outbox);
+	if (!outbox->error)
+		outbox->error = message_send(outbox, descs, count);
+	return outbox->error;
+}
+
+#define CALLS 0xffffU /* in place of a row's home */
+
+static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_t home)
 {
 	for (uint32_t i = 0; i < outbox->used; i++) {
 		struct sdk_row *row = &outbox->rows[i];
 
-		if (row->edge == desc->edge && row->home == desc->home)
+		if (row->edge == edge && row->home == home)
 			return row;
 	}
 	return NULL;
 }
 
-int sdk_outbox_put(struct sdk_outbox *outbox, const struct sp_desc *desc)
+static int put(struct sdk_outbox *outbox, const struct sp_desc *desc, uint16_t home)
 {
-	struct sdk_row *row = row_find(outbox, desc);
+	struct sdk_row *row = row_find(outbox, desc->edge, home);
 
 	if (row ? row->count == SP_BATCH_MAX : outbox->used == SDK_ROWS) {
 		sdk_outbox_flush(outbox);
@@ -82,9 +104,22 @@ int sdk_outbox_put(struct sdk_outbox *outbox, const struct sp_desc *desc)
 	if (!row) {
 		row = &outbox->rows[outbox->used++];
 		row->edge = desc->edge;
-		row->home = desc->home;
+		row->home = home;
+		row->refers = false;
 		row->count = 0;
 	}
+	if (desc->edge < SP_EDGE_MAX && desc->flags & SP_DESC_SHARES)
+		row->refers = outbox->refers = true;
 	row->desc[row->count++] = *desc;
 	return 0;
+}
+
+int sdk_outbox_put(struct sdk_outbox *outbox, const struct sp_desc *desc)
+{
+	return put(outbox, desc, desc->home);
+}
+
+int sdk_outbox_put_call(struct sdk_outbox *outbox, const struct sp_desc *desc)
+{
+	return put(outbox, desc, CALLS);
 }

@@ -87,9 +87,9 @@ typedef struct sp_buf {
 /* What a handler returns: one of these, or the index of an edge in .edges. */
 typedef int sp_verdict;
 enum {
-	SP_NEXT = -1,  /* on by the default edge of the chain file */
-	SP_REPLY = -2, /* the body as it is now is the answer */
-	SP_DROP = -3,  /* no answer to give: the client gets 204 and no body */
+	SP_NEXT = -1,    /* on by the default edge of the chain file */
+	SP_REPLY = -2,   /* the body as it is now is the answer */
+	SP_DROP = -3,    /* no answer to give: the client gets 204 and no body */
 	SP_FAILED = -4,  /* what sp_fail returned */
 	SP_DEFERRED = -5 /* sp_complete will say; only after sp_defer */
 };
@@ -189,7 +189,8 @@ SP_API const sp_meta *sp_meta_of(sp_request *req);
  * before the deadline; the request then fails whatever the handler returns. */
 SP_API sp_buf sp_body(sp_request *req);
 
-/* The body, to be read: never copied. A write to it ends the process (SIGSEGV). */
+/* The body, to be read: never copied. A write to one that others read, too, ends the process
+ * (SIGSEGV). */
 SP_API sp_str sp_view(sp_request *req);
 
 /*
@@ -252,13 +253,13 @@ SP_API sp_worker *sp_worker_of(sp_request *req);
  *             return sp_fail(req, SP_EUPSTREAM, "no rates");
  */
 typedef struct sp_call {
-	int fn;              /* index into .calls */
-	int by_reference;    /* 1: the callee reads this request's body where it lies; no other */
-	sp_str topic;        /* sp_meta.topic of the callee: what it is asked to do */
-	sp_str body;         /* copied */
-	sp_buf message;      /* instead of body, when data is not NULL: given away, also when the
+	int fn;             /* index into .calls */
+	int by_reference;   /* 1: the callee reads this request's body where it lies; no other */
+	sp_str topic;       /* sp_meta.topic of the callee: what it is asked to do */
+	sp_str body;        /* copied */
+	sp_buf message;     /* instead of body, when data is not NULL: given away, also when the
 			      * call fails */
-	int64_t timeout_ns;  /* 0: as long as the request itself has */
+	int64_t timeout_ns; /* 0: as long as the request itself has */
 	/* What came back. */
 	sp_error error; /* SP_OK, or why there is no reply: what the callee said (sp_fail),
 			 * SP_ETIMEOUT, SP_ECANCELED (nobody waits for this request any more),
@@ -286,7 +287,7 @@ SP_API void sp_release(sp_request *req, sp_buf message);
 
 /*
  * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
- * nobody waits for, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * nobody waits for and no tee reads along, with this request's id, trace context, topic and deadline. Its answer is dropped.
  * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
  * sp_emit_same has the receiver read this request's body where it lies, to which nobody
  * writes from then on (see sp_body).

@@ -35,7 +35,8 @@ static void test_reply_to_a_dead_gateway(void **state)
 	sproxy_detach(f->proxy, GW);
 	close(f->ends[GW].send);
 	assert_int_equal(sproxy_attach(f->proxy, GW, &(struct sproxy_place){ .lender = GW },
-				       &f->ends[GW]), 0);
+				       &f->ends[GW]),
+			 0);
 	assert_int_equal(put_one(f, B, desc(1, SP_EDGE_REPLY)), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.buf, 1);

@@ -43,6 +43,7 @@ void rig_init(struct rig *rig)
 	w->workers[0] =
 		(struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
 	w->concurrency = 32;
+	w->gateway_count = RIG_HOME;
 	w->max_hops = 8;
 	assert_int_equal(shm_layout_compute(sizes, 4, 16U << 20, 4, &w->layout, NULL), 0);
 	assert_int_equal(wiring_put(&w->heap, "chain", &w->chain), 0);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * later.c - requests that something else than the handler's thread completes.
+ */
+#include "functions/sdk/request.h"
+
+sp_token *sp_defer(sp_request *req)
+{
+	req->token.out = true;
+	req->token.done = false;
+	return &req->token;
+}
+
+void sp_complete(sp_token *token, sp_verdict verdict)
+{
+	struct sdk_port *port = token->req->worker->port;
+
+	token->verdict = verdict == SP_DEFERRED ? SP_FAILED : verdict;
+	port->complete(port, token);
+}
+
+sp_verdict sp_await(sp_request *req)
+{
+	struct sdk_port *port = req->worker->port;
+
+	if (!req->token.out && !req->token.done) {
+		sp_log(req, SP_ERROR, "sp_await without sp_defer");
+		return sp_fail(req, SP_EINTERNAL, "sp_await without sp_defer");
+	}
+	return port->await(port, req);
+}
+
+int sp_canceled(sp_request *req)
+{
+	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED) || sp_remaining_ns(req) == 0;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stock.c - buffers lent by the gateway, that carry nothing yet or any more.
+ *
+ * One refill may be unanswered at a time: the kernel counts a second one as a violation. It is
+ * asked for before a class runs dry, and whoever finds none waits in line; the gateway
+ * answers when it has something to lend, or denies when it is about to end: then it is asked
+ * again a little later.
+ */
+#include <errno.h>
+
+#include "functions/sdk/clock.h"
+#include "functions/sdk/loop.h"
+#include "functions/sdk/poison.h"
+
+static uint32_t class_of(const struct sdk_loop *loop, uint32_t index)
+{
+	return (uint32_t)(shm_layout_class(loop->layout, index) - loop->layout->classes);
+}
+
+void sdk_stocks_init(struct sdk_loop *loop)
+{
+	for (uint32_t cls = 0; cls < loop->layout->class_count; cls++) {
+		const struct shm_class *c = &loop->layout->classes[cls];
+		struct sdk_stock *stock = &loop->stocks[cls];
+		uint32_t share = c->count / SDK_STOCK_SHARE;
+
+		share = share < SDK_STOCK_MAX ? share : SDK_STOCK_MAX;
+		stock->max = share ? share : 1;
+		if (c->size <= SDK_STOCK_SMALL)
+			stock->low =
+				stock->max < 2 * SDK_STOCK_LOW ? stock->max / 2 : SDK_STOCK_LOW;
+	}
+}
+
+/* A client's request is released to its home; everything else to whom we borrow from. */
+static uint16_t release_home(const struct sdk_loop *loop, uint16_t home)
+{
+	return home > loop->gateway_count ? (uint16_t)loop->home : home;
+}
+
+static void release(struct sdk_loop *loop, const struct sp_desc *desc, uint32_t home)
+{
+	struct sp_desc d = {
+		.buf = desc->buf, .gen = desc->gen, .edge = SP_EDGE_RELEASE, .home = (uint16_t)home
+	};
+
+	sdk_outbox_put(&loop->outbox, &d);
+}
+
+void sdk_buffer_release(struct sdk_loop *loop, const struct sp_desc *desc)
+{
+	release(loop, desc, loop->home);
+}
+
+void sdk_request_release(struct sdk_loop *loop, const struct sp_desc *desc)
+{
+	release(loop, desc, release_home(loop, desc->home));
+}
+
+/* The first in line gets it. */
+static void hand_over(struct sdk_loop *loop, struct sdk_stock *stock, const struct sp_desc *desc)
+{
+	struct sdk_task *task = stock->first;
+
+	stock->first = task->next_waiting;
+	stock->waiting--;
+	task->granted = sdk_loop_slot(loop, desc);
+	sdk_task_wake(task);
+}
+
+static void put(struct sdk_loop *loop, const struct sp_desc *desc)
+{
+	uint32_t cls = class_of(loop, desc->buf);
+	struct sdk_stock *own = &loop->stocks[cls];
+
+	/* A larger one than was asked for came because there was no other. */
+	for (uint32_t i = cls + 1; i-- > 0;) {
+		if (loop->stocks[i].first) {
+			hand_over(loop, &loop->stocks[i], desc);
+			return;
+		}
+	}
+	if (own->count < own->max)
+		own->grants[own->count++] = *desc;
+	else
+		sdk_buffer_release(loop, desc);
+}
+
+void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
+{
+	loop->asking = false;
+	if (desc->flags & SP_DESC_DENIED || desc->buf >= loop->layout->buffer_count) {
+		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
+		if (loop->ask_pause > SDK_RETRY_MAX_NS)
+			loop->ask_pause = SDK_RETRY_MAX_NS;
+		loop->ask_ns = sdk_now_ns() + loop->ask_pause;
+		return;
+	}
+	loop->ask_pause = loop->ask_ns = 0;
+	put(loop, desc);
+}
+
+void sdk_stock_give_back(struct sdk_port *port, const struct sdk_slot *slot, bool reusable)
+{
+	struct sdk_loop *loop = sdk_loop_of(port);
+	struct sp_desc d = { .buf = slot->index, .gen = slot->gen };
+
+	sdk_poison(slot->at, slot->stride);
+	if (reusable)
+		put(loop, &d);
+	else
+		sdk_buffer_release(loop, &d);
+}
+
+int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret)
+{
+	struct sdk_stock *stock = &loop->stocks[cls];
+	bool there = stock->count > 0 && !stock->first;
+
+	if (there) {
+		*ret = sdk_loop_slot(loop, &stock->grants[--stock->count]);
+		sdk_unpoison(ret->at, ret->stride);
+	}
+	if (stock->count < stock->low || !there)
+		loop->short_of |= 1U << cls;
+	return there ? 0 : -ENOBUFS;
+}
+
+static void line_leave(struct sdk_stock *stock, struct sdk_task *task)
+{
+	struct sdk_task **at = &stock->first, *before = NULL;
+
+	while (*at && *at != task) {
+		before = *at;
+		at = &before->next_waiting;
+	}
+	if (!*at)
+		return;
+	*at = task->next_waiting;
+	if (stock->last == task)
+		stock->last = before;
+	stock->waiting--;
+}
+
+int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
+		   struct sdk_slot *ret)
+{
+	struct sdk_loop *loop = sdk_loop_of(port);
+	struct sdk_stock *stock = &loop->stocks[cls];
+	struct sdk_task *task = sdk_task_of(req);
+
+	if (sdk_stock_take_now(loop, cls, ret) == 0)
+		return 0;
+	if (!sdk_fiber_current(&loop->fibers))
+		return -ENOBUFS;
+	task->granted.at = NULL;
+	task->next_waiting = NULL;
+	if (stock->first)
+		stock->last->next_waiting = task;
+	else
+		stock->first = task;
+	stock->last = task;
+	stock->waiting++;
+	while (!task->granted.at && !sp_canceled(req))
+		sdk_task_wait(task, req->header.deadline_ns, "a buffer");
+	if (!task->granted.at) {
+		line_leave(stock, task);
+		return -ENOBUFS;
+	}
+	*ret = task->granted;
+	sdk_unpoison(ret->at, ret->stride);
+	return 0;
+}
+
+/* The class to ask for: one that somebody waits for, before one that runs low. */
+static uint32_t class_short(struct sdk_loop *loop)
+{
+	uint32_t count = loop->layout->class_count;
+
+	for (uint32_t cls = 0; cls < count; cls++)
+		if (loop->stocks[cls].waiting > 0)
+			return cls;
+	for (uint32_t cls = 0; cls < count; cls++) {
+		if (!(loop->short_of & 1U << cls))
+			continue;
+		if (loop->stocks[cls].count < loop->stocks[cls].low)
+			return cls;
+		loop->short_of &= ~(1U << cls);
+	}
+	return count;
+}
+
+void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
+{
+	uint32_t cls = loop->asking || loop->inbox.eof ? SHM_CLASS_MAX : class_short(loop);
+	struct sdk_stock *stock = &loop->stocks[cls < SHM_CLASS_MAX ? cls : 0];
+	uint32_t want;
+	struct sp_desc d;
+
+	if (cls >= loop->layout->class_count || now < loop->ask_ns)
+		return;
+	want = stock->waiting + 2 * stock->low;
+	want = want < SDK_REFILL_MAX ? want : SDK_REFILL_MAX;
+	d = (struct sp_desc){ .buf = cls,
+			      .len = want ? want : 1,
+			      .edge = SP_EDGE_REFILL,
+			      .home = (uint16_t)loop->home };
+	loop->short_of &= ~(1U << cls);
+	loop->asking = sdk_outbox_put(&loop->outbox, &d) == 0;
+}
+
+void sdk_stocks_return(struct sdk_loop *loop)
+{
+	for (uint32_t cls = 0; cls < loop->layout->class_count; cls++)
+		while (loop->stocks[cls].count > 0)
+			sdk_buffer_release(loop,
+					   &loop->stocks[cls].grants[--loop->stocks[cls].count]);
+}
+
+void sdk_request_moved(struct sdk_port *port, const struct sp_request *req,
+		       const struct sdk_slot *from, const struct sdk_slot *to)
+{
+	struct sdk_loop *loop = sdk_loop_of(port);
+	struct sp_desc d = { .buf = from->index,
+			     .gen = from->gen,
+			     .len = to->index,
+			     .edge = SP_EDGE_RELEASE,
+			     .flags = req->flags | SP_DESC_MOVED,
+			     .home = release_home(loop, req->home) };
+
+	/* Who refers to its payload must be known before it is released. */
+	if (loop->outbox.refers)
+		sdk_outbox_flush(&loop->outbox);
+	sdk_poison(from->at, from->stride);
+	sdk_outbox_put(&loop->outbox, &d);
+}
