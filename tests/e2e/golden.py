@@ -79,7 +79,7 @@ def example_text(folder, file="chain.yaml", **words):
     for key, value in words.items():
         text, count = re.subn(rf"\b{key}: (\"[^\"]*\"|[^\s,}}]+)", f"{key}: {value}", text)
         assert count, f"{file} has no {key}"
-    return re.sub(r"exec: (\.\S*?)([,}])", lambda m: f'exec: "{folder / m[1]}"{m[2]}', text)
+    return re.sub(r"exec: (\.[^\s,}]*)", lambda m: f'exec: "{folder / m[1]}"', text)
 
 
 def example(folder, file="chain.yaml", args=(), **words):
