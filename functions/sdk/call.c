@@ -31,7 +31,7 @@ static sp_error slot_take(struct sp_request *req, const sp_call *call, size_t le
 	uint32_t cls;
 
 	if (call->message.data) {
-		if (port->unkeep(port, req, call->message.data, ret) < 0)
+		if (sdk_message_take(req, call->message, ret) < 0)
 			return SP_EINTERNAL;
 		return len <= ret->size ? SP_OK : SP_ETOOBIG;
 	}

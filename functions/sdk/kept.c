@@ -63,21 +63,36 @@ static int index_at(const struct sdk_loop *loop, const char *payload, uint32_t *
 	return -ENOENT;
 }
 
-int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *payload,
-		  struct sdk_slot *ret)
+/* The one that refers to a body that was shown there; 0: none. */
+static uint32_t referring(const struct sdk_loop *loop, const struct sdk_task *task, uint32_t index)
+{
+	uint32_t kept = task->kept;
+
+	while (kept && kept_slot(loop, kept - 1).at->body_buf != index + 1)
+		kept = loop->places[kept - 1].next;
+	return kept;
+}
+
+int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *shown,
+		  struct sdk_slot *ret, bool *ret_reusable)
 {
 	struct sdk_loop *loop = sdk_loop_of(port);
+	struct sdk_task *task = sdk_task_of(req);
 	struct sdk_place *place;
-	uint32_t index;
+	uint32_t index, other;
 
-	if (index_at(loop, payload, &index) < 0)
+	if (index_at(loop, shown, &index) < 0)
 		return -ENOENT;
 	place = &loop->places[index];
-	if (place->kind != SDK_PLACE_KEPT || place->task != sdk_task_of(req))
-		return -ENOENT;
-	if (!place->reusable)
-		return -EPERM;
+	if (place->kind != SDK_PLACE_KEPT || place->task != task) {
+		other = referring(loop, task, index);
+		if (!other)
+			return -ENOENT;
+		index = other - 1;
+		place = &loop->places[index];
+	}
 	*ret = kept_slot(loop, index);
+	*ret_reusable = place->reusable;
 	unlink_place(loop, place);
 	return 0;
 }

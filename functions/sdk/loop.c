@@ -120,10 +120,13 @@ static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
 	if (d->edge == SP_EDGE_GRANT)
 		sdk_stock_granted(loop, d);
 	else if (d->edge == SP_EDGE_WAKE)
-		sdk_tasks_completed(loop);
+		sdk_tasks_completed(loop, d);
 	else if (d->buf >= loop->layout->buffer_count)
 		sp_log(NULL, SP_ERROR, "descriptor names buffer %u of %u: ignored", d->buf,
 		       loop->layout->buffer_count);
+	else if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_UNDELIVERABLE &&
+		 d->flags & SP_DESC_PART) /* of a call that somebody sent on to nobody */
+		sdk_buffer_release(loop, d);
 	else if (d->edge == SP_EDGE_CANCEL && !(d->flags & SP_DESC_UNDELIVERABLE))
 		sdk_task_cancel(loop, d);
 	else if (d->edge == SP_EDGE_REPLY ||

@@ -120,7 +120,8 @@ struct sdk_loop {
 	uint32_t tag_free;              /* 1 + tag; 0: none */
 	uint32_t tag_count;             /* used so far */
 	struct sp_token *completed;     /* atomic: a list */
-	uint32_t woken;                 /* atomic: 1: a wake-up is under way */
+	uint32_t woken;                 /* atomic: 1: a wake is under way */
+	uint32_t wake;                  /* atomic: gen of the last wake read */
 	uint32_t slot;                  /* our own */
 	uint32_t home;                  /* gateway slot that grants leases */
 	uint32_t gateway_count;         /* gateway workers have slots 1..gateway_count */
@@ -160,8 +161,8 @@ void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for
 void sdk_task_wake(struct sdk_task *task);
 /* Continues those that were woken. */
 void sdk_tasks_go_on(struct sdk_loop *loop);
-/* Those that sp_complete() was called for. */
-void sdk_tasks_completed(struct sdk_loop *loop);
+/* Those that sp_complete() was called for; `wake` says so. */
+void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake);
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *desc);
 void sdk_tasks_free(struct sdk_loop *loop);
 sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req);
@@ -216,8 +217,8 @@ void sdk_request_moved(struct sdk_port *port, const struct sp_request *req,
 /* kept.c */
 void sdk_kept_add(struct sdk_port *port, struct sp_request *req, const struct sdk_slot *slot,
 		  bool reusable);
-int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *payload,
-		  struct sdk_slot *ret);
+int sdk_kept_take(struct sdk_port *port, struct sp_request *req, const char *shown,
+		  struct sdk_slot *ret, bool *ret_reusable);
 void sdk_kept_give_back(struct sdk_port *port, struct sp_request *req);
 const char *sdk_loop_view(struct sdk_port *port, uint32_t index, uint32_t len);
 

@@ -73,13 +73,27 @@ sp_buf sp_alloc(sp_request *req, size_t size)
 	return (sp_buf){ shm_buffer_payload(slot.at), 0, slot.size };
 }
 
+int sdk_message_take(struct sp_request *req, sp_buf message, struct sdk_slot *ret)
+{
+	struct sdk_port *port = req->worker->port;
+	bool reusable;
+
+	if (!message.data || port->unkeep(port, req, message.data, ret, &reusable) < 0)
+		return -EINVAL;
+	if (reusable)
+		return 0;
+	port->keep(port, req, ret, false);
+	return -EINVAL;
+}
+
 void sp_release(sp_request *req, sp_buf message)
 {
 	struct sdk_port *port = req->worker->port;
 	struct sdk_slot slot;
+	bool reusable;
 
-	if (message.data && port->unkeep(port, req, message.data, &slot) == 0)
-		port->give_back(port, &slot, true);
+	if (message.data && port->unkeep(port, req, message.data, &slot, &reusable) == 0)
+		port->give_back(port, &slot, reusable);
 }
 
 /* ---- extra messages ---- */
@@ -132,8 +146,7 @@ int sp_emit_message(sp_request *req, sp_verdict edge, sp_buf message)
 	struct sdk_port *port = req->worker->port;
 	struct sdk_slot slot;
 
-	if (!edge_valid(req, edge) || !message.data ||
-	    port->unkeep(port, req, message.data, &slot) < 0)
+	if (!edge_valid(req, edge) || sdk_message_take(req, message, &slot) < 0)
 		return -EINVAL;
 	if (message.len > slot.size || sdk_message_like(req, &slot, (uint32_t)message.len) < 0) {
 		port->give_back(port, &slot, true);

@@ -55,12 +55,12 @@ struct sdk_port {
 	/* The request in `from` goes on in `to`; nothing refers to `from` any more. */
 	void (*moved)(struct sdk_port *port, const struct sp_request *req,
 		      const struct sdk_slot *from, const struct sdk_slot *to);
-	/* The buffer is the request's own until it ends, or is taken out by its payload's
-	 * address: 0 and *ret, -ENOENT, or -EPERM when it is not reusable (it stays kept). */
+	/* The buffer is the request's own until it ends, or is taken out by the address of what
+	 * keep's caller showed of it: 0, *ret and what keep said, or -ENOENT. */
 	void (*keep)(struct sdk_port *port, struct sp_request *req, const struct sdk_slot *slot,
 		     bool reusable);
-	int (*unkeep)(struct sdk_port *port, struct sp_request *req, const char *payload,
-		      struct sdk_slot *ret);
+	int (*unkeep)(struct sdk_port *port, struct sp_request *req, const char *shown,
+		      struct sdk_slot *ret, bool *ret_reusable);
 	void (*give_back_kept)(struct sdk_port *port, struct sp_request *req);
 	/* The payload of a buffer that the request refers to, read-only; NULL when there is no
 	 * such buffer or it is not that long. */

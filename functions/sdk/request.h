@@ -128,6 +128,9 @@ int sdk_message_call(const struct sp_request *req, const struct sdk_slot *slot, 
 		     sp_str topic, uint64_t deadline_ns);
 /* Has the message refer to the request's body instead of one of its own. */
 void sdk_message_refer(const struct sp_request *req, const struct sdk_slot *slot);
+/* Takes out a buffer that the handler gives away. 0 and *ret, or -EINVAL: it is none of the
+ * request's own, or one that others read. */
+int sdk_message_take(struct sp_request *req, sp_buf message, struct sdk_slot *ret);
 /* Bytes of meta data that the request has. */
 static inline uint32_t sdk_meta_size(const struct sp_request *req)
 {

@@ -132,7 +132,7 @@ static void keep(struct sdk_port *port, struct sp_request *req, const struct sdk
 }
 
 static int unkeep(struct sdk_port *port, struct sp_request *req, const char *payload,
-		  struct sdk_slot *ret)
+		  struct sdk_slot *ret, bool *ret_reusable)
 {
 	struct test_run *run = run_of(req);
 
@@ -142,9 +142,8 @@ static int unkeep(struct sdk_port *port, struct sp_request *req, const char *pay
 
 		if (shm_buffer_payload(kept->slot.at) != payload)
 			continue;
-		if (!kept->reusable)
-			return -EPERM;
 		*ret = kept->slot;
+		*ret_reusable = kept->reusable;
 		*kept = run->kept[--run->kept_count];
 		return 0;
 	}

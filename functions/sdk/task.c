@@ -355,8 +355,11 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 	while (!__atomic_compare_exchange_n(&loop->completed, &token->next, token, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		continue;
-	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) == 0)
-		send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
+	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	/* The kernel lets one be unread: it wants the number of the last that was read. */
+	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
+	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)
@@ -376,10 +379,11 @@ static void completed(struct sdk_loop *loop, struct sp_token *token)
 	}
 }
 
-void sdk_tasks_completed(struct sdk_loop *loop)
+void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
 {
 	struct sp_token *token, *next, *first = NULL;
 
+	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
 	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
 	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
 	for (; token; token = next) { /* the oldest first */

@@ -99,7 +99,7 @@ static void test_instance(void **state)
 				 .cpu = 0x64636261,
 				 .last_out_ns = 0x7171717171717171,
 				 .lender = 0x84838281,
-				 .reserved0 = 0x85858585 };
+				 .wake = 0x85858585 };
 
 	(void)state;
 	for (int n = 0; n < 2; n++)
