@@ -42,8 +42,8 @@ void gw_lease_begun(struct gw_worker *worker, uint32_t index)
 
 	r->fn = 0;
 	r->retried = false;
-	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 	gw_buffer_use(worker, index, GW_USE_LEASE);
+	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 }
 
 void gw_lease_return(struct gw_worker *worker, uint32_t index)
