@@ -124,6 +124,8 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 	}
 	if (count == 0)
 		return false;
+	for (uint32_t i = 0; i < count; i++)
+		grants[i].len = count - 1 - i;
 	answer_begin(worker, slot);
 	if (gw_outbox_send(worker, grants, count) < 0)
 		while (count > 0)

@@ -89,7 +89,8 @@ static void put(struct sdk_loop *loop, const struct sp_desc *desc)
 
 void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 {
-	loop->asking = false;
+	/* A read may have brought the begin of an answer only. */
+	loop->asking = !(desc->flags & SP_DESC_DENIED) && desc->len > 0;
 	if (desc->flags & SP_DESC_DENIED || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
