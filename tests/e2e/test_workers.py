@@ -44,7 +44,7 @@ class Workers(ChainTest):
             old = [chain.instance_pid("second")]
 
             def one(n):
-                probe = "second.sleep=100;second.crash" if n == 0 else "second.sleep=2000"
+                probe = "second.sleep=100;second.crash" if n == 0 else "second.sleep=300"
                 return chain.request(body=b"x", headers=[("x-probe", probe)], timeout=30).status
             statuses = in_parallel(2 * WORKERS, one)
             self.assertEqual(set(statuses) - {200}, {502})
