@@ -28,10 +28,15 @@ class Workers(ChainTest):
         with self.chain() as chain:
             instance, = chain.instances("second")
             self.assertEqual(len(instance["slots"]), WORKERS)
-            # A sleep takes its thread: one alone would need WORKERS times as long.
+            # A sleep takes its thread: one alone would need WORKERS times as long. Each comes
+            # when those before are there, as requests of one moment travel together.
+            def one(n):
+                poll("its turn", lambda: chain.instances("second")[0]["in_flight"] == n,
+                     pause=0.005)
+                return chain.request(body=b"x", timeout=30,
+                                     headers=[("x-probe", f"second.sleep={SLEEP_MS}")])
             began = time.monotonic()
-            answers = in_parallel(WORKERS, lambda _: chain.request(
-                body=b"x", headers=[("x-probe", f"second.sleep={SLEEP_MS}")], timeout=30))
+            answers = in_parallel(WORKERS, one)
             took_ms = (time.monotonic() - began) * 1000
             self.assertEqual({a.status for a in answers}, {200})
             self.assertLess(took_ms, (WORKERS - 1) * SLEEP_MS)
