@@ -124,7 +124,7 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 	}
 	if (count == 0)
 		return false;
-	/* The socket keeps no boundaries: it must see which of them ends the answer. */
+	/* It may be read in two parts: who has the first one must not ask anew before the last. */
 	for (uint32_t i = 0; i < count; i++)
 		grants[i].len = count - 1 - i;
 	answer_begin(worker, slot);
