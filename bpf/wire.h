@@ -37,7 +37,8 @@ enum sp_edge {
 	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home */
 	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
-	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance */
+	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance, len =
+				 * how many of the same answer follow */
 	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer. gen = that of the last
 				 * wake it read, at first 0: so only one is ever unread */
 	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the

@@ -172,12 +172,14 @@ class InlineGdb(InlineCase):
         script = ["-batch", "-ex", "break probe", "-ex", "continue"]
         # Longer than the chain's timeout, in the middle of a request.
         script += ["-ex", f"shell sleep {TIMEOUT_S * 1.5}"]
-        script += ["-ex", "continue"] * 2 + ["-ex", "delete", "-ex", "detach"]
+        script += ["-ex", "continue", "-ex", "sprocket requests", "-ex", "continue"]
+        script += ["-ex", "delete", "-ex", "detach"]
         with self.trio("--gdb", "--", *script) as chain:
             answer = chain.request(body=b"x", timeout=60)
             self.assertEqual((answer.status, answer.body), (200, b"x"))
             for name in ("first", "second", "third"):
                 self.assertTrue(chain.out.wait(rf'Thread \d+ "{name}" hit Breakpoint'), name)
+            self.assertTrue(chain.out.wait(r"^\d+ .* second .*\(runs\)$"), chain.report())
             chain.ends(0, seconds=20)
         self.assert_no_copies()
 

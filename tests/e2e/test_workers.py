@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`workers` of a function: threads of its process, each a slot of its own."""
 import re
-import unittest
+import time
 
 import tap
 from client import poll
 from daemon import Daemon, chain_text
-from harness import Chain, ChainTest, Traffic, fill, in_parallel
+from harness import Chain, ChainTest, fill, in_parallel
 
 WORKERS = 3
+SLEEP_MS = 700
 
 
 def trio(name="trio", workers=WORKERS, instances=1, concurrency=1):
@@ -27,10 +28,13 @@ class Workers(ChainTest):
         with self.chain() as chain:
             instance, = chain.instances("second")
             self.assertEqual(len(instance["slots"]), WORKERS)
-            # So many sleep at once that only all threads together are fast enough.
+            # A sleep takes its thread: one alone would need WORKERS times as long.
+            began = time.monotonic()
             answers = in_parallel(WORKERS, lambda _: chain.request(
-                body=b"x", headers=[("x-probe", "second.sleep=300")], timeout=30))
+                body=b"x", headers=[("x-probe", f"second.sleep={SLEEP_MS}")], timeout=30))
+            took_ms = (time.monotonic() - began) * 1000
             self.assertEqual({a.status for a in answers}, {200})
+            self.assertLess(took_ms, (WORKERS - 1) * SLEEP_MS)
             chain.wait_idle(leases=True)
             self.assertEqual(chain.function("second")["ready"], 1)
             self.assertGreaterEqual(chain.instances("second")[0]["in"], WORKERS)
