@@ -58,7 +58,7 @@ const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn)
 uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
 				  uint32_t fn)
 {
-	uint32_t count = chain->functions[fn - 1].instances;
+	uint32_t count = runtime->options.inlined ? 1 : chain->functions[fn - 1].instances;
 
 	return count ? count : runtime->options.workers;
 }
@@ -81,6 +81,7 @@ static void children_kill(struct runtime *runtime)
 {
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		process_kill(&runtime->instances[slot].process);
+	process_kill(&runtime->host.process);
 	process_kill(&runtime->gateway.process);
 }
 
@@ -314,7 +315,11 @@ static int all_start(struct runtime *runtime)
 		r = keep_workers(runtime);
 	if (r == 0)
 		r = gateway_start(runtime);
-	return r == 0 ? instances_start(runtime) : r;
+	if (r == 0 && runtime->options.inlined)
+		r = host_start(runtime);
+	if (r == 0)
+		r = instances_start(runtime);
+	return r == 0 && runtime->options.inlined ? host_go(runtime) : r;
 }
 
 int runtime_start(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
@@ -334,7 +339,7 @@ bool runtime_owns(const struct runtime *runtime, pid_t pid)
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].process.pid == pid)
 			return true;
-	return runtime->gateway.process.pid == pid;
+	return runtime->gateway.process.pid == pid || runtime->host.process.pid == pid;
 }
 
 static void sources_remove(struct runtime *runtime)

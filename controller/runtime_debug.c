@@ -15,7 +15,7 @@ bool debug_goes_on(const struct runtime *runtime)
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].debugged)
 			return true;
-	return false;
+	return runtime->host.debugged;
 }
 
 bool debug_holds(const struct runtime *runtime, uint32_t fn)

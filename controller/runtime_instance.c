@@ -89,6 +89,12 @@ static void on_wiring(void *arg, uint32_t events)
 	}
 }
 
+void instance_wiring_drain(struct instance *instance)
+{
+	while (instance->on_wiring.fd >= 0)
+		on_wiring(instance, EPOLLIN);
+}
+
 static void on_log(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -168,7 +174,7 @@ static void bereave(struct instance *instance, enum instance_state was, bool nex
 		runtime_fail(runtime, why);
 	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING ||
 		    was == INSTANCE_PREPARED) &&
-		   !instance->debugged &&
+		   !instance->debugged && !runtime->options.inlined &&
 		   (runtime->state == RUNTIME_SERVING || runtime->state == RUNTIME_DRAINING)) {
 		instance_replace(instance);
 	}
@@ -208,21 +214,27 @@ void instance_gone(struct instance *instance, const char *how)
 	bereave(instance, was, next, how);
 }
 
-static void on_end(void *arg, uint32_t events)
+void instance_ended(struct instance *instance, int status, const char *how)
 {
-	struct instance *instance = arg;
 	struct runtime *runtime = instance->runtime;
 	bool stopping = instance->state == INSTANCE_STOPPING, in_order;
-	char how[96];
-	int status = process_reap(&instance->process, how, sizeof(how));
 
-	(void)events;
 	/* How an adopted one ended may not be known. */
 	in_order = instance->dismissed || (stopping && (status == 0 || status == -1));
 	instance_core_take(instance, status);
 	process_forget(instance);
 	instance_gone(instance, in_order || runtime->result != 0 ? NULL : how);
 	runtime_child_gone(runtime);
+}
+
+static void on_end(void *arg, uint32_t events)
+{
+	struct instance *instance = arg;
+	char how[96];
+	int status = process_reap(&instance->process, how, sizeof(how));
+
+	(void)events;
+	instance_ended(instance, status, how);
 }
 
 void instance_violated(struct instance *instance, const struct sp_event *event)
@@ -328,7 +340,9 @@ int instance_sources_add(struct instance *instance)
 	instance->limit = (struct loop_timer){ .on_time = on_limit, .arg = instance };
 	for (size_t i = 0; r == 0 && i < sizeof(watched) / sizeof(watched[0]); i++) {
 		*watched[i].source = watched[i].value;
-		r = loop_add(runtime->loop, watched[i].source, EPOLLIN);
+		/* Of a thread of the host the host's end is looked at. */
+		if (i > 0 || !runtime->options.inlined)
+			r = loop_add(runtime->loop, watched[i].source, EPOLLIN);
 	}
 	return r == 0 ? slots_watch(instance) : r;
 }

@@ -112,15 +112,16 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 	instance->started_ns = loop_now_ns();
 	instance->ready_ns = 0;
 	instance->violated = instance->dismissed = instance->late = false;
-	r = process_start(&spec, &instance->process);
+	r = runtime->options.inlined ? host_add(instance, chain) :
+				       process_start(&spec, &instance->process);
 	if (r < 0)
 		return r;
 	instance_set_state(instance, INSTANCE_STARTING);
 	runtime->children++;
-	if (runtime->runstate)
+	if (runtime->runstate && !runtime->options.inlined)
 		runstate_add_child(runtime->runstate, instance->process.pid);
 	r = instance_sources_add(instance);
-	if (r == 0 && !instance->debugged)
+	if (r == 0 && !instance->debugged && !runtime->host.debugged)
 		instance_limit_arm(instance, RUNTIME_START_LIMIT_NS);
 	return r;
 }
@@ -155,7 +156,9 @@ static void begin_failed(struct instance *instance)
 int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
 		   struct revision *revision, struct instance **ret)
 {
-	struct instance *instance = slots_take(runtime, chain->functions[fn - 1].workers);
+	struct instance *instance =
+		slots_take(runtime,
+			   runtime->options.inlined ? 1 : chain->functions[fn - 1].workers);
 	const char *name = chain->functions[fn - 1].name;
 	struct sproxy_ends ends[WIRING_FN_WORKER_MAX];
 	int r;

@@ -88,6 +88,10 @@ void instance_violated(struct instance *instance, const struct sp_event *event);
 int instance_sources_add(struct instance *instance);
 /* Of the process, which may go on. */
 void instance_let_go(struct instance *instance);
+/* Reads what a thread of the host has said before it ended. */
+void instance_wiring_drain(struct instance *instance);
+/* Its process has ended with a wait status, or its thread; `how` says so. */
+void instance_ended(struct instance *instance, int status, const char *how);
 /* Its process is gone. `how` NULL: in order. */
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
@@ -109,6 +113,13 @@ int adopt_gaps_fill(struct runtime *runtime);
 uint64_t runtime_backoff(uint32_t deaths);
 /* Another one at once for the first death, later and later for those that follow. */
 void instance_replace(struct instance *instance);
+
+/* runtime_inline.c */
+/* The process for all functions, which are added to it and begin together. */
+int host_start(struct runtime *runtime);
+int host_go(struct runtime *runtime);
+/* Adds one as an instance's process. */
+int host_add(struct instance *instance, const struct chain *chain);
 
 /* runtime_debug.c */
 bool debug_goes_on(const struct runtime *runtime);

@@ -13,23 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "functions/sdk/fiber.h"
+#include "functions/sdk/fiber_private.h"
 #include "functions/sdk/fiber_switch.h"
 #include "functions/sdk/fiber_watch.h"
+#include "functions/sdk/layout_gdb.h"
 
 #define SLAB 16 /* stacks mapped at once */
-
-struct sdk_fiber {
-	void *sp; /* while it is parked */
-	struct sdk_fiber *next, *prev;
-	struct sdk_fibers *fibers;
-	sdk_fiber_fn *fn;
-	void *arg;
-	bool listed; /* it has parked before, and is in the list of those */
-	bool returned;
-	unsigned valgrind_id;
-	struct sdk_fiber_side side;
-} __attribute__((aligned(16))); /* its address is the top of the stack */
 
 struct sdk_fibers *sdk_fibers_all;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -116,7 +105,8 @@ int sdk_fibers_init(struct sdk_fibers *fibers, size_t stack_size)
 		stack_size = SDK_FIBER_STACK;
 	if (stack_size < SDK_FIBER_STACK_MIN || stack_size > SDK_FIBER_STACK_MAX)
 		return -EINVAL;
-	*fibers = (struct sdk_fibers){ .tid = gettid(), .watched = fiber_watched() };
+	*fibers =
+		(struct sdk_fibers){ .tid = gettid(), .watched = fiber_watched(), .gdb = &sp_gdb };
 	fibers->stack_size = (stack_size + sizeof(struct sdk_fiber) + page - 1) / page * page;
 	pthread_mutex_lock(&all_lock);
 	fibers->next = sdk_fibers_all;
@@ -144,6 +134,13 @@ void sdk_fibers_done(struct sdk_fibers *fibers)
 
 /* ---- running ---- */
 
+/*
+ * Whoever leaves does what is left to do, so that the change of stacks can be the last that a
+ * function does: it becomes a jump, and goes on in the caller of the one that left before. With
+ * work after it there would be a return there that the processor predicts wrongly each time,
+ * as it remembers the calls of the other stack. Only with watchers there is such work.
+ */
+
 static void fiber_link(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 {
 	fiber->listed = true;
@@ -166,6 +163,20 @@ static void fiber_unlink(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 	fibers->parked_count--;
 }
 
+/* Still on its stack: that may be in the pool already, but nobody takes it from there yet. */
+static void fiber_return(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
+{
+	fiber->returned = true;
+	fibers->current = NULL;
+	if (fiber->listed)
+		fiber_unlink(fibers, fiber);
+	else
+		*fiber->ret = NULL;
+	if (fibers->idle_count == SDK_FIBER_IDLE_MAX)
+		stack_unmap(fibers, stack_get(fibers));
+	stack_put(fibers, fiber);
+}
+
 /* The first function of each stack. */
 static void fiber_main(void *arg)
 {
@@ -175,33 +186,19 @@ static void fiber_main(void *arg)
 	if (fibers->watched)
 		fiber_watch_arrive(&fiber->side, &fibers->side);
 	fiber->fn(fiber->arg);
-	fiber->returned = true;
+	fiber_return(fibers, fiber);
 	if (fibers->watched)
 		fiber_watch_leave(&fiber->side, &fibers->side, true);
-	sdk_fiber_switch(&fiber->sp, fibers->sp);
+	sdk_fiber_switch(&fiber->sp, fibers->sp, fiber->listed);
 	__builtin_unreachable();
 }
 
-/* Back on the thread's stack. Returns whether the fiber has returned. */
-static inline bool fiber_left(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
+/* Back on the thread's stack, with watchers. */
+static void watched_back(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 {
-	if (fibers->watched)
-		fiber_watch_arrive(&fibers->side, NULL);
-	fibers->current = NULL;
-	if (!fiber->returned) {
-		if (!fiber->listed)
-			fiber_link(fibers, fiber);
-		return false;
-	}
-	if (fiber->listed)
-		fiber_unlink(fibers, fiber);
-	if (fibers->watched)
+	fiber_watch_arrive(&fibers->side, NULL);
+	if (fiber->returned)
 		fiber_watch_end(&fiber->side);
-	if (fibers->idle_count < SDK_FIBER_IDLE_MAX)
-		stack_put(fibers, fiber);
-	else
-		stack_unmap(fibers, fiber);
-	return true;
 }
 
 int sdk_fiber_run(struct sdk_fibers *fibers, sdk_fiber_fn *fn, void *arg, struct sdk_fiber **ret)
@@ -214,15 +211,16 @@ int sdk_fiber_run(struct sdk_fibers *fibers, sdk_fiber_fn *fn, void *arg, struct
 		return -ENOMEM;
 	fiber->fn = fn;
 	fiber->arg = arg;
+	fiber->ret = ret;
 	fiber->listed = false;
 	fiber->returned = false;
 	fibers->current = fiber;
-	if (fibers->watched) {
-		fiber_watch_begin(&fibers->side, &fiber->side);
-		fiber_watch_leave(&fibers->side, &fiber->side, false);
-	}
+	if (!fibers->watched)
+		return sdk_fiber_start(&fibers->sp, fiber, fiber_main, fiber);
+	fiber_watch_begin(&fibers->side, &fiber->side);
+	fiber_watch_leave(&fibers->side, &fiber->side, false);
 	sdk_fiber_start(&fibers->sp, fiber, fiber_main, fiber);
-	*ret = fiber_left(fibers, fiber) ? NULL : fiber;
+	watched_back(fibers, fiber);
 	return 0;
 }
 
@@ -230,24 +228,33 @@ bool sdk_fiber_resume(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 {
 	fiber_require(!fibers->current, "resumed from inside a fiber");
 	fibers->current = fiber;
-	if (fibers->watched)
-		fiber_watch_leave(&fibers->side, &fiber->side, false);
-	sdk_fiber_switch(&fibers->sp, fiber->sp);
-	return fiber_left(fibers, fiber);
+	errno = fiber->error;
+	if (!fibers->watched)
+		return sdk_fiber_switch(&fibers->sp, fiber->sp, 0);
+	fiber_watch_leave(&fibers->side, &fiber->side, false);
+	sdk_fiber_switch(&fibers->sp, fiber->sp, 0);
+	watched_back(fibers, fiber);
+	return fiber->returned;
 }
 
 void sdk_fiber_park(struct sdk_fibers *fibers)
 {
 	struct sdk_fiber *fiber = fibers->current;
-	int error = errno;
 
 	fiber_require(fiber, "parked outside of a fiber");
-	if (fibers->watched)
-		fiber_watch_leave(&fiber->side, &fibers->side, false);
-	sdk_fiber_switch(&fiber->sp, fibers->sp);
-	if (fibers->watched)
-		fiber_watch_arrive(&fiber->side, NULL);
-	errno = error;
+	fiber->error = errno;
+	fibers->current = NULL;
+	if (!fiber->listed) {
+		*fiber->ret = fiber;
+		fiber_link(fibers, fiber);
+	}
+	if (!fibers->watched) {
+		sdk_fiber_switch(&fiber->sp, fibers->sp, 0);
+		return;
+	}
+	fiber_watch_leave(&fiber->side, &fibers->side, false);
+	sdk_fiber_switch(&fiber->sp, fibers->sp, 0);
+	fiber_watch_arrive(&fiber->side, NULL);
 }
 
 struct sdk_fiber *sdk_fiber_current(const struct sdk_fibers *fibers)

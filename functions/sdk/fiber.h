@@ -50,6 +50,7 @@ struct sdk_fibers {
 	pid_t tid;
 	bool watched; /* some tool, or C++, must be told of each change of stacks */
 	struct sdk_fiber_side side;
+	const struct sdk_gdb *gdb;      /* so that it is in every program that has fibers */
 	struct sdk_fibers *next, *prev; /* in sdk_fibers_all */
 };
 

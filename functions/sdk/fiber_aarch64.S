@@ -96,6 +96,7 @@ sdk_fiber_parked:
 	.cfi_restore d13
 	.cfi_restore d14
 	.cfi_restore d15
+	mov	w0, w2
 	ret
 	.cfi_restore_state
 2:	msr	fpcr, x10

@@ -11,10 +11,13 @@
 #ifndef SPROCKET_SDK_FIBER_SWITCH_H
 #define SPROCKET_SDK_FIBER_SWITCH_H
 
-/* Leaves the stack, *save says where; goes on with the one that left its pointer in `to`. */
-void sdk_fiber_switch(void **save, void *to);
+/* Leaves the stack, *save says where; goes on with the one that left its pointer in `to`: what
+ * that one called there returns `value`. */
+int sdk_fiber_switch(void **save, void *to, int value);
 /* The same, to a new stack, whose highest address is `top` (aligned to 16): calls entry(arg),
  * which never returns, as the first function there. */
-void sdk_fiber_start(void **save, void *top, void (*entry)(void *arg), void *arg);
+int sdk_fiber_start(void **save, void *top, void (*entry)(void *arg), void *arg);
+/* Code, not a function: where both are equal. */
+extern const char sdk_fiber_parked[];
 
 #endif

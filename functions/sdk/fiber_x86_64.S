@@ -5,8 +5,8 @@
  * is slow, and they hardly ever do.
  * A stack, from the saved pointer up: mxcsr (4), x87 control word (2), unused (2), r15, r14,
  * r13, r12, rbx, rbp, return address.
- * Leaving by a jump instead of `ret`: the processor predicts it by its own history, while the
- * return address it remembers is that of the other stack. Such code cannot run with shadow
+ * Leaving by a jump instead of `ret`: the processor predicts it by where it went before, while
+ * the return address it remembers is that of the other stack. Such code cannot run with shadow
  * stacks; it carries no mark for them, so that the linker leaves them off.
  */
 #define MXCSR_CONTROL 0xffc0
@@ -46,20 +46,21 @@
 sdk_fiber_switch:
 	.cfi_startproc
 	save
-	movq	%rsp, %rdx
+	movq	%rsp, %r8
 	movq	%rsp, (%rdi)
 	movq	%rsi, %rsp
 	.globl	sdk_fiber_parked
 	.hidden	sdk_fiber_parked
 sdk_fiber_parked:
-	movl	(%rdx), %eax
+	movl	(%r8), %eax
 	xorl	(%rsp), %eax
 	testl	$MXCSR_CONTROL, %eax
 	jne	2f
-	movzwl	4(%rdx), %eax
+	movzwl	4(%r8), %eax
 	cmpw	4(%rsp), %ax
 	jne	2f
-1:	movq	FRAME(%rsp), %rcx
+1:	movl	%edx, %eax
+	movq	FRAME(%rsp), %rcx
 	movq	48(%rsp), %rbp
 	movq	40(%rsp), %rbx
 	movq	32(%rsp), %r12

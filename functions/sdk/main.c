@@ -3,10 +3,13 @@
  * main.c - sp_main(): arguments, start, loop, exit code.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "functions/sdk/describe.h"
+#include "functions/sdk/log.h"
 #include "functions/sdk/start.h"
 #include "sproxy/wiring.h"
 
@@ -49,6 +52,12 @@ static int handle_arguments(int argc, char **argv, const sp_function *function)
 	return EXIT_USAGE;
 }
 
+/* As a thread of a process that has several functions: "--wiring FD --log FD". */
+static bool is_inline(int argc, char **argv)
+{
+	return argc == 5 && strcmp(argv[1], "--wiring") == 0 && strcmp(argv[3], "--log") == 0;
+}
+
 static int serve(const sp_function *function, int sock)
 {
 	struct sdk_process *process;
@@ -72,6 +81,10 @@ int sp_main(int argc, char **argv, const sp_function *function)
 	if (sdk_function_check(function, why, sizeof(why)) < 0) {
 		fprintf(stderr, "%s: %s\n", self, why);
 		return EXIT_FAILED;
+	}
+	if (is_inline(argc, argv)) {
+		sdk_log_fd(atoi(argv[4]));
+		return serve(function, atoi(argv[2]));
 	}
 	if (argc > 1)
 		return handle_arguments(argc, argv, function);

@@ -155,6 +155,10 @@ typedef struct sp_function {
 /* The function of this program, as SP_FUNCTION registers it; for unit tests. */
 SP_API extern const sp_function sp_function_registered;
 
+/* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
+ * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
+SP_API int sp_main(int argc, char **argv, const sp_function *function);
+
 #ifdef __cplusplus
 #define SP_ASSERT_ static_assert
 #define SP_PARTIAL_ _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
@@ -163,20 +167,33 @@ SP_API extern const sp_function sp_function_registered;
 #define SP_PARTIAL_
 #endif
 
+/* What `sprocket run --inline` finds in a program that it loads into another process. */
+struct sp_entry_ {
+	const sp_function *function;
+	int (*main)(int argc, char **argv, const sp_function *function);
+};
+
+/* Kept also by a linker that drops what nothing refers to. */
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define SP_ENTRY_ __attribute__((used, retain, section("sprocket_entry")))
+#endif
+#endif
+#ifndef SP_ENTRY_
+#define SP_ENTRY_ __attribute__((used, section("sprocket_entry")))
+#endif
+
 /* Registers the function and supplies main(), which a unit test's own main() overrides.
  * Once per program. In C++ (20) the initialisers go in the order of the fields above. */
-#define SP_FUNCTION(...)                                                           \
-	SP_PARTIAL_                                                                \
-	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
-	SP_WEAK int main(int argc, char **argv)                                    \
-	{                                                                          \
-		return sp_main(argc, argv, &sp_function_registered);               \
-	}                                                                          \
+#define SP_FUNCTION(...)                                                                       \
+	SP_PARTIAL_                                                                            \
+	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ };             \
+	SP_ENTRY_ static struct sp_entry_ sp_entry_at_ = { &sp_function_registered, sp_main }; \
+	SP_WEAK int main(int argc, char **argv)                                                \
+	{                                                                                      \
+		return sp_main(argc, argv, &sp_function_registered);                           \
+	}                                                                                      \
 	SP_ASSERT_(SP_ABI == 2U, "takes the semicolon")
-
-/* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
- * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
-SP_API int sp_main(int argc, char **argv, const sp_function *function);
 
 /* ---- the request ---- */
 
@@ -331,6 +348,10 @@ SP_API sp_verdict sp_await(sp_request *req);
 SP_API int sp_canceled(sp_request *req);
 
 /* ---- around it ---- */
+
+/* Folder of the function's executable, where files that go with it are: absolute, of a unit test
+ * that of the test. NUL-terminated beyond its length; valid for the process's life. */
+SP_API sp_str sp_folder(const sp_worker *worker);
 
 /* Which of the function's threads this is: 0 to `workers` - 1. */
 SP_API unsigned sp_worker_index(const sp_worker *worker);

@@ -199,6 +199,7 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 				shm_layout_class(&rig->table.layout, first + i)->stride);
 		d[i] = (struct sp_desc){ .buf = first + i,
 					 .gen = b->gen,
+					 .len = count - 1 - i, /* so many more follow */
 					 .edge = SP_EDGE_GRANT,
 					 .home = own_slot(rig) };
 	}
