@@ -102,6 +102,8 @@ struct sp_desc rig_expect(struct rig *rig, uint8_t edge);
 void rig_expect_refill(struct rig *rig, uint32_t cls, uint32_t count);
 /* Answers a refill with `count` buffers from `first` on. */
 void rig_grant(struct rig *rig, uint32_t first, uint32_t count);
+/* The same, and `more` others are to follow in the same answer. */
+void rig_grant_some(struct rig *rig, uint32_t first, uint32_t count, uint32_t more);
 void rig_deny(struct rig *rig);
 /* Turns to another worker of the child. */
 void rig_use(struct rig *rig, uint32_t worker);

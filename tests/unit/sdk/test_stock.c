@@ -119,6 +119,28 @@ static void more_is_asked_for_before_it_is_dry(void **state)
 	caller_close(&rig);
 }
 
+/* Asked again in between, the kernel would cut it off. */
+static void an_answer_in_two_reads_is_one_answer(void **state)
+{
+	struct sp_desc d[2];
+	struct rig rig;
+	uint32_t first;
+
+	(void)state;
+	launch(&rig);
+	first = first_of(&rig, 1);
+	d[0] = rig_request(&rig, 0, "5000");
+	d[1] = rig_request(&rig, 1, "5000");
+	rig_send(&rig, d, 2);
+	rig_expect_refill(&rig, 1, WANT(2));
+	rig_grant_some(&rig, first, 1, WANT(2) - 1);
+	expect_moved(&rig, 0, first, 5000, 1);
+	assert_false(rig_sends(&rig, 20)); /* though another waits */
+	rig_grant(&rig, first + 1, WANT(2) - 1);
+	expect_moved(&rig, 1, first + 1, 5000, 1);
+	caller_close(&rig);
+}
+
 static void large_buffers_are_asked_for_one_by_one(void **state)
 {
 	struct rig rig;
@@ -337,6 +359,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_is_asked_for_before_it_is_dry),
+		cmocka_unit_test(an_answer_in_two_reads_is_one_answer),
 		cmocka_unit_test(large_buffers_are_asked_for_one_by_one),
 		cmocka_unit_test(who_finds_none_waits_in_order),
 		cmocka_unit_test(others_go_on_meanwhile),
