@@ -15,7 +15,7 @@
 
 /* ---- the child: a library with a thread of its own ---- */
 
-/* Completes what it was given once there are `due` of them, the oldest first. */
+/* Completes what it was given once there are `due` of them, the oldest first; 0: not yet. */
 struct library {
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -34,7 +34,7 @@ static void *library_run(void *arg)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->ends) {
-		if (l->count < l->due || l->done == l->count) {
+		if (l->due == 0 || l->count < l->due || l->done == l->count) {
 			pthread_cond_wait(&l->changed, &l->lock);
 			continue;
 		}

@@ -343,6 +343,7 @@ static void a_tee_waits_for_nothing(void **state)
 	assert_int_equal(rig_expect(&rig, 5).buf, 0);
 	assert_int_equal(rig_counter(&rig, "tee_dropped"), 2);
 	rig_grant(&rig, CALLER_STOCK, 1);
+	rig_expect_refill(&rig, 0, 16);
 	caller_ask(&rig, 1, BODY);
 	rig_expect(&rig, 30);
 	assert_int_equal(rig_expect(&rig, 5).buf, 1);
