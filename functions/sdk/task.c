@@ -330,7 +330,8 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE) {
+	} else if (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED) {
+		/* Not begun yet; or just gone, then the mark is for a generation that is over. */
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
 	}
