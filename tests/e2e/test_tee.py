@@ -13,11 +13,11 @@ from test_call_pool import Streams
 AUDIT = [{"from": "ingress", "to": "audit", "when": {"path": "/audit"}}]
 
 
-def teed(more=(), functions=None, **words):
+def teed(**words):
     """a, then b, which answers; audit reads along at a and at b."""
-    functions = {"a": calls("c"), "b": actor(), "c": actor(), "audit": actor()} | (functions or {})
+    functions = {"a": calls("c"), "b": actor(), "c": actor(), "audit": actor()}
     routes = [*AUDIT, "ingress a", {"from": "a", "to": "b", "tee": ["audit"]},
-              {"from": "b", "to": "reply", "tee": ["audit"]}, "c reply", *more]
+              {"from": "b", "to": "reply", "tee": ["audit"]}, "c reply", "audit reply"]
     return actors(functions, routes, **{"timeout": "20s", "sizes": ("2Ki",), "body": "2Ki"} | words)
 
 
