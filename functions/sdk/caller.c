@@ -146,8 +146,8 @@ static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t cou
 	}
 }
 
-/* Have `need` succeeded, or can they not any more? */
-static bool settled(const struct sdk_call *calls, size_t count, uint32_t need)
+/* Have `need` succeeded, or, where fewer are of no use, can they not any more? */
+static bool settled(const struct sdk_call *calls, size_t count, uint32_t need, bool partial)
 {
 	uint32_t good = 0, open = 0;
 
@@ -155,7 +155,7 @@ static bool settled(const struct sdk_call *calls, size_t count, uint32_t need)
 		good += calls[i].state == SDK_CALL_DONE && !(calls[i].flags & SP_DESC_FAILED);
 		open += is_open(&calls[i]);
 	}
-	return good >= need || good + open < need;
+	return good >= need || (!partial && good + open < need);
 }
 
 static bool canceled(const struct sp_request *req)
@@ -164,7 +164,7 @@ static bool canceled(const struct sp_request *req)
 }
 
 void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   uint64_t limit_ns)
+		   bool partial, uint64_t limit_ns)
 {
 	struct sp_request *req = &task->req;
 	sp_error rest = SP_ETIMEOUT;
@@ -181,7 +181,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, 
 			call_send(task, &calls[i]);
 		}
 	}
-	while (task->open > 0 && !(need > 0 && settled(calls, count, need))) {
+	while (task->open > 0 && !(need > 0 && settled(calls, count, need, partial))) {
 		sdk_task_wait(task, wake_at(calls, count, limit_ns), "replies");
 		calls_look(task, calls, count);
 		if (canceled(req)) {
@@ -217,7 +217,7 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 		sdk_stock_give_back(port, &c->slot, true);
 		call_end(c, SP_EINTERNAL);
 	}
-	sdk_calls_run(sdk_task_of(req), calls, count, 0, 0);
+	sdk_calls_run(sdk_task_of(req), calls, count, 0, false, 0);
 }
 
 /* ---- back ---- */
