@@ -186,13 +186,11 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 static void turn(struct sdk_loop *loop)
 {
 	inbox_sort(loop);
-	do
+	if (loop->heap_count > 0)
+		sdk_timers_run(loop, sdk_now_ns());
+	do /* whoever ends makes room for one that has not begun */
 		sdk_tasks_go_on(loop);
 	while (backlog_begin(loop) || loop->ready);
-	if (loop->heap_count > 0) {
-		sdk_timers_run(loop, sdk_now_ns());
-		sdk_tasks_go_on(loop);
-	}
 	sdk_stocks_refill(loop, loop->ask_ns ? sdk_now_ns() : 0);
 }
 

@@ -113,6 +113,7 @@ struct sdk_loop {
 	struct sdk_stock stocks[SHM_CLASS_MAX];
 	uint32_t short_of;        /* bit n: class n is to be asked for */
 	bool asking;              /* a refill is not answered yet */
+	uint32_t asked;           /* the class that it names */
 	uint64_t ask_ns;          /* not before */
 	uint64_t ask_pause;       /* after the next denial */
 	struct sdk_place *places; /* by buffer; pages that were never needed are not touched */

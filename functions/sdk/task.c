@@ -330,7 +330,8 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE) {
+	} else if (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED) {
+		/* Not begun yet; or just gone, then the mark is for a generation that is over. */
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
 	}
@@ -343,6 +344,12 @@ sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req)
 		sdk_task_wait(sdk_task_of(req), 0, "sp_complete");
 	req->token.done = false;
 	return req->token.verdict;
+}
+
+static void wake_send(int fd, const struct sp_desc *wake)
+{
+	while (send(fd, wake, sizeof(*wake), MSG_NOSIGNAL) < 0 && errno == EINTR)
+		continue;
 }
 
 /* Any thread. The first of several wakes the loop, which then takes all. */
@@ -359,7 +366,7 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 		return;
 	/* The kernel lets one be unread: it wants the number of the last that was read. */
 	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
+	wake_send(loop->outbox.fd, &wake);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)
@@ -384,7 +391,8 @@ void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
 	struct sp_token *token, *next, *first = NULL;
 
 	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
-	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
+	/* An exchange, to see the tokens of all who found that a wake was under way. */
+	__atomic_exchange_n(&loop->woken, 0, __ATOMIC_ACQ_REL);
 	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
 	for (; token; token = next) { /* the oldest first */
 		next = token->next;
