@@ -14,14 +14,13 @@ void sdk_outbox_init(struct sdk_outbox *outbox, int fd)
 	outbox->refers = false;
 }
 
-static int message_send(const struct sdk_outbox *outbox, const struct sp_desc *descs,
-			uint32_t count)
+int sdk_send(int fd, const struct sp_desc *descs, uint32_t count)
 {
 	size_t len = count * sizeof(*descs);
 	ssize_t n;
 
 	do
-		n = send(outbox->fd, descs, len, MSG_NOSIGNAL);
+		n = send(fd, descs, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	/* The receiver died between the verdict and the redirect. It owns the buffers all the
 	 * same, so they are taken back from it as those that reached it. */
@@ -49,7 +48,7 @@ static int send_rows(struct sdk_outbox *outbox, enum rank rank)
 
 		if (rank_of(row) != rank)
 			continue;
-		r = message_send(outbox, row->desc, row->count);
+		r = sdk_send(outbox->fd, row->desc, row->count);
 		if (r < 0)
 			return r;
 	}
@@ -74,7 +73,7 @@ int sdk_outbox_send(struct sdk_outbox *outbox, const struct sp_desc *descs, uint
 {
 	sdk_outbox_flush(outbox);
 	if (!outbox->error)
-		outbox->error = message_send(outbox, descs, count);
+		outbox->error = sdk_send(outbox->fd, descs, count);
 	return outbox->error;
 }
 

@@ -8,7 +8,7 @@
  * the old one, and may not be sent on before. Then those that refer to a payload, which the
  * sender must still hold.
  * Failure modes: the first error sticks; what is put afterwards is refused with it.
- * Thread-safety: one thread.
+ * Thread-safety: one thread; sdk_send() any.
  */
 #ifndef SPROCKET_SDK_OUTBOX_H
 #define SPROCKET_SDK_OUTBOX_H
@@ -36,6 +36,9 @@ struct sdk_outbox {
 	uint64_t since_ns; /* since when the oldest waits; set by the owner */
 	struct sdk_row rows[SDK_ROWS];
 };
+
+/* One message, now, past everything that waits. Any thread. Returns 0 or -errno. */
+int sdk_send(int fd, const struct sp_desc *descs, uint32_t count);
 
 void sdk_outbox_init(struct sdk_outbox *outbox, int fd);
 

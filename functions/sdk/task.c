@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "functions/sdk/clock.h"
 #include "functions/sdk/log.h"
@@ -358,12 +357,6 @@ sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req)
 	return req->token.verdict;
 }
 
-static void wake_send(int fd, const struct sp_desc *wake)
-{
-	while (send(fd, wake, sizeof(*wake), MSG_NOSIGNAL) < 0 && errno == EINTR)
-		continue;
-}
-
 /* Any thread. The first of several wakes the loop, which then takes all. */
 void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 {
@@ -378,7 +371,7 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 		return;
 	/* The kernel lets one be unread: it wants the number of the last that was read. */
 	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	wake_send(loop->outbox.fd, &wake);
+	sdk_send(loop->outbox.fd, &wake, 1);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)

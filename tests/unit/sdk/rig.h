@@ -47,15 +47,15 @@ struct rig_buffer {
 struct rig {
 	pid_t pid;
 	int wiring;
-	int in;  /* the function's sends are read here */
-	int out; /* what it receives is written here */
+	int in;                                  /* the function's sends are read here */
+	int out;                                 /* what it receives is written here */
 	int ins[RIG_WORKERS], outs[RIG_WORKERS]; /* of all its workers */
 	uint32_t worker;                         /* whose in and out are */
 	struct rig_buffer *buffers;
 	uint64_t call_edges; /* bit n: edge n is a call */
 	bool refill;         /* not answered yet */
 	uint32_t wake;       /* wakes looped back */
-	int log; /* memfd: the child's stderr */
+	int log;             /* memfd: the child's stderr */
 	int memory_fd;
 	char *memory;
 	struct wiring_page *page;

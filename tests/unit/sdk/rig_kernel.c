@@ -199,7 +199,7 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 				shm_layout_class(&rig->table.layout, first + i)->stride);
 		d[i] = (struct sp_desc){ .buf = first + i,
 					 .gen = b->gen,
-					 .len = count - 1 - i,
+					 .len = count - 1 - i, /* so many more follow */
 					 .edge = SP_EDGE_GRANT,
 					 .home = own_slot(rig) };
 	}
@@ -209,7 +209,9 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 
 void rig_deny(struct rig *rig)
 {
-	struct sp_desc d = { .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = own_slot(rig) };
+	struct sp_desc d = { .edge = SP_EDGE_GRANT,
+			     .flags = SP_DESC_DENIED,
+			     .home = own_slot(rig) };
 
 	rig->refill = false;
 	rig_write(rig, &d, sizeof(d));
