@@ -101,6 +101,10 @@ static void backlog_put(struct sdk_loop *loop, const struct sp_desc *d)
 	if (!(d->flags & SP_DESC_PART))
 		b = d->home > loop->gateway_count ? &loop->calls : &loop->backlog;
 	loop->backlog_last = b;
+	if (b == &loop->calls && !(d->flags & SP_DESC_PART)) {
+		loop->places[d->buf].kind = SDK_PLACE_QUEUED;
+		loop->places[d->buf].gen = d->gen;
+	}
 	if (b->count < b->size)
 		b->ring[(b->start + b->count++) % b->size] = *d;
 }

@@ -65,6 +65,7 @@ struct sdk_stock {
 enum sdk_place_kind {
 	SDK_PLACE_NONE,
 	SDK_PLACE_TASK,     /* a request that waits */
+	SDK_PLACE_QUEUED,   /* a call in the backlog */
 	SDK_PLACE_CANCELED, /* a request in the backlog, that nobody waits for */
 	SDK_PLACE_KEPT,     /* a handler's own */
 };

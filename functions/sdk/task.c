@@ -216,9 +216,11 @@ static void run(struct sdk_task *task, sdk_fiber_fn *fn)
 	struct sdk_loop *loop = task->loop;
 
 	task->fiber = NULL;
-	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0)
+	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0) {
+		place_set(task, SDK_PLACE_NONE);
 		send_on(task, sp_fail(&task->req, SP_EUNAVAILABLE, "no memory for a stack"),
 			SP_EDGE_REPLY, NULL, 0);
+	}
 	back(task);
 }
 
@@ -322,6 +324,17 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 
 /* ---- what happens to them ---- */
 
+/* A client's may be told of before the request itself is there, and its generation is never used
+ * again; a caller makes its next call with the same, so only one that is here is meant. */
+static bool cancels_backlog(const struct sdk_loop *loop, const struct sdk_place *place,
+			    const struct sp_desc *d)
+{
+	if (place->kind == SDK_PLACE_QUEUED)
+		return place->gen == d->gen;
+	return d->home <= loop->gateway_count &&
+	       (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED);
+}
+
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 {
 	struct sdk_place *place = &loop->places[d->buf];
@@ -329,8 +342,7 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED) {
-		/* Not begun yet; or just gone, then the mark is for a generation that is over. */
+	} else if (cancels_backlog(loop, place, d)) {
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
 	}
