@@ -7,6 +7,8 @@ answer of 200 says that every branch was there, and right.
 import os
 import random
 import signal
+import subprocess
+import tempfile
 
 import golden
 import tap
@@ -15,6 +17,7 @@ from harness import ChainTest, Traffic, in_parallel
 
 COUNTS = (1, 2, 9, 32)
 ASKING = ("head", "caller", "gather")  # get answers as well
+LOAD = 4000  # requests
 SIZES = (0, 1, 100, 2000, 5000, 60000)
 
 
@@ -74,6 +77,22 @@ class Fan(ChainTest):
                 chain.connect() as connection:
             for size in SIZES:
                 self.ask(chain, connection, size)
+
+    def test_load(self):
+        """64 connections without a pause: grants, answers and requests come mixed in one read."""
+        for file in ("chain-n/chain-9.yaml", "fan-k/fan-all-9.yaml", "fan-k/fan-all-32.yaml",
+                     "fan-k/fan-calls-9.yaml", "fan-k/fan-calls-32.yaml"):
+            with self.subTest(file=file), golden.example(*file.split("/")) as chain, \
+                    tempfile.NamedTemporaryFile() as sent:
+                sent.write(body(128))
+                sent.flush()
+                done = subprocess.run(
+                    ["h2load", "--h1", "-t1", "-c64", f"-n{LOAD}", "-d", sent.name,
+                     f"http://127.0.0.1:{chain.port}/"], capture_output=True, text=True,
+                    timeout=60, check=True).stdout
+                self.assertIn(f"{LOAD} succeeded, 0 failed, 0 errored", done)
+                self.assertEqual(sum(chain.violations().values()), 0)
+                chain.wait_idle(leases=True)
 
     def test_a_branch_dies(self):
         """What was asked of it is refused or answered, nothing hangs, and it goes on."""
