@@ -175,10 +175,10 @@ static inline struct sdk_task *sdk_task_of(struct sp_request *req)
 }
 
 /* caller.c: sends calls that have a slot and an edge. Waits until each is answered or given
- * up; with `need` > 0 until so many have succeeded, or, unless fewer will do, too (`partial`),
- * cannot any more; at most until `limit_ns` (0: none). */
-void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   bool partial, uint64_t limit_ns);
+ * up; with a `group` until as many as it needs have succeeded, or cannot any more (unless it
+ * takes what comes); at most until `limit_ns` (0: none). */
+void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
+		   const struct rule_group *group, uint64_t limit_ns);
 void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_call *calls,
 		    size_t count);
 /* A reply, or a call that nobody took. */
