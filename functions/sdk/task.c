@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "functions/sdk/clock.h"
 #include "functions/sdk/log.h"
 #include "functions/sdk/loop.h"
 #include "functions/sdk/poison.h"
@@ -122,8 +121,10 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 	struct sp_request *req = &task->req;
 	struct sp_desc d = { .edge = edge, .home = req->home, .flags = req->flags };
 
-	sdk_kept_give_back(&loop->port, req);
-	sdk_parts_release(task);
+	if (task->kept)
+		sdk_kept_give_back(&loop->port, req);
+	if (req->parts)
+		sdk_parts_release(task);
 	sdk_request_end(req, verdict);
 	if (part_count > 0)
 		req->slot.at->parts = (uint16_t)part_count;
@@ -141,24 +142,33 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 		sdk_outbox_put(&loop->outbox, &d);
 }
 
-/* What the handler has decided. In the task: a fan-out waits for its answers. */
-static void leave(struct sdk_task *task, sp_verdict verdict)
+/* A fan-out waits for its answers; both go on together then. */
+static void leave_by_group(struct sdk_task *task, sp_verdict verdict, const struct rule_way *way)
 {
 	struct sp_desc parts[RULE_MEMBER_MAX];
-	struct rule_way way = { .edge = SP_EDGE_REPLY };
 	uint32_t part_count = 0;
 
-	if (verdict >= SP_NEXT && way_find(task, &verdict, &way) < 0)
-		way.edge = SP_EDGE_REPLY;
-	if (verdict >= SP_NEXT && way.tee_count > 0)
-		sdk_tees_send(task, &way);
-	if (verdict >= SP_NEXT && way.group.count > 0 &&
-	    !sdk_gather(task, &way.group, parts, &part_count)) {
-		verdict = SP_FAILED;
-		way.edge = SP_EDGE_REPLY;
-		part_count = 0;
+	if (sdk_gather(task, &way->group, parts, &part_count))
+		send_on(task, verdict, way->edge, parts, part_count);
+	else
+		send_on(task, SP_FAILED, SP_EDGE_REPLY, NULL, 0);
+}
+
+/* What the handler has decided. In the task. */
+static void leave(struct sdk_task *task, sp_verdict verdict)
+{
+	struct rule_way way;
+
+	if (verdict < SP_NEXT || way_find(task, &verdict, &way) < 0) {
+		send_on(task, verdict, SP_EDGE_REPLY, NULL, 0);
+		return;
 	}
-	send_on(task, verdict, way.edge, parts, part_count);
+	if (way.tee_count > 0)
+		sdk_tees_send(task, &way);
+	if (way.group.count > 0)
+		leave_by_group(task, verdict, &way);
+	else
+		send_on(task, verdict, way.edge, NULL, 0);
 }
 
 /* ---- on their stacks ---- */
@@ -259,7 +269,7 @@ void sdk_tasks_go_on(struct sdk_loop *loop)
 
 		loop->ready = task->next;
 		task->ready = false;
-		sdk_loop_flush_due(loop, sdk_now_ns());
+		sdk_loop_tick(loop);
 		if (sdk_fiber_resume(&loop->fibers, task->fiber))
 			task->fiber = NULL;
 		back(task);
@@ -293,8 +303,8 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 {
 	struct sdk_task *task = task_get(loop);
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
-	uint64_t now = sdk_now_ns();
 	sp_verdict verdict;
+	uint64_t now;
 	int begun;
 
 	if (!task) { /* it comes back to whoever waits for it: no memory, no answer of ours */
@@ -302,7 +312,7 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 		sdk_request_release(loop, d);
 		return;
 	}
-	sdk_loop_flush_due(loop, now);
+	now = sdk_loop_tick(loop);
 	sdk_unpoison(slot.at, slot.stride);
 	task->req.flags = d->flags & FLAGS_KEPT;
 	task->req.shared = (d->flags & SP_DESC_SHARED) != 0;
