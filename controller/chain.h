@@ -25,6 +25,7 @@
 
 #define CHAIN_NAME_MAX 64
 #define CHAIN_PATH_MAX 4096
+#define CHAIN_FILE_NAME "chain.yaml" /* of a folder that is given instead of a file */
 
 struct chain_pair {
 	char *key;
@@ -84,7 +85,7 @@ enum chain_flags {
 };
 
 /*
- * Loads the chain file at `path`; relative `exec` paths are taken from its folder. Errors
+ * Loads the chain file at `path`, which may also be the folder of a chain.yaml; relative `exec` paths are taken from its folder. Errors
  * go to `errors`, one a line. Returns 0 and *ret; -EINVAL when errors were printed (their
  * number in *ret_errors if wanted); -errno when the file cannot be read (also printed).
  */

@@ -15,12 +15,13 @@
 static void on_reply(struct gw_worker *w, const struct sp_desc *d)
 {
 	struct gw_request *r = gw_request_of(w->gateway, d->buf);
+	uint32_t state = gw_request_state(r);
 
-	if (r->state == GW_ORPHAN)
+	if (state == GW_ORPHAN)
 		gw_request_free(r);
-	else if (r->state == GW_LEASED)
+	else if (state == GW_LEASED)
 		gw_lease_return(w, d->buf);
-	else if (r->state != GW_IN_CHAIN)
+	else if (state != GW_IN_CHAIN)
 		return;
 	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED)
 		gw_response_drop(r);
@@ -32,18 +33,19 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 {
 	struct gateway *g = w->gateway;
 	struct gw_request *r = gw_request_of(g, d->buf);
+	uint32_t state = gw_request_state(r);
 
 	if (d->flags & SP_DESC_MOVED) {
 		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
 			gw_request_move(w, d->buf, d->len);
-	} else if (r->state == GW_LEASED && gw_call_is(g, d->buf)) {
+	} else if (state == GW_LEASED && gw_call_is(g, d->buf)) {
 		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go");
-	} else if (r->state == GW_LEASED) {
+	} else if (state == GW_LEASED) {
 		gw_lease_return(w, d->buf);
-	} else if (r->state == GW_IN_CHAIN) {
+	} else if (state == GW_IN_CHAIN) {
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
 		gw_request_free(r);
-	} else if (r->state == GW_ORPHAN) {
+	} else if (state == GW_ORPHAN) {
 		gw_request_free(r);
 	}
 }

@@ -37,7 +37,7 @@ static void part_add(struct gw_worker *worker, const struct sp_desc *d)
 {
 	struct gw_request *part = gw_request_of(worker->gateway, d->buf), *r = worker->joining;
 
-	if (part->state != GW_LEASED)
+	if (gw_request_state(part) != GW_LEASED)
 		return;
 	if (!r) { /* what it goes with has ended */
 		gw_lease_return(worker, d->buf);
@@ -51,6 +51,12 @@ static void part_add(struct gw_worker *worker, const struct sp_desc *d)
 	else
 		r->parts = d->buf + 1;
 	r->parts_last = d->buf + 1;
+}
+
+/* Whatever worker gets a leased buffer next sees what was done to its struct here. */
+static void handed_on(struct gw_request *r)
+{
+	__atomic_store_n(&r->state, r->state, __ATOMIC_RELEASE);
 }
 
 /* One send: a row of the outbox is sent before it would be cut between them. */
@@ -68,11 +74,13 @@ static void send_on(struct gw_worker *worker, struct gw_request *r)
 	for (next = part; next; next = part_of(g, next->parts_next))
 		count++;
 	gw_outbox_room(worker, r->fn, count);
-	gw_outbox_put(worker, r->fn, r->buf, r->len, r->flags);
 	r->parts = r->parts_last = 0;
+	handed_on(r);
+	gw_outbox_put(worker, r->fn, r->buf, r->len, r->flags);
 	for (; part; part = next) {
 		next = part_of(g, part->parts_next);
 		part->parts_next = 0;
+		handed_on(part);
 		gw_outbox_put(worker, r->fn, part->buf, part->len, part->flags);
 	}
 }
@@ -124,7 +132,7 @@ static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t 
 {
 	bool known = fn > 0 && fn <= worker->gateway->wiring.fn_count;
 
-	if (r->state == GW_LEASED) {
+	if (gw_request_state(r) == GW_LEASED) {
 		if (is_message(worker, r->buf) && known && message_hold(worker, r))
 			return true;
 		if (is_message(worker, r->buf))
@@ -146,17 +154,17 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 {
 	struct gateway *g = worker->gateway;
 	struct gw_request *r = gw_request_of(g, d->buf);
-	uint32_t fn = function_meant(g, d->buf);
+	uint32_t fn = function_meant(g, d->buf), state = gw_request_state(r);
 
 	if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_PART) {
 		part_add(worker, d);
 		return;
 	}
-	if (r->state == GW_ORPHAN) {
+	if (state == GW_ORPHAN) {
 		gw_request_free(r);
 		return;
 	}
-	if ((r->state != GW_IN_CHAIN && r->state != GW_LEASED) || !hold_begin(worker, r, fn))
+	if ((state != GW_IN_CHAIN && state != GW_LEASED) || !hold_begin(worker, r, fn))
 		return;
 	if (r->fn != fn)
 		r->retried = false;
@@ -213,16 +221,17 @@ static void buffer_end(struct gw_worker *worker, uint32_t index, uint32_t slot)
 {
 	struct gateway *g = worker->gateway;
 	struct gw_request *r = gw_request_of(g, index);
+	uint32_t state = gw_request_state(r);
 	uint32_t fn = __atomic_load_n(&g->losses[slot].fn, __ATOMIC_RELAXED);
 
-	if (r->state == GW_IN_CHAIN) {
+	if (state == GW_IN_CHAIN) {
 		struct gw_problem problem = { .kind = GW_PROBLEM_FUNCTION_DIED,
 					      .function = gw_function_name(g, fn) };
 
 		GW_COUNT(worker, lost, 1);
 		gw_request_refuse(r, &problem);
 		gw_request_free(r);
-	} else if (r->state == GW_ORPHAN) {
+	} else if (state == GW_ORPHAN) {
 		gw_request_free(r);
 	} else if (gw_call_is(g, index)) {
 		gw_call_fail(worker, index, fn, "died");

@@ -42,8 +42,8 @@ void gw_lease_begun(struct gw_worker *worker, uint32_t index)
 
 	r->fn = 0;
 	r->retried = false;
-	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 	gw_buffer_use(worker, index, GW_USE_LEASE);
+	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 }
 
 void gw_lease_return(struct gw_worker *worker, uint32_t index)
@@ -124,6 +124,9 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 	}
 	if (count == 0)
 		return false;
+	/* It may be read in two parts: who has the first one must not ask anew before the last. */
+	for (uint32_t i = 0; i < count; i++)
+		grants[i].len = count - 1 - i;
 	answer_begin(worker, slot);
 	if (gw_outbox_send(worker, grants, count) < 0)
 		while (count > 0)

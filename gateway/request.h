@@ -72,6 +72,12 @@ void gw_requests_take_over(struct gateway *g);
 struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, uint32_t index,
 				    const struct gw_trace *trace);
 
+/* The state of a request that another worker may have had before: acquire. */
+static inline uint32_t gw_request_state(const struct gw_request *r)
+{
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
 /* Changes the state; keeps the worker's counts. */
 void gw_request_set_state(struct gw_request *r, enum gw_state state);
 

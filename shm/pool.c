@@ -207,7 +207,7 @@ static uint32_t buffer_begin(struct shm_pool *pool, void *object, uint32_t slot)
 	o->home = (uint16_t)slot;
 	o->leased = SP_LEASE_NONE;
 	o->hops = 0;
-	o->refs = 0;
+	__atomic_store_n(&o->refs, 0, __ATOMIC_RELAXED);
 	o->ref = 0;
 	/* The kernel reads the entry after it read the word. */
 	__atomic_store_n(&o->word, SP_OWNER_WORD(word >> 32, slot), __ATOMIC_RELEASE);

@@ -21,7 +21,7 @@
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 
 static const char help[] =
-	"usage: sprocket run CHAIN.yaml [OPTION...] [-- GDB-ARGUMENT...]\n"
+	"usage: sprocket run CHAIN.yaml|FOLDER [OPTION...] [-- GDB-ARGUMENT...]\n"
 	"\n"
 	"Runs the chain behind HTTP until SIGINT or SIGTERM, then finishes what is in flight and\n"
 	"takes everything down. A second signal kills. SIGUSR1 prints the state as JSON.\n"

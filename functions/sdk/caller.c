@@ -68,7 +68,7 @@ static void call_send(struct sdk_task *task, struct sdk_call *c)
 	d.home = c->tag;
 	if (c->by_reference) {
 		d.flags |= SP_DESC_SHARES;
-		d.len = c->slot.at->body_buf - 1;
+		d.len = c->req->slot.index; /* the kernel finds whose payload that reads */
 	}
 	sdk_poison(c->slot.at, c->slot.stride);
 	sdk_outbox_put_call(&loop->outbox, &d);

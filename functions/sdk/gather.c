@@ -19,7 +19,7 @@ static void message_send(struct sdk_loop *loop, const struct sp_request *req, ui
 {
 	struct sp_desc d = { .buf = slot->index,
 			     .gen = slot->gen,
-			     .len = by_reference ? slot->at->body_buf - 1 : len,
+			     .len = by_reference ? req->slot.index : len,
 			     .edge = edge,
 			     .flags = req->flags,
 			     .home = (uint16_t)loop->home };

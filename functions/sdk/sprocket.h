@@ -173,26 +173,26 @@ struct sp_entry_ {
 	int (*main)(int argc, char **argv, const sp_function *function);
 };
 
+/* Kept also by a linker that drops what nothing refers to. */
 #if defined(__has_attribute)
 #if __has_attribute(retain)
-#define SP_RETAIN_ , retain
+#define SP_ENTRY_ __attribute__((used, retain, section("sprocket_entry")))
 #endif
 #endif
-#ifndef SP_RETAIN_
-#define SP_RETAIN_
+#ifndef SP_ENTRY_
+#define SP_ENTRY_ __attribute__((used, section("sprocket_entry")))
 #endif
 
 /* Registers the function and supplies main(), which a unit test's own main() overrides.
  * Once per program. In C++ (20) the initialisers go in the order of the fields above. */
-#define SP_FUNCTION(...)                                                           \
-	SP_PARTIAL_                                                                \
-	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
-	__attribute__((used, section("sprocket_entry") SP_RETAIN_)) static struct sp_entry_ \
-		sp_entry_at_ = { &sp_function_registered, sp_main };               \
-	SP_WEAK int main(int argc, char **argv)                                    \
-	{                                                                          \
-		return sp_main(argc, argv, &sp_function_registered);               \
-	}                                                                          \
+#define SP_FUNCTION(...)                                                                       \
+	SP_PARTIAL_                                                                            \
+	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ };             \
+	SP_ENTRY_ static struct sp_entry_ sp_entry_at_ = { &sp_function_registered, sp_main }; \
+	SP_WEAK int main(int argc, char **argv)                                                \
+	{                                                                                      \
+		return sp_main(argc, argv, &sp_function_registered);                           \
+	}                                                                                      \
 	SP_ASSERT_(SP_ABI == 2U, "takes the semicolon")
 
 /* ---- the request ---- */

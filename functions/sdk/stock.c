@@ -89,8 +89,11 @@ static void put(struct sdk_loop *loop, const struct sp_desc *desc)
 
 void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 {
-	loop->asking = false;
-	if (desc->flags & SP_DESC_DENIED || desc->buf >= loop->layout->buffer_count) {
+	bool denied = desc->flags & SP_DESC_DENIED;
+
+	/* The answer ends with its last descriptor, which may come by a later read than the first. */
+	loop->asking = !denied && desc->len > 0;
+	if (denied || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
 			loop->ask_pause = SDK_RETRY_MAX_NS;

@@ -186,11 +186,9 @@ static void test_a_caller_dies(void **state)
 	await(f, B);
 	gone(f, A, 1);
 	send_by(f, B, d, SP_EDGE_REPLY, d.home, 0); /* nobody is home */
-	while (rig_holder(&rig, b.buf) != SP_HOLDER_FREE)
-		;
+	rig_assert_free(&rig, b.buf);
 	gone(f, B, 2); /* so is nobody for the gateway's answer */
-	while (rig_holder(&rig, own.buf) != SP_HOLDER_FREE)
-		;
+	rig_assert_free(&rig, own.buf);
 	back(f, A, 1);
 	back(f, B, 2);
 }

@@ -126,7 +126,8 @@ uint64_t rig_sleeps(struct rig *rig);
 struct shm_header *rig_slot(struct rig *rig, uint32_t index);
 /* A buffer's holder, slot number. */
 uint32_t rig_holder(struct rig *rig, uint32_t index);
-/* Waits until every buffer is in the pool again. */
+/* Waits until a buffer is in the pool again; until every buffer is. */
+void rig_assert_free(struct rig *rig, uint32_t index);
 void rig_assert_all_free(struct rig *rig);
 
 #endif

@@ -210,15 +210,19 @@ uint32_t rig_holder(struct rig *rig, uint32_t index)
 	return (uint32_t)__atomic_load_n(&rig->owners[index].word, __ATOMIC_ACQUIRE);
 }
 
-void rig_assert_all_free(struct rig *rig)
+void rig_assert_free(struct rig *rig, uint32_t index)
 {
 	uint64_t until = now_ns() + RIG_WAIT_MS * 1000000ULL;
 
-	for (uint32_t i = 0; i < rig->layout.buffer_count; i++) {
-		while (rig_holder(rig, i) != SP_HOLDER_FREE) {
-			if (now_ns() > until)
-				fail_msg("buffer %u is still held by %u", i, rig_holder(rig, i));
-			poll(NULL, 0, 1);
-		}
+	while (rig_holder(rig, index) != SP_HOLDER_FREE) {
+		if (now_ns() > until)
+			fail_msg("buffer %u is still held by %u", index, rig_holder(rig, index));
+		poll(NULL, 0, 1);
 	}
+}
+
+void rig_assert_all_free(struct rig *rig)
+{
+	for (uint32_t i = 0; i < rig->layout.buffer_count; i++)
+		rig_assert_free(rig, i);
 }

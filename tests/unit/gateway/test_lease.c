@@ -8,16 +8,20 @@
 #define OTHER_SLOT 41U
 #define MANY 64
 
+static uint32_t cls; /* that functions ask for buffers of */
+
 static uint32_t count(void)
 {
-	return rig.layout.classes[0].count;
+	return rig.layout.classes[cls].count;
 }
 
 static void ask(uint32_t slot, uint32_t worker, uint32_t want)
 {
-	struct sp_desc d = {
-		.gen = slot, .edge = SP_EDGE_REFILL, .len = want, .home = (uint16_t)worker
-	};
+	struct sp_desc d = { .buf = cls,
+			     .gen = slot,
+			     .edge = SP_EDGE_REFILL,
+			     .len = want,
+			     .home = (uint16_t)worker };
 
 	rig.instances[slot].refill = 1;
 	rig_write(&rig, worker, &d, sizeof(d));
@@ -42,17 +46,16 @@ static struct sp_desc granted(uint32_t slot, uint32_t worker)
 	return d;
 }
 
-/* Leases all of class 0 that can be had. */
+/* Leases `share` buffers. */
 static uint32_t lease_all(uint32_t slot, uint32_t worker, uint32_t share, struct sp_desc *ret)
 {
 	uint32_t n = 0;
 
 	while (n < share) {
-		uint32_t want = share - n < 32 ? share - n : 32;
-
-		ask(slot, worker, want);
-		for (uint32_t i = 0; i < want; i++)
+		ask(slot, worker, share - n);
+		do /* one message of as many as there are */
 			ret[n++] = granted(slot, worker);
+		while (rig_waiting(&rig, 0));
 	}
 	return n;
 }
@@ -108,28 +111,60 @@ static void test_any_worker_wakes_who_waits(void **state)
 	stop();
 }
 
-/* Enough buffers that threads keep some: what one worker keeps is another's when it waits. */
+/* Releases a lease to worker 2, which keeps it in its cache unless somebody waits. */
+static void release(struct sp_desc *d, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		d[i].home = 2;
+		rig_send(&rig, d[i], SP_EDGE_RELEASE, 0);
+	}
+}
+
+/* Of the largest class, for which no other stands in, all buffers are out, and enough of them
+ * that threads have caches: what worker 2 keeps of it comes to who waits at worker 1. */
 static void test_no_cache_keeps_what_is_waited_for(void **state)
 {
-	static struct sp_desc d[4096];
+	static struct client many[MANY];
+	static const char body[4000];
 	struct rig_config config = {
-		.workers = 2, .timeout_ms = 5000, .buffers = 256, .calls = true
+		.workers = 2, .timeout_ms = 60000, .buffers = 64, .calls = true
 	};
-	uint32_t n, share;
+	struct sp_desc d[MANY], l[2 * MANY];
+	uint32_t n, requests;
 
 	(void)state;
 	rig_start(&rig, &config);
 	client_open(&c, rig.port);
-	share = count() - count() / 4;
-	assert_in_range(share, 100, 4096);
-	for (int round = 0; round < 4; round++) {
-		n = lease_all(RIG_FN_SLOT, 1, share, d);
-		for (uint32_t i = 0; i < n; i++)
-			d[i].home = 1 + (uint16_t)(i / 8 % 2);
-		for (uint32_t i = 0; i < n; i++)
-			rig_send(&rig, d[i], SP_EDGE_RELEASE, 0);
+	cls = 1;
+	requests = count() / 4;
+	assert_in_range(requests, 16, MANY);
+	for (uint32_t i = 0; i < requests; i++) {
+		client_open(&many[i], rig.port);
+		client_post(&many[i], "/work", "", body, sizeof(body));
+		d[i] = rig_take(&rig);
+	}
+	for (uint32_t round = 0; round < 10; round++) {
+		n = lease_all(RIG_FN_SLOT, 1, count() - requests, l);
+		release(l, 2); /* before anybody waits */
+		while (rig_stats(&rig).leased > n - 2)
+			;
+		ask(RIG_FN_SLOT, 1, 1);
+		l[0] = granted(RIG_FN_SLOT, 1);
+		ask(RIG_FN_SLOT, 1, 1);
+		l[1] = granted(RIG_FN_SLOT, 1);
+		ask(RIG_FN_SLOT, 1, 1);
+		assert_false(rig_waiting(&rig, 5));
+		release(l, 1); /* while somebody does */
+		l[0] = granted(RIG_FN_SLOT, 1);
+		release(l, n);
 		while (rig_stats(&rig).leased > 0)
 			;
+	}
+	cls = 0;
+	for (uint32_t i = 0; i < requests; i++) {
+		rig_send(&rig, d[i], SP_EDGE_REPLY, 0);
+		client_reply(&many[i], &reply, false);
+		client_close(&many[i]);
 	}
 	stop();
 }

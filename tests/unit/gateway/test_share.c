@@ -34,8 +34,7 @@ static void test_a_payload_stays_while_it_is_read(void **state)
 		client_reply(&c, &reply, false);
 		assert_string_equal(reply.body, "body");
 		rig_send(&rig, b[first], SP_EDGE_REPLY, 0);
-		while (rig_holder(&rig, b[first].buf) != SP_HOLDER_FREE)
-			;
+		rig_assert_free(&rig, b[first].buf);
 		assert_int_equal(refs(&root), 1);
 		assert_int_equal(rig_stats(&rig).in_flight, 0);
 		assert_int_equal(rig_holder(&rig, root.buf), root.home);

@@ -25,7 +25,7 @@ static struct {
 } buffer = { .id = "client-7" };
 
 /* Where gdb stops. */
-__attribute__((noinline)) void all_wait(void)
+__attribute__((noinline)) static void all_wait(void)
 {
 	__asm__ volatile("" ::: "memory");
 }

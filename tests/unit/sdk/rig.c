@@ -40,8 +40,7 @@ void rig_init(struct rig *rig)
 	w->abi = WIRING_ABI;
 	w->fn = 3;
 	w->worker_count = 1;
-	w->workers[0] =
-		(struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
+	w->workers[0] = (struct wiring_worker){ .slot = 40, .home = RIG_HOME, .cpu = UINT32_MAX };
 	w->concurrency = 32;
 	w->gateway_count = RIG_HOME;
 	w->max_hops = 8;
@@ -184,9 +183,11 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		shm_header_init(rig_slot(rig, first + i),
 				shm_layout_class(&rig->table.layout, first + i)->stride);
-		d[i] = (struct sp_desc){
-			.buf = first + i, .gen = 5000 + first + i, .edge = SP_EDGE_GRANT, .home = 40
-		};
+		d[i] = (struct sp_desc){ .buf = first + i,
+					 .gen = 5000 + first + i,
+					 .len = count - 1 - i,
+					 .edge = SP_EDGE_GRANT,
+					 .home = 40 };
 	}
 	rig_write(rig, d, count * sizeof(d[0]));
 }

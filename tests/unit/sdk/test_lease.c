@@ -271,9 +271,11 @@ static void a_split_answer_is_one_answer(void **state)
 		d[i] = rig_request(&rig, 1 + i, i < 20 ? "5000" : "next");
 	for (uint32_t i = 0; i < 8; i++) {
 		shm_header_init(rig_slot(&rig, first + i), rig.table.layout.classes[1].stride);
-		d[60 + i] = (struct sp_desc){
-			.buf = first + i, .gen = 5000 + first + i, .edge = SP_EDGE_GRANT, .home = 40
-		};
+		d[60 + i] = (struct sp_desc){ .buf = first + i,
+					      .gen = 5000 + first + i,
+					      .len = 7 - i,
+					      .edge = SP_EDGE_GRANT,
+					      .home = 40 };
 	}
 	rig_write(&rig, d, 68 * sizeof(d[0]));
 	while (moved + next < 61) {
