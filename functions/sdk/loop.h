@@ -30,7 +30,7 @@
 #define SDK_STOCK_MAX 64            /* buffers of a class in stock */
 #define SDK_STOCK_SHARE 32          /* but at most this part of the class */
 #define SDK_STOCK_LOW 8             /* below: more are asked for */
-#define SDK_STOCK_SMALL (64U << 10) /* larger ones are asked for only when they are needed */
+#define SDK_STOCK_SMALL (64U << 10) /* larger ones are borrowed when needed, and not kept */
 #define SDK_REFILL_MAX 32           /* asked for at once */
 #define SDK_RETRY_MIN_NS 1000000U   /* first pause after nobody was there, or nothing to lend */
 #define SDK_RETRY_MAX_NS 64000000U  /* the longest: each is twice the one before */

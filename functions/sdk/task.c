@@ -121,8 +121,7 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 	struct sp_request *req = &task->req;
 	struct sp_desc d = { .edge = edge, .home = req->home, .flags = req->flags };
 
-	if (task->kept)
-		sdk_kept_give_back(&loop->port, req);
+	sdk_kept_give_back(&loop->port, req);
 	if (req->parts)
 		sdk_parts_release(task);
 	sdk_request_end(req, verdict);
@@ -142,22 +141,12 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 		sdk_outbox_put(&loop->outbox, &d);
 }
 
-/* A fan-out waits for its answers; both go on together then. */
-static void leave_by_group(struct sdk_task *task, sp_verdict verdict, const struct rule_way *way)
+/* What the handler has decided. In the task: a fan-out waits for its answers. */
+static void leave(struct sdk_task *task, sp_verdict verdict)
 {
 	struct sp_desc parts[RULE_MEMBER_MAX];
 	uint32_t part_count = 0;
-
-	if (sdk_gather(task, &way->group, parts, &part_count))
-		send_on(task, verdict, way->edge, parts, part_count);
-	else
-		send_on(task, SP_FAILED, SP_EDGE_REPLY, NULL, 0);
-}
-
-/* What the handler has decided. In the task. */
-static void leave(struct sdk_task *task, sp_verdict verdict)
-{
-	struct rule_way way;
+	struct rule_way way; /* large: filled in where it is found */
 
 	if (verdict < SP_NEXT || way_find(task, &verdict, &way) < 0) {
 		send_on(task, verdict, SP_EDGE_REPLY, NULL, 0);
@@ -165,10 +154,12 @@ static void leave(struct sdk_task *task, sp_verdict verdict)
 	}
 	if (way.tee_count > 0)
 		sdk_tees_send(task, &way);
-	if (way.group.count > 0)
-		leave_by_group(task, verdict, &way);
-	else
-		send_on(task, verdict, way.edge, NULL, 0);
+	if (way.group.count > 0 && !sdk_gather(task, &way.group, parts, &part_count)) {
+		verdict = SP_FAILED;
+		way.edge = SP_EDGE_REPLY;
+		part_count = 0;
+	}
+	send_on(task, verdict, way.edge, parts, part_count);
 }
 
 /* ---- on their stacks ---- */
