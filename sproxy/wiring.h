@@ -95,6 +95,7 @@ struct wiring_function {
 	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
 	struct wiring_string chain;
 	struct wiring_string name;
+	struct wiring_string folder; /* of its executable */
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct shm_layout layout;
 	struct wiring_pair config[WIRING_CONFIG_MAX];

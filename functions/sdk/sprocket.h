@@ -349,6 +349,10 @@ SP_API int sp_canceled(sp_request *req);
 
 /* ---- around it ---- */
 
+/* Folder of the function's executable, where files that go with it are: absolute, of a unit test
+ * that of the test. NUL-terminated beyond its length; valid for the process's life. */
+SP_API sp_str sp_folder(const sp_worker *worker);
+
 /* Which of the function's threads this is: 0 to `workers` - 1. */
 SP_API unsigned sp_worker_index(const sp_worker *worker);
 

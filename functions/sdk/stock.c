@@ -125,6 +125,9 @@ int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret
 		*ret = sdk_loop_slot(loop, &stock->grants[--stock->count]);
 		sdk_unpoison(ret->at, ret->stride);
 	}
+	/* What ran dry was not enough: next time more are there. */
+	if (!there && stock->low > 0 && 2 * stock->low <= stock->max / 2)
+		stock->low *= 2;
 	if (stock->count < stock->low || !there)
 		loop->short_of |= 1U << cls;
 	return there ? 0 : -ENOBUFS;

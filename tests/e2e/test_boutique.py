@@ -217,6 +217,51 @@ class Shopping(ChainTest):
             chain.wait_idle(leases=True)
 
 
+class Mix(ChainTest):
+    """The load of mix.txt, as its head says that it is done."""
+
+    def read(self):
+        actions = []
+        for line in (SOURCE / "mix.txt").read_text().splitlines():
+            if line.startswith("#"):
+                continue
+            weight, method, path, body = (line.split() + [None])[:4]
+            if weight == "+":
+                actions[-1][1].append((method, path, body))
+            else:
+                actions.append((int(weight), [(method, path, body)]))
+        return actions
+
+    def user(self, port, seed, actions, count):
+        random_ = random.Random(seed)
+        statuses = []
+        with Shopper(port) as shopper:
+            for _ in range(count):
+                words = {"product": random_.choice(IDS), "quantity": random_.randint(1, 10),
+                         "currency": random_.choice("EUR USD JPY CAD GBP TRY".split())}
+                steps = random_.choices([a[1] for a in actions], [a[0] for a in actions])[0]
+                for method, path, body in steps:
+                    answer = shopper.request(method, path.format(**words),
+                                             body and body.format(**words).encode())
+                    statuses.append((method, path, answer.status))
+        return statuses
+
+    def test_mix(self):
+        actions = self.read()
+        self.assertEqual([weight for weight, _ in actions], [1, 2, 10, 2, 3, 1])
+        with shop() as chain:
+            done = in_parallel(8, lambda n: self.user(chain.port, n, actions, 100))
+            chain.wait_idle(leases=True)
+        expected = {"/": 200, "/setCurrency": 302, "/product/{product}": 200,
+                    "/cart/checkout": 200}
+        seen = set()
+        for method, path, status in sum(done, []):
+            seen.add((method, path))
+            self.assertEqual(status, {("POST", "/cart"): 302, ("GET", "/cart"): 200}.get(
+                (method, path)) or expected[path], (method, path))
+        self.assertEqual(seen, {(m, p) for _, steps in actions for m, p, _ in steps})
+
+
 class Refusals(ChainTest):
     def refused(self, page, status, text):
         self.assertEqual(page.status, status, page.text)

@@ -141,6 +141,6 @@ sp_verdict shop_product(struct visit *visit, sp_str id)
 	product_row(visit, NULL, &page.product, &page.price);
 	view_text(view, NULL, K_description, page.product.description);
 	page_picks(visit, &page.picks);
-	page_ad(visit, &page.ad, text_hash(visit_user(visit), page.product.id.len));
+	page_ad(visit, &page.ad, text_hash(page.product.id, text_hash(visit_user(visit), 0)));
 	return page_end(visit, PAGE_PRODUCT, 200);
 }

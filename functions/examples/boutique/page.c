@@ -78,7 +78,6 @@ struct view *page_begin(struct visit *visit)
 		return NULL;
 	}
 	view_reset(&visit->shop->view);
-	view_text(&visit->shop->view, NULL, K_currency, visit_currency(visit));
 	return &visit->shop->view;
 }
 

@@ -163,10 +163,49 @@ static void test_answers(void **state)
 	sp_test_free(t);
 }
 
+/* Nothing that is cut short within a line is taken, and no byte that is changed does harm. */
+static void mangle(sp_test *t, const struct answer_case *c)
+{
+	char request[TEXT_SIZE / 4];
+	size_t len = (size_t)snprintf(request, sizeof(request), "%s\n", c->request);
+	const sp_test_result *r;
+
+	for (size_t i = 1; i < len; i++) {
+		if (request[i - 1] == '\n')
+			continue;
+		r = SP_TEST(t, .topic = c->topic, .body = { request, i });
+		if (r->error == SP_OK)
+			fail_msg("> %s: taken: the first %zu bytes of\n%s", c->topic, i, request);
+	}
+	for (size_t i = 0; i < 8 * len; i++) {
+		request[i / 8] ^= (char)(1 << i % 8);
+		r = SP_TEST(t, .topic = c->topic, .body = { request, len });
+		request[i / 8] ^= (char)(1 << i % 8);
+		assert_true(r->error == SP_OK || r->error == SP_EINPUT ||
+			    r->error == SP_ENOTFOUND || r->error == SP_ECONFLICT);
+	}
+}
+
+static void test_garbage(void **state)
+{
+	struct answer_case c;
+	char *at = text;
+	sp_test *t;
+
+	load(*state);
+	t = start(&at);
+	assert_non_null(t);
+	while (at && next_case(&at, &c))
+		if (*c.request)
+			mangle(t, &c);
+	sp_test_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(test_answers, argc > 1 ? argv[1] : NULL),
+		cmocka_unit_test_prestate(test_garbage, argc > 1 ? argv[1] : NULL),
 	};
 
 	return cmocka_run_group_tests_name(sp_function_registered.name, tests, NULL, NULL);

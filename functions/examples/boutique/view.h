@@ -3,9 +3,9 @@
  * view.h - what a page shows: names with texts or lists, to be put into a template.
  *
  *     view_reset(view);
- *     view_text(view, NULL, K_user, name);
+ *     view_text(view, NULL, K_name, name);
  *     struct item *row = view_row(view, K_items);
- *     view_text(view, row, K_name, ...);
+ *     view_text(view, row, K_quantity, ...);
  *
  * How: names are numbers (KEYS below), so that a name that no template may use does not
  * compile and one that a template misspells stops the function's start. Everything lies in
@@ -29,7 +29,6 @@
 	X(cost)            \
 	X(country)         \
 	X(currencies)      \
-	X(currency)        \
 	X(description)     \
 	X(email)           \
 	X(error)           \
@@ -53,7 +52,6 @@
 	X(title)           \
 	X(total)           \
 	X(tracking)        \
-	X(user)            \
 	X(years)           \
 	X(zip)
 
