@@ -24,7 +24,7 @@ static bool share_left(const struct gw_worker *worker, uint32_t cls)
 	uint32_t count = g->wiring.layout.classes[cls].count, limit = count / GW_LEASE_SHARE;
 
 	if (functions_call(worker))
-		limit = count - limit;
+		limit = count - (limit ? limit : 1);
 	return __atomic_load_n(&g->leased[cls], __ATOMIC_RELAXED) < (limit ? limit : 1);
 }
 

@@ -79,12 +79,14 @@ int sdk_outbox_send(struct sdk_outbox *outbox, const struct sp_desc *descs, uint
 
 #define CALLS 0xffffU /* in place of a row's home */
 
-static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_t home)
+/* What refers has rows of its own: a request in one would leave before what refers to it in the
+ * next. */
+static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_t home, bool refers)
 {
 	for (uint32_t i = 0; i < outbox->used; i++) {
 		struct sdk_row *row = &outbox->rows[i];
 
-		if (row->edge == edge && row->home == home)
+		if (row->edge == edge && row->home == home && row->refers == refers)
 			return row;
 	}
 	return NULL;
@@ -92,7 +94,8 @@ static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_
 
 static int put(struct sdk_outbox *outbox, const struct sp_desc *desc, uint16_t home)
 {
-	struct sdk_row *row = row_find(outbox, desc->edge, home);
+	bool refers = desc->edge < SP_EDGE_MAX && desc->flags & SP_DESC_SHARES;
+	struct sdk_row *row = row_find(outbox, desc->edge, home, refers);
 
 	if (row ? row->count == SP_BATCH_MAX : outbox->used == SDK_ROWS) {
 		sdk_outbox_flush(outbox);
@@ -104,11 +107,10 @@ static int put(struct sdk_outbox *outbox, const struct sp_desc *desc, uint16_t h
 		row = &outbox->rows[outbox->used++];
 		row->edge = desc->edge;
 		row->home = home;
-		row->refers = false;
+		row->refers = refers;
 		row->count = 0;
 	}
-	if (desc->edge < SP_EDGE_MAX && desc->flags & SP_DESC_SHARES)
-		row->refers = outbox->refers = true;
+	outbox->refers |= refers;
 	row->desc[row->count++] = *desc;
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * outbox.h - descriptors on their way out, grouped by destination.
  *
- * How: a row for each (edge, home); one send() for each row at flush, since the kernel
+ * How: a row for each (edge, home), and one more for what refers; one send() for each row at flush, since the kernel
  * redirects a message as a whole. Within a row the order is kept. Releases go first: a
  * request that moved is known to the kernel in its new buffer only after the release of
  * the old one, and may not be sent on before. Then those that refer to a payload, which the
@@ -23,7 +23,7 @@
 struct sdk_row {
 	uint8_t edge;
 	uint16_t home;
-	bool refers; /* some of them refer to another buffer's payload */
+	bool refers; /* they refer to other buffers' payloads */
 	uint32_t count;
 	struct sp_desc desc[SP_BATCH_MAX];
 };

@@ -25,11 +25,11 @@ void sdk_stocks_init(struct sdk_loop *loop)
 		struct sdk_stock *stock = &loop->stocks[cls];
 		uint32_t share = c->count / SDK_STOCK_SHARE;
 
+		if (c->size > SDK_STOCK_SMALL)
+			continue; /* of these there are few: others need what nobody uses */
 		share = share < SDK_STOCK_MAX ? share : SDK_STOCK_MAX;
 		stock->max = share ? share : 1;
-		if (c->size <= SDK_STOCK_SMALL)
-			stock->low =
-				stock->max < 2 * SDK_STOCK_LOW ? stock->max / 2 : SDK_STOCK_LOW;
+		stock->low = stock->max < 2 * SDK_STOCK_LOW ? stock->max / 2 : SDK_STOCK_LOW;
 	}
 }
 
