@@ -76,7 +76,8 @@ struct sp_request {
 	uint8_t error;   /* enum sp_error, set by sp_fail */
 	uint32_t text_len;
 	const char *body; /* its bytes in another buffer, header.body_len of them; NULL: its own */
-	const char *waits_for; /* for people; NULL: it runs */
+	const char *waits_for;  /* for people; NULL: it runs */
+	uint64_t take_until_ns; /* how long it waits for a buffer; 0: until its deadline */
 	struct sdk_part *parts;
 	uint32_t part_count;
 	struct sp_token token;

@@ -157,6 +157,7 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 	struct sdk_loop *loop = sdk_loop_of(port);
 	struct sdk_stock *stock = &loop->stocks[cls];
 	struct sdk_task *task = sdk_task_of(req);
+	uint64_t until = req->take_until_ns ? req->take_until_ns : req->header.deadline_ns;
 
 	if (sdk_stock_take_now(loop, cls, ret) == 0)
 		return 0;
@@ -170,8 +171,8 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		stock->first = task;
 	stock->last = task;
 	stock->waiting++;
-	while (!task->granted.at && !sp_canceled(req))
-		sdk_task_wait(task, req->header.deadline_ns, "a buffer");
+	while (!task->granted.at && !sp_canceled(req) && !(until && sdk_now_ns() >= until))
+		sdk_task_wait(task, until, "a buffer");
 	if (!task->granted.at) {
 		line_leave(stock, task);
 		return -ENOBUFS;
