@@ -37,8 +37,8 @@ enum sp_edge {
 	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home */
 	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
-	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance,
-				 * len = how many of the same answer follow */
+	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance, len =
+				 * how many of the same answer follow */
 	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer. gen = that of the last
 				 * wake it read, at first 0: so only one is ever unread */
 	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the
@@ -74,7 +74,7 @@ enum sp_flag {
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
 	__u32 gen;  /* the buffer's generation when the sender received it */
-	__u32 len;  /* payload bytes */
+	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
 	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that
@@ -117,7 +117,7 @@ struct sp_owner {
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
 	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
-	__u32 tag; /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u32 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
 	__u32 reserved;
 	struct sp_hop hop[SP_HOPS_MAX];
 };

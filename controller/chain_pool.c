@@ -84,6 +84,7 @@ static void say_too_small(struct chain_parse *parse, uint32_t count_min, uint64_
 {
 	char have[CHAIN_SIZE_TEXT_MAX], need[CHAIN_SIZE_TEXT_MAX], one[CHAIN_SIZE_TEXT_MAX];
 	char list[SHM_CLASS_MAX * (CHAIN_SIZE_TEXT_MAX + 2)] = "";
+	bool few = parse->sizes[parse->size_count - 1] > SHM_SIZE_HUGE && count_min > SHM_HUGE_MIN;
 	size_t used = 0;
 
 	for (uint32_t i = 0; i < parse->size_count; i++)
@@ -91,9 +92,10 @@ static void say_too_small(struct chain_parse *parse, uint32_t count_min, uint64_
 					 chain_value_size_text(parse->sizes[i], one));
 	chain_errors_add(parse->errors, parse->pool_at,
 			 "pool.memory %s is below the smallest workable %s (at least %u buffers of "
-			 "each size: %s)",
+			 "each size%s: %s)",
 			 chain_value_size_text(parse->memory, have),
-			 chain_value_size_text(memory_min, need), count_min, list);
+			 chain_value_size_text(memory_min, need), count_min,
+			 few ? ", 2 above 1Mi" : "", list);
 }
 
 int chain_compute_pool(struct chain_parse *parse)

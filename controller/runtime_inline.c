@@ -126,8 +126,10 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 		break;
 	case INLINE_ENDED:
 		instance = thread_of(runtime, msg->slot);
-		if (instance)
-			instance_ended(instance, (int)msg->count, "its thread ended");
+		if (!instance)
+			break;
+		instance_wiring_drain(instance);
+		instance_ended(instance, (int)msg->count, "its thread ended");
 		break;
 	case INLINE_DIED:
 		if (!host->why[0])
@@ -204,6 +206,9 @@ static void on_end(void *arg, uint32_t events)
 	while (message_read(runtime)) /* its last words */
 		continue;
 	host->debugged = false;
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
+		if (runtime->instances[slot].process.pid > 0)
+			instance_wiring_drain(&runtime->instances[slot]);
 	if (any_thread(runtime) && runtime->result == 0) {
 		runtime_warn(runtime, "InlineDied",
 			     "the process with all functions died: %s%s%s; the run ends", how,
@@ -326,7 +331,8 @@ int host_add(struct instance *instance, const struct chain *chain)
 	int pidfd = fcntl(host->pidfd, F_DUPFD_CLOEXEC, 3);
 
 	if (pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wiring) < 0 ||
-	    pipe2(log, O_CLOEXEC) < 0 || fcntl(log[0], F_SETFL, O_NONBLOCK) < 0)
+	    fcntl(wiring[0], F_SETFL, O_NONBLOCK) < 0 || pipe2(log, O_CLOEXEC) < 0 ||
+	    fcntl(log[0], F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)
 		r = function_send(instance, chain, wiring[1], log[1]);

@@ -89,6 +89,12 @@ static void on_wiring(void *arg, uint32_t events)
 	}
 }
 
+void instance_wiring_drain(struct instance *instance)
+{
+	while (instance->on_wiring.fd >= 0)
+		on_wiring(instance, EPOLLIN);
+}
+
 static void on_log(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;

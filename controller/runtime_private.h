@@ -88,6 +88,8 @@ void instance_violated(struct instance *instance, const struct sp_event *event);
 int instance_sources_add(struct instance *instance);
 /* Of the process, which may go on. */
 void instance_let_go(struct instance *instance);
+/* Reads what a thread of the host has said before it ended. */
+void instance_wiring_drain(struct instance *instance);
 /* Its process has ended with a wait status, or its thread; `how` says so. */
 void instance_ended(struct instance *instance, int status, const char *how);
 /* Its process is gone. `how` NULL: in order. */

@@ -2,6 +2,7 @@
 #include "controller/tables.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint32_t message_size(size_t struct_size, const struct wiring_heap *heap)
@@ -24,6 +25,15 @@ static int config_put(const struct chain_pairs *config, struct wiring_function *
 	return r;
 }
 
+static int folder_put(const char *exec, struct wiring_function *ret)
+{
+	const char *end = exec ? strrchr(exec, '/') : NULL;
+	char folder[CHAIN_PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%.*s", end ? (int)(end - exec) : 0, exec ? exec : "");
+	return wiring_put(&ret->heap, folder, &ret->folder);
+}
+
 int tables_function(const struct chain *chain, uint32_t index, const struct wiring_worker *workers,
 		    uint32_t worker_count, struct wiring_function *ret)
 {
@@ -44,6 +54,8 @@ int tables_function(const struct chain *chain, uint32_t index, const struct wiri
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);
+	if (r == 0)
+		r = folder_put(f->exec, ret);
 	if (r == 0)
 		r = config_put(&f->config, ret);
 	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)

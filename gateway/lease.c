@@ -24,7 +24,7 @@ static bool share_left(const struct gw_worker *worker, uint32_t cls)
 	uint32_t count = g->wiring.layout.classes[cls].count, limit = count / GW_LEASE_SHARE;
 
 	if (functions_call(worker))
-		limit = count - limit;
+		limit = count - (limit ? limit : 1);
 	return __atomic_load_n(&g->leased[cls], __ATOMIC_RELAXED) < (limit ? limit : 1);
 }
 
@@ -124,6 +124,7 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 	}
 	if (count == 0)
 		return false;
+	/* It may be read in two parts: who has the first one must not ask anew before the last. */
 	for (uint32_t i = 0; i < count; i++)
 		grants[i].len = count - 1 - i;
 	answer_begin(worker, slot);

@@ -91,10 +91,11 @@ struct wiring_function {
 	uint32_t concurrency; /* requests that one worker has begun and not ended */
 	uint32_t max_hops;
 	uint32_t config_count;
-	uint32_t fn_count; /* functions of the chain; numbers 1..fn_count */
+	uint32_t fn_count;      /* functions of the chain; numbers 1..fn_count */
 	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
 	struct wiring_string chain;
 	struct wiring_string name;
+	struct wiring_string folder; /* of its executable */
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct shm_layout layout;
 	struct wiring_pair config[WIRING_CONFIG_MAX];
@@ -176,7 +177,7 @@ enum wiring_drain {
 	X(refused, "requests refused before they entered the chain") \
 	X(no_buffer, "requests refused because no buffer was free")  \
 	X(timed_out, "requests whose deadline passed")               \
-	X(lost, "requests lost with the instance that held them")    \
+	X(lost, "requests and messages lost with who held them")     \
 	X(held, "requests that waited for an instance")              \
 	X(bad_buffer, "answers whose buffer was garbage")            \
 	X(abandoned, "requests whose client went away")              \

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,13 +121,26 @@ static void *thread_run(void *arg)
 	return NULL;
 }
 
+/* False when one could not be loaded, which was told. That word would be lost with the socket if
+ * the wiring lay unread in it. */
+static bool all_loaded(void)
+{
+	bool all = true;
+	char byte;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!threads[i].loaded)
+			recv(threads[i].wiring, &byte, sizeof(byte), MSG_DONTWAIT);
+		all &= threads[i].loaded;
+	}
+	return all;
+}
+
 static int threads_run(void)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		int r;
 
-		if (!threads[i].loaded)
-			return EXIT_WRONG;                 /* it was told why */
 		inline_tls_enter(&threads[i].program.tls); /* the new thread's, by its maker */
 		r = pthread_create(&threads[i].id, NULL, thread_run, &threads[i]);
 		if (r != 0) {
@@ -179,6 +193,10 @@ int main(int argc, char **argv)
 	deaths_watch();
 	if (functions_take(&stop) < 0)
 		return EXIT_WRONG;
+	if (!all_loaded()) {
+		over = true;
+		return EXIT_WRONG;
+	}
 	tell(INLINE_LOADED, 0, count, "");
 	if (stop)
 		raise(SIGSTOP);

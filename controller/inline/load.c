@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/inline/elf.h"
+#include "controller/inline/image.h"
 
 #define SDK_NAME "libsprocket.so.1"
 #define ENTRY_SECTION "sprocket_entry"

@@ -146,8 +146,9 @@ static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t cou
 	}
 }
 
-/* Have `need` succeeded, or, where fewer are of no use, can they not any more? */
-static bool settled(const struct sdk_call *calls, size_t count, uint32_t need, bool partial)
+/* Have enough succeeded, or can they not any more? A join that takes what comes waits for the
+ * others all the same: one that refuses at once does not cut them off. */
+static bool settled(const struct sdk_call *calls, size_t count, const struct rule_group *group)
 {
 	uint32_t good = 0, open = 0;
 
@@ -155,7 +156,7 @@ static bool settled(const struct sdk_call *calls, size_t count, uint32_t need, b
 		good += calls[i].state == SDK_CALL_DONE && !(calls[i].flags & SP_DESC_FAILED);
 		open += is_open(&calls[i]);
 	}
-	return good >= need || (!partial && good + open < need);
+	return good >= group->need || (!group->partial && good + open < group->need);
 }
 
 static bool canceled(const struct sp_request *req)
@@ -163,14 +164,14 @@ static bool canceled(const struct sp_request *req)
 	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
 }
 
-void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   bool partial, uint64_t limit_ns)
+void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
+		   const struct rule_group *group, uint64_t limit_ns)
 {
 	struct sp_request *req = &task->req;
 	sp_error rest = SP_ETIMEOUT;
 
 	task->open = 0;
-	task->wake_each = need > 0;
+	task->wake_each = group != NULL;
 	for (size_t i = 0; i < count; i++) {
 		if (!calls[i].slot.at)
 			continue;
@@ -181,7 +182,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, 
 			call_send(task, &calls[i]);
 		}
 	}
-	while (task->open > 0 && !(need > 0 && settled(calls, count, need, partial))) {
+	while (task->open > 0 && !(group && settled(calls, count, group))) {
 		sdk_task_wait(task, wake_at(calls, count, limit_ns), "replies");
 		calls_look(task, calls, count);
 		if (canceled(req)) {
@@ -217,7 +218,7 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 		sdk_stock_give_back(port, &c->slot, true);
 		call_end(c, SP_EINTERNAL);
 	}
-	sdk_calls_run(sdk_task_of(req), calls, count, 0, false, 0);
+	sdk_calls_run(sdk_task_of(req), calls, count, NULL, 0);
 }
 
 /* ---- back ---- */

@@ -158,7 +158,7 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 	for (uint32_t i = 0; i < group->count; i++)
 		calls[i].error = (uint8_t)branch_make(req, &group->members[i], deadline, &calls[i]);
 	readers_begin(req);
-	sdk_calls_run(task, calls, group->count, group->need, group->partial, limit);
+	sdk_calls_run(task, calls, group->count, group, limit);
 	for (uint32_t i = 0; i < group->count; i++)
 		good += succeeded(&calls[i]);
 	enough = good >= group->need || (group->partial && !req->canceled);

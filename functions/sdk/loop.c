@@ -82,12 +82,24 @@ struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc 
 				  .stride = c->stride };
 }
 
-void sdk_loop_flush_due(struct sdk_loop *loop, uint64_t now)
+/* Reading the clock takes as long as a short handler and its whole way: while handlers are
+ * short, it is read before every fourth. */
+uint64_t sdk_loop_tick(struct sdk_loop *loop)
 {
+	uint64_t now = loop->now;
+
+	if (loop->ticks > 0) {
+		loop->ticks--;
+	} else {
+		now = sdk_now_ns();
+		loop->ticks = now - loop->now < SDK_SHORT_NS ? SDK_SHORT_TICKS - 1 : 0;
+		loop->now = now;
+	}
 	if (loop->outbox.used > 0 && now - loop->outbox.since_ns >= SDK_FLUSH_NS)
 		sdk_outbox_flush(&loop->outbox);
 	if (loop->outbox.used == 0)
 		loop->outbox.since_ns = now;
+	return now;
 }
 
 /* ---- in ---- */
@@ -101,6 +113,10 @@ static void backlog_put(struct sdk_loop *loop, const struct sp_desc *d)
 	if (!(d->flags & SP_DESC_PART))
 		b = d->home > loop->gateway_count ? &loop->calls : &loop->backlog;
 	loop->backlog_last = b;
+	if (b == &loop->calls && !(d->flags & SP_DESC_PART)) {
+		loop->places[d->buf].kind = SDK_PLACE_QUEUED;
+		loop->places[d->buf].gen = d->gen;
+	}
 	if (b->count < b->size)
 		b->ring[(b->start + b->count++) % b->size] = *d;
 }
@@ -110,8 +126,8 @@ bool sdk_backlog_pop(struct sdk_backlog *b, struct sp_desc *ret)
 	if (b->count == 0)
 		return false;
 	*ret = b->ring[b->start];
-	b->start = (b->start + 1) % b->size;
-	b->count--;
+	/* Empty, it begins at its begin again: there its memory is warm. */
+	b->start = --b->count > 0 ? (b->start + 1) % b->size : 0;
 	return true;
 }
 
@@ -185,6 +201,7 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 
 static void turn(struct sdk_loop *loop)
 {
+	loop->ticks = 0; /* it has slept */
 	inbox_sort(loop);
 	if (loop->heap_count > 0)
 		sdk_timers_run(loop, sdk_now_ns());

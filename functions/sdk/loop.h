@@ -25,10 +25,12 @@
 #include "sproxy/wiring.h"
 
 #define SDK_FLUSH_NS 50000U
+#define SDK_SHORT_TICKS 4           /* handlers between two looks at the clock, */
+#define SDK_SHORT_NS 8000U          /* while so many take no longer than this */
 #define SDK_STOCK_MAX 64            /* buffers of a class in stock */
 #define SDK_STOCK_SHARE 32          /* but at most this part of the class */
 #define SDK_STOCK_LOW 8             /* below: more are asked for */
-#define SDK_STOCK_SMALL (64U << 10) /* larger ones are asked for only when they are needed */
+#define SDK_STOCK_SMALL (64U << 10) /* larger ones are borrowed when needed, and not kept */
 #define SDK_REFILL_MAX 32           /* asked for at once */
 #define SDK_RETRY_MIN_NS 1000000U   /* first pause after nobody was there, or nothing to lend */
 #define SDK_RETRY_MAX_NS 64000000U  /* the longest: each is twice the one before */
@@ -65,6 +67,7 @@ struct sdk_stock {
 enum sdk_place_kind {
 	SDK_PLACE_NONE,
 	SDK_PLACE_TASK,     /* a request that waits */
+	SDK_PLACE_QUEUED,   /* a call in the backlog */
 	SDK_PLACE_CANCELED, /* a request in the backlog, that nobody waits for */
 	SDK_PLACE_KEPT,     /* a handler's own */
 };
@@ -103,6 +106,8 @@ struct sdk_loop {
 	struct sdk_backlog backlog;       /* those that wait for a place, too */
 	struct sdk_backlog *backlog_last; /* where the last one went */
 	struct sdk_fibers fibers;
+	uint64_t now;   /* when the clock was read */
+	uint32_t ticks; /* handlers that may begin before it is read again */
 	struct sdk_task *free;
 	struct sdk_task *ready, *ready_last;
 	uint32_t live; /* requests that have begun and not left, calls apart */
@@ -147,8 +152,9 @@ static inline struct sdk_loop *sdk_loop_of(struct sdk_port *port)
 }
 /* loop.c: the slot a descriptor names. `index` must be below buffer_count. */
 struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc *desc);
-/* Sends what is due before a handler runs for who knows how long. To be called before each. */
-void sdk_loop_flush_due(struct sdk_loop *loop, uint64_t now);
+/* Sends what is due before a handler runs for who knows how long. To be called before each.
+ * Returns the time, at most SDK_SHORT_NS old unless a handler took longer than those before. */
+uint64_t sdk_loop_tick(struct sdk_loop *loop);
 
 bool sdk_backlog_pop(struct sdk_backlog *backlog, struct sp_desc *ret);
 /* Reads on, where a read has left something. False: there was nothing. */
@@ -174,10 +180,10 @@ static inline struct sdk_task *sdk_task_of(struct sp_request *req)
 }
 
 /* caller.c: sends calls that have a slot and an edge. Waits until each is answered or given
- * up; with `need` > 0 until so many have succeeded, or, unless fewer will do, too (`partial`),
- * cannot any more; at most until `limit_ns` (0: none). */
-void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   bool partial, uint64_t limit_ns);
+ * up; with a `group` until as many as it needs have succeeded, or cannot any more (unless it
+ * takes what comes); at most until `limit_ns` (0: none). */
+void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
+		   const struct rule_group *group, uint64_t limit_ns);
 void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_call *calls,
 		    size_t count);
 /* A reply, or a call that nobody took. */

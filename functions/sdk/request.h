@@ -32,7 +32,8 @@ struct sdk_pair {
 struct sp_worker {
 	const sp_function *function;
 	const char *chain;
-	const char *name; /* in the chain */
+	const char *name;   /* in the chain */
+	const char *folder; /* of its executable */
 	const struct shm_layout *layout;
 	struct sdk_port *port;
 	void *state; /* the function's own */

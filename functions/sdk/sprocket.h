@@ -173,26 +173,26 @@ struct sp_entry_ {
 	int (*main)(int argc, char **argv, const sp_function *function);
 };
 
+/* Kept also by a linker that drops what nothing refers to. */
 #if defined(__has_attribute)
 #if __has_attribute(retain)
-#define SP_RETAIN_ , retain
+#define SP_ENTRY_ __attribute__((used, retain, section("sprocket_entry")))
 #endif
 #endif
-#ifndef SP_RETAIN_
-#define SP_RETAIN_
+#ifndef SP_ENTRY_
+#define SP_ENTRY_ __attribute__((used, section("sprocket_entry")))
 #endif
 
 /* Registers the function and supplies main(), which a unit test's own main() overrides.
  * Once per program. In C++ (20) the initialisers go in the order of the fields above. */
-#define SP_FUNCTION(...)                                                           \
-	SP_PARTIAL_                                                                \
-	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
-	__attribute__((used, section("sprocket_entry") SP_RETAIN_)) static struct sp_entry_ \
-		sp_entry_at_ = { &sp_function_registered, sp_main };               \
-	SP_WEAK int main(int argc, char **argv)                                    \
-	{                                                                          \
-		return sp_main(argc, argv, &sp_function_registered);               \
-	}                                                                          \
+#define SP_FUNCTION(...)                                                                       \
+	SP_PARTIAL_                                                                            \
+	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ };             \
+	SP_ENTRY_ static struct sp_entry_ sp_entry_at_ = { &sp_function_registered, sp_main }; \
+	SP_WEAK int main(int argc, char **argv)                                                \
+	{                                                                                      \
+		return sp_main(argc, argv, &sp_function_registered);                           \
+	}                                                                                      \
 	SP_ASSERT_(SP_ABI == 2U, "takes the semicolon")
 
 /* ---- the request ---- */
@@ -291,8 +291,9 @@ typedef struct sp_call {
 SP_API SP_MUST_USE sp_error sp_call_one(sp_request *req, sp_call *call);
 
 /* Makes all calls at once and waits for all replies, or for the last timeout. Returns SP_OK
- * when all have succeeded, else the error of the first that has not. */
-SP_API SP_MUST_USE sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
+ * when all have succeeded, else the error of the first that has not; each call holds its own, so
+ * what this returns may be left alone where some replies are enough. */
+SP_API sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
 
 /* A buffer to build a message in: {data, 0, cap} with cap >= size; set len to what is
  * used. It waits, in order, while the pool has none. Yours until the handler returns or it is
@@ -304,7 +305,8 @@ SP_API void sp_release(sp_request *req, sp_buf message);
 
 /*
  * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
- * nobody waits for and no tee reads along, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * nobody waits for and no tee reads along, with this request's id, trace context, topic and
+ * deadline. Its answer is dropped.
  * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
  * sp_emit_same has the receiver read this request's body where it lies, to which nobody
  * writes from then on (see sp_body).
@@ -348,6 +350,10 @@ SP_API sp_verdict sp_await(sp_request *req);
 SP_API int sp_canceled(sp_request *req);
 
 /* ---- around it ---- */
+
+/* Folder of the function's executable, where files that go with it are: absolute, of a unit test
+ * that of the test. NUL-terminated beyond its length; valid for the process's life. */
+SP_API sp_str sp_folder(const sp_worker *worker);
 
 /* Which of the function's threads this is: 0 to `workers` - 1. */
 SP_API unsigned sp_worker_index(const sp_worker *worker);

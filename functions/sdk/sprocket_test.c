@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "bpf/wire.h"
 #include "functions/sdk/counter.h"
@@ -80,6 +81,18 @@ static struct sp_test *refuse(struct sp_test *t, const char *why, int error)
 	return NULL;
 }
 
+/* Once found, of the process. */
+static const char *folder_of_test(void)
+{
+	static char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[len > 0 ? len : 0] = '\0';
+	if (strrchr(path, '/'))
+		*strrchr(path, '/') = '\0';
+	return path;
+}
+
 sp_test *sp_test_new(const sp_function *function, const char *const *config)
 {
 	static const uint32_t sizes[] = { 2U << 10, 16U << 10, 64U << 10, 1U << 20 };
@@ -96,6 +109,7 @@ sp_test *sp_test_new(const sp_function *function, const char *const *config)
 	t->worker = (struct sp_worker){ .function = function,
 					.chain = "test",
 					.name = function->name,
+					.folder = folder_of_test(),
 					.layout = &t->layout,
 					.port = &t->port };
 	for (; config && config[0] && config[1] && t->worker.config_count < SDK_CONFIG_MAX;

@@ -25,11 +25,11 @@ void sdk_stocks_init(struct sdk_loop *loop)
 		struct sdk_stock *stock = &loop->stocks[cls];
 		uint32_t share = c->count / SDK_STOCK_SHARE;
 
+		if (c->size > SDK_STOCK_SMALL)
+			continue; /* of these there are few: others need what nobody uses */
 		share = share < SDK_STOCK_MAX ? share : SDK_STOCK_MAX;
 		stock->max = share ? share : 1;
-		if (c->size <= SDK_STOCK_SMALL)
-			stock->low =
-				stock->max < 2 * SDK_STOCK_LOW ? stock->max / 2 : SDK_STOCK_LOW;
+		stock->low = stock->max < 2 * SDK_STOCK_LOW ? stock->max / 2 : SDK_STOCK_LOW;
 	}
 }
 
@@ -89,11 +89,13 @@ static void put(struct sdk_loop *loop, const struct sp_desc *desc)
 
 void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 {
-	/* A read may have brought the begin of an answer only. */
-	loop->asking = !(desc->flags & SP_DESC_DENIED) && desc->len > 0;
-	if (desc->flags & SP_DESC_DENIED)
+	bool denied = desc->flags & SP_DESC_DENIED;
+
+	/* The answer ends with its last descriptor, which may come by a later read than the first. */
+	loop->asking = !denied && desc->len > 0;
+	if (denied)
 		loop->short_of |= 1U << loop->asked;
-	if (desc->flags & SP_DESC_DENIED || desc->buf >= loop->layout->buffer_count) {
+	if (denied || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
 			loop->ask_pause = SDK_RETRY_MAX_NS;
@@ -125,6 +127,9 @@ int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret
 		*ret = sdk_loop_slot(loop, &stock->grants[--stock->count]);
 		sdk_unpoison(ret->at, ret->stride);
 	}
+	/* What ran dry was not enough: next time more are there. */
+	if (!there && stock->low > 0 && 2 * stock->low <= stock->max / 2)
+		stock->low *= 2;
 	if (stock->count < stock->low || !there)
 		loop->short_of |= 1U << cls;
 	return there ? 0 : -ENOBUFS;

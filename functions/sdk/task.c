@@ -4,9 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
-#include "functions/sdk/clock.h"
 #include "functions/sdk/log.h"
 #include "functions/sdk/loop.h"
 #include "functions/sdk/poison.h"
@@ -123,7 +121,8 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 	struct sp_desc d = { .edge = edge, .home = req->home, .flags = req->flags };
 
 	sdk_kept_give_back(&loop->port, req);
-	sdk_parts_release(task);
+	if (req->parts)
+		sdk_parts_release(task);
 	sdk_request_end(req, verdict);
 	if (part_count > 0)
 		req->slot.at->parts = (uint16_t)part_count;
@@ -145,15 +144,16 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 static void leave(struct sdk_task *task, sp_verdict verdict)
 {
 	struct sp_desc parts[RULE_MEMBER_MAX];
-	struct rule_way way = { .edge = SP_EDGE_REPLY };
 	uint32_t part_count = 0;
+	struct rule_way way; /* large: filled in where it is found */
 
-	if (verdict >= SP_NEXT && way_find(task, &verdict, &way) < 0)
-		way.edge = SP_EDGE_REPLY;
-	if (verdict >= SP_NEXT && way.tee_count > 0)
+	if (verdict < SP_NEXT || way_find(task, &verdict, &way) < 0) {
+		send_on(task, verdict, SP_EDGE_REPLY, NULL, 0);
+		return;
+	}
+	if (way.tee_count > 0)
 		sdk_tees_send(task, &way);
-	if (verdict >= SP_NEXT && way.group.count > 0 &&
-	    !sdk_gather(task, &way.group, parts, &part_count)) {
+	if (way.group.count > 0 && !sdk_gather(task, &way.group, parts, &part_count)) {
 		verdict = SP_FAILED;
 		way.edge = SP_EDGE_REPLY;
 		part_count = 0;
@@ -217,9 +217,11 @@ static void run(struct sdk_task *task, sdk_fiber_fn *fn)
 	struct sdk_loop *loop = task->loop;
 
 	task->fiber = NULL;
-	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0)
+	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0) {
+		place_set(task, SDK_PLACE_NONE);
 		send_on(task, sp_fail(&task->req, SP_EUNAVAILABLE, "no memory for a stack"),
 			SP_EDGE_REPLY, NULL, 0);
+	}
 	back(task);
 }
 
@@ -259,7 +261,7 @@ void sdk_tasks_go_on(struct sdk_loop *loop)
 
 		loop->ready = task->next;
 		task->ready = false;
-		sdk_loop_flush_due(loop, sdk_now_ns());
+		sdk_loop_tick(loop);
 		if (sdk_fiber_resume(&loop->fibers, task->fiber))
 			task->fiber = NULL;
 		back(task);
@@ -293,8 +295,8 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 {
 	struct sdk_task *task = task_get(loop);
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
-	uint64_t now = sdk_now_ns();
 	sp_verdict verdict;
+	uint64_t now;
 	int begun;
 
 	if (!task) { /* it comes back to whoever waits for it: no memory, no answer of ours */
@@ -302,7 +304,7 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 		sdk_request_release(loop, d);
 		return;
 	}
-	sdk_loop_flush_due(loop, now);
+	now = sdk_loop_tick(loop);
 	sdk_unpoison(slot.at, slot.stride);
 	task->req.flags = d->flags & FLAGS_KEPT;
 	task->req.shared = (d->flags & SP_DESC_SHARED) != 0;
@@ -323,6 +325,17 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 
 /* ---- what happens to them ---- */
 
+/* A client's may be told of before the request itself is there, and its generation is never used
+ * again; a caller makes its next call with the same, so only one that is here is meant. */
+static bool cancels_backlog(const struct sdk_loop *loop, const struct sdk_place *place,
+			    const struct sp_desc *d)
+{
+	if (place->kind == SDK_PLACE_QUEUED)
+		return place->gen == d->gen;
+	return d->home <= loop->gateway_count &&
+	       (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED);
+}
+
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 {
 	struct sdk_place *place = &loop->places[d->buf];
@@ -330,8 +343,7 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED) {
-		/* Not begun yet; or just gone, then the mark is for a generation that is over. */
+	} else if (cancels_backlog(loop, place, d)) {
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
 	}
@@ -360,7 +372,7 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 		return;
 	/* The kernel lets one be unread: it wants the number of the last that was read. */
 	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
+	sdk_send(loop->outbox.fd, &wake, 1);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)
@@ -385,7 +397,8 @@ void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
 	struct sp_token *token, *next, *first = NULL;
 
 	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
-	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
+	/* An exchange, to see the tokens of all who found that a wake was under way. */
+	__atomic_exchange_n(&loop->woken, 0, __ATOMIC_ACQ_REL);
 	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
 	for (; token; token = next) { /* the oldest first */
 		next = token->next;

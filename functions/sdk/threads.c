@@ -22,6 +22,7 @@ static void loop_fill(struct sdk_process *p, uint32_t index)
 	worker->function = p->function;
 	worker->chain = wiring_get(&w->heap, w->chain);
 	worker->name = wiring_get(&w->heap, w->name);
+	worker->folder = wiring_get(&w->heap, w->folder);
 	worker->index = index;
 	worker->fn_names = p->fn_names;
 	worker->fn_count = w->fn_count + 1;

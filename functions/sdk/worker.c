@@ -117,6 +117,11 @@ void sdk_worker_stop(struct sp_worker *worker)
 		worker->function->fini(worker->state);
 }
 
+sp_str sp_folder(const sp_worker *worker)
+{
+	return (sp_str){ worker->folder, strlen(worker->folder) };
+}
+
 unsigned sp_worker_index(const sp_worker *worker)
 {
 	return worker->index;

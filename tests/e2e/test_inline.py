@@ -47,8 +47,8 @@ class InlineCase(ChainTest):
         self.tmp = Path(tempfile.mkdtemp(prefix="sprocket-inline-test-"))
         self.addCleanup(shutil.rmtree, self.tmp, True)
 
-    def trio(self, *args, **more):
-        return Chain("trio", timeout="1s", instances=2, args=["--inline", *args],
+    def trio(self, *args, timeout="5s", **more):
+        return Chain("trio", timeout=timeout, instances=2, args=["--inline", *args],
                      env={"TMPDIR": str(self.tmp)}.items(), **more)
 
     def lines(self, *functions, args=("--inline",)):
@@ -77,7 +77,7 @@ class Inline(InlineCase):
     def test_answers_are_the_same(self):
         answers = []
         for args in ((), ("--inline",)):
-            with Chain("trio", timeout="1s", instances=1, args=args,
+            with Chain("trio", timeout="5s", instances=1, args=args,
                        env={"TMPDIR": str(self.tmp)}.items()) as chain:
                 answers.append([
                     (a.status, a.body) for a in (
@@ -150,7 +150,7 @@ class Inline(InlineCase):
         copies = self.tmp / "copies"
         copies.mkdir()
         env = {"TMPDIR": str(copies), "SPROCKET_RUN_FOLDER": str(records)}
-        chain = Chain("trio", timeout="1s", instances=1, args=["--inline"], env=env.items())
+        chain = Chain("trio", timeout="5s", instances=1, args=["--inline"], env=env.items())
         try:
             chain.wait_ready()
             host = chain.instance_pid("first")
@@ -172,12 +172,14 @@ class InlineGdb(InlineCase):
         script = ["-batch", "-ex", "break probe", "-ex", "continue"]
         # Longer than the chain's timeout, in the middle of a request.
         script += ["-ex", f"shell sleep {TIMEOUT_S * 1.5}"]
-        script += ["-ex", "continue"] * 2 + ["-ex", "delete", "-ex", "detach"]
-        with self.trio("--gdb", "--", *script) as chain:
+        script += ["-ex", "continue", "-ex", "sprocket requests", "-ex", "continue"]
+        script += ["-ex", "delete", "-ex", "detach"]
+        with self.trio("--gdb", "--", *script, timeout=f"{TIMEOUT_S:.0f}s") as chain:
             answer = chain.request(body=b"x", timeout=60)
             self.assertEqual((answer.status, answer.body), (200, b"x"))
             for name in ("first", "second", "third"):
                 self.assertTrue(chain.out.wait(rf'Thread \d+ "{name}" hit Breakpoint'), name)
+            self.assertTrue(chain.out.wait(r"^\d+ .* second .*\(runs\)$"), chain.report())
             chain.ends(0, seconds=20)
         self.assert_no_copies()
 

@@ -45,7 +45,8 @@ static sp_verdict handle(sp_request *req, void *state)
 	snprintf(before, sizeof(before), "%.*s", (int)body.len, (const char *)body.data);
 	sp_log(req, SP_INFO, "logged by %.*s", SP_ARG(sp_meta_of(req)->function));
 	if (sp_print(req, "%s%.*s: requests=%d zero=%d runs=%d word=%s fresh=%d\n", before,
-		     SP_ARG(sp_meta_of(req)->function), requests, zero[2999], runs, word, fresh) < 0)
+		     SP_ARG(sp_meta_of(req)->function), requests, zero[2999], runs, word,
+		     fresh) < 0)
 		return sp_fail(req, SP_EINTERNAL, "no room");
 	return SP_NEXT;
 }

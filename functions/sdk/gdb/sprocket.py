@@ -54,10 +54,14 @@ def text(at):
 def addresses():
     """Where sp_gdb is: once for each function and each library in the process."""
     found = set()
-    for objfile in gdb.objfiles():
-        symbol = objfile.lookup_global_symbol("sp_gdb")
-        if symbol is not None:
-            found.add(int(symbol.value().address))
+    files = [o for o in gdb.objfiles() if o.lookup_global_symbol("sp_gdb") is not None]
+    for objfile in files if len(files) > 1 else []:
+        # A symbol's value is that of the first file for all of them.
+        shown = gdb.execute(f'maint print msymbols -objfile "{objfile.filename}"',
+                            to_string=True)
+        found.update(int(at, 16) for at in re.findall(r"(0x[0-9a-f]+) sp_gdb\b", shown))
+    if len(files) == 1:
+        found.add(int(files[0].lookup_global_symbol("sp_gdb").value().address))
     # Those without debug information; there is no other way to list them.
     listed = gdb.execute("info variables ^sp_gdb$", to_string=True)
     found.update(int(at, 16) for at in re.findall(r"^(0x[0-9a-f]+) +sp_gdb$", listed, re.M))

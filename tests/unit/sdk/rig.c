@@ -57,7 +57,8 @@ void rig_layout(struct rig *rig, const uint32_t *sizes, uint32_t class_count, ui
 	uint64_t memory;
 
 	pool_free(rig);
-	assert_int_equal(shm_layout_compute(sizes, class_count, 0, count, layout, &memory), -ENOSPC);
+	assert_int_equal(shm_layout_compute(sizes, class_count, 0, count, layout, &memory),
+			 -ENOSPC);
 	assert_int_equal(shm_layout_compute(sizes, class_count, memory, count, layout, NULL), 0);
 	pool_make(rig);
 }

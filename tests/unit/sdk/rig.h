@@ -47,15 +47,15 @@ struct rig_buffer {
 struct rig {
 	pid_t pid;
 	int wiring;
-	int in;  /* the function's sends are read here */
-	int out; /* what it receives is written here */
+	int in;                                  /* the function's sends are read here */
+	int out;                                 /* what it receives is written here */
 	int ins[RIG_WORKERS], outs[RIG_WORKERS]; /* of all its workers */
 	uint32_t worker;                         /* whose in and out are */
 	struct rig_buffer *buffers;
 	uint64_t call_edges; /* bit n: edge n is a call */
 	bool refill;         /* not answered yet */
 	uint32_t wake;       /* wakes looped back */
-	int log; /* memfd: the child's stderr */
+	int log;             /* memfd: the child's stderr */
 	int memory_fd;
 	char *memory;
 	struct wiring_page *page;
@@ -102,6 +102,8 @@ struct sp_desc rig_expect(struct rig *rig, uint8_t edge);
 void rig_expect_refill(struct rig *rig, uint32_t cls, uint32_t count);
 /* Answers a refill with `count` buffers from `first` on. */
 void rig_grant(struct rig *rig, uint32_t first, uint32_t count);
+/* The same, and `more` others are to follow in the same answer. */
+void rig_grant_some(struct rig *rig, uint32_t first, uint32_t count, uint32_t more);
 void rig_deny(struct rig *rig);
 /* Turns to another worker of the child. */
 void rig_use(struct rig *rig, uint32_t worker);

@@ -183,7 +183,7 @@ void rig_give(struct rig *rig, const struct sp_desc *descs, uint32_t count)
 	}
 }
 
-void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
+void rig_grant_some(struct rig *rig, uint32_t first, uint32_t count, uint32_t more)
 {
 	struct sp_desc d[SP_BATCH_MAX];
 
@@ -199,16 +199,24 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 				shm_layout_class(&rig->table.layout, first + i)->stride);
 		d[i] = (struct sp_desc){ .buf = first + i,
 					 .gen = b->gen,
+					 .len = more + count - 1 - i,
 					 .edge = SP_EDGE_GRANT,
 					 .home = own_slot(rig) };
 	}
-	rig->refill = false;
+	rig->refill = more > 0;
 	rig_write(rig, d, count * sizeof(d[0]));
+}
+
+void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
+{
+	rig_grant_some(rig, first, count, 0);
 }
 
 void rig_deny(struct rig *rig)
 {
-	struct sp_desc d = { .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = own_slot(rig) };
+	struct sp_desc d = { .edge = SP_EDGE_GRANT,
+			     .flags = SP_DESC_DENIED,
+			     .home = own_slot(rig) };
 
 	rig->refill = false;
 	rig_write(rig, &d, sizeof(d));

@@ -115,6 +115,24 @@ static void releases_then_references_then_the_rest(void **state)
 	box_close(&b);
 }
 
+/* 1 leaves where somebody refers to 0, and is referred to itself. */
+static void what_refers_has_a_row_of_its_own(void **state)
+{
+	struct box b;
+
+	(void)state;
+	box_open(&b);
+	put(&b, 10, 5, SP_DESC_SHARES, 7);
+	put(&b, 11, 6, SP_DESC_SHARES, 7);
+	put(&b, 1, 5, 0, 7);
+	put(&b, 12, 6, SP_DESC_SHARES, 7);
+	assert_int_equal(sdk_outbox_flush(&b.outbox), 0);
+	expect(&b, 5, 10, 11);
+	expect(&b, 6, 11, 13);
+	expect(&b, 5, 1, 2);
+	box_close(&b);
+}
+
 static void what_waits_goes_before_a_message_of_its_own(void **state)
 {
 	const struct sp_desc parts[2] = { { .buf = 8, .edge = 5, .home = 1 },
@@ -187,6 +205,7 @@ int main(void)
 		cmocka_unit_test(one_send_per_edge_and_home),
 		cmocka_unit_test(calls_go_together_whatever_their_tags),
 		cmocka_unit_test(releases_then_references_then_the_rest),
+		cmocka_unit_test(what_refers_has_a_row_of_its_own),
 		cmocka_unit_test(what_waits_goes_before_a_message_of_its_own),
 		cmocka_unit_test(what_does_not_fit_goes_first),
 		cmocka_unit_test(the_first_error_sticks),

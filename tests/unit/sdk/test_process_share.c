@@ -257,6 +257,41 @@ static void messages_leave_before_what_they_refer_to(void **state)
 	caller_close(&rig);
 }
 
+/* Each leaves where the other's message goes. */
+static sp_verdict emit_across(sp_request *req, void *state)
+{
+	bool first = sp_view(req).data[0] == '1';
+
+	(void)state;
+	if (sp_emit_same(req, first ? FOUND : SP_NEXT) < 0)
+		return SP_DROP;
+	return first ? SP_REPLY : FOUND;
+}
+
+static void no_request_leaves_before_what_refers_to_it(void **state)
+{
+	struct sp_desc d[CALLER_COUNT], got[ALL];
+	uint32_t messages = 0;
+	struct rig rig;
+
+	(void)state;
+	caller_open(&rig, emit_across);
+	for (uint32_t i = 0; i < CALLER_COUNT; i++) { /* the more of them, the fewer sends */
+		d[i] = rig_request(&rig, i, i % 2 ? "2" : "1");
+		d[i].home = RIG_HOME; /* as that of the messages */
+	}
+	rig_send(&rig, d, CALLER_COUNT);
+	for (size_t left = 2 * CALLER_COUNT, n; left > 0; left -= n) {
+		n = rig_read(&rig, got); /* which judges what they refer to */
+		if (got[0].edge == SP_EDGE_REFILL)
+			n = 0;
+		for (size_t i = 0; i < n; i++)
+			messages += got[i].buf >= CALLER_STOCK;
+	}
+	assert_int_equal(messages, CALLER_COUNT);
+	caller_close(&rig);
+}
+
 static sp_verdict emit_nowhere(sp_request *req, void *state)
 {
 	const sp_buf foreign = { (char *)(uintptr_t)sp_view(req).data, 1, 1 };
@@ -343,6 +378,7 @@ static void a_tee_waits_for_nothing(void **state)
 	assert_int_equal(rig_expect(&rig, 5).buf, 0);
 	assert_int_equal(rig_counter(&rig, "tee_dropped"), 2);
 	rig_grant(&rig, CALLER_STOCK, 1);
+	rig_expect_refill(&rig, 0, 16);
 	caller_ask(&rig, 1, BODY);
 	rig_expect(&rig, 30);
 	assert_int_equal(rig_expect(&rig, 5).buf, 1);
@@ -360,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_body_elsewhere_comes_along_when_the_request_moves),
 		cmocka_unit_test(a_reference_to_nowhere_is_garbage),
 		cmocka_unit_test(messages_leave_before_what_they_refer_to),
+		cmocka_unit_test(no_request_leaves_before_what_refers_to_it),
 		cmocka_unit_test(an_answer_is_no_place_for_a_message),
 		cmocka_unit_test(tees_leave_before_the_request),
 		cmocka_unit_test(a_tee_waits_for_nothing),

@@ -173,6 +173,28 @@ static void one_that_has_not_begun_is_never_handled(void **state)
 	caller_close(&rig);
 }
 
+/* What a caller has back as stock it calls with again, and its generation is the same. */
+static void a_late_cancel_does_not_end_the_next_call(void **state)
+{
+	struct sp_desc d, call, got[ALL];
+	struct rig rig;
+
+	(void)state;
+	caller_open(&rig, ping);
+	for (int round = 0; round < 3; round++) {
+		d = rig_request_of_caller(&rig, 0, "0");
+		rig_send(&rig, &d, 1);
+		call = rig_expect(&rig, ALPHA_EDGE);
+		caller_answer(&rig, rig_reply(&rig, &call, "pong"));
+		assert_int_equal(rig_read(&rig, got), 1);
+		assert_int_equal(got[0].edge, SP_EDGE_REPLY);
+		assert_int_equal(got[0].flags, 0);
+		assert_int_equal(got[0].home, RIG_CALLER);
+		rig_cancel(&rig, &d); /* given up while its answer was on the way */
+	}
+	caller_close(&rig);
+}
+
 static void a_call_that_nobody_took_is_made_again(void **state)
 {
 	struct sp_desc call, again;
@@ -272,6 +294,7 @@ int main(void)
 		cmocka_unit_test(a_call_has_as_long_as_its_request),
 		cmocka_unit_test(a_request_is_canceled_with_its_calls),
 		cmocka_unit_test(one_that_has_not_begun_is_never_handled),
+		cmocka_unit_test(a_late_cancel_does_not_end_the_next_call),
 		cmocka_unit_test(a_call_that_nobody_took_is_made_again),
 		cmocka_unit_test(until_its_time_is_up),
 		cmocka_unit_test(what_was_sent_on_to_nobody_is_not_made_again),

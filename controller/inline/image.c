@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "controller/inline/elf.h"
+#include "controller/inline/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elf.h - a program or library, mapped to be read and changed before it is copied.
+ * image.h - a program or library, mapped to be read and changed before it is copied.
  *
  * Failure modes: whatever lies outside the file is NULL; nothing that the file says leads out
  * of the mapping. Thread-safety: one thread per struct elf_file.
  */
-#ifndef SPROCKET_CONTROLLER_INLINE_ELF_H
-#define SPROCKET_CONTROLLER_INLINE_ELF_H
+#ifndef SPROCKET_CONTROLLER_INLINE_IMAGE_H
+#define SPROCKET_CONTROLLER_INLINE_IMAGE_H
 
 #include <elf.h>
 #include <stddef.h>
