@@ -143,6 +143,8 @@ static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
 	else if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_UNDELIVERABLE &&
 		 d->flags & SP_DESC_PART) /* of a call that somebody sent on to nobody */
 		sdk_buffer_release(loop, d);
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_UNDELIVERABLE)
+		sdk_buffer_release(loop, d); /* called by who had the slot before */
 	else if (d->edge == SP_EDGE_CANCEL && !(d->flags & SP_DESC_UNDELIVERABLE))
 		sdk_task_cancel(loop, d);
 	else if (d->edge == SP_EDGE_REPLY ||
