@@ -11,7 +11,7 @@
 #include <curl/curl.h>
 
 #include "replay.h"
-#include "timing.h"
+#include "../parking/timing.h"
 
 #define URL_MAX (ARRIVAL_LINE_MAX + 256U)
 #define LEAD_NS 20000000U /* the first request is due so long after the start */
