@@ -68,7 +68,7 @@ static void call_send(struct sdk_task *task, struct sdk_call *c)
 	d.home = c->tag;
 	if (c->by_reference) {
 		d.flags |= SP_DESC_SHARES;
-		d.len = c->req->slot.index; /* the kernel finds whose payload that reads */
+		d.len = task->req.slot.index; /* what that one refers to the kernel knows */
 	}
 	sdk_poison(c->slot.at, c->slot.stride);
 	sdk_outbox_put_call(&loop->outbox, &d);
@@ -224,10 +224,10 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 /* ---- back ---- */
 
 /* Nobody took it: it is tried again, unless a function on the way had it already. */
-static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool refers)
+static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool reusable)
 {
 	if (was_taken) {
-		sdk_stock_give_back(&loop->port, &c->slot, !refers);
+		sdk_stock_give_back(&loop->port, &c->slot, reusable);
 		call_end(c, SP_EUNAVAILABLE);
 		return false;
 	}
@@ -242,6 +242,7 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 	struct sdk_tag *tag = &loop->tags[d->home];
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
 	bool refers = tag->by_reference && d->buf == tag->index;
+	bool reusable = !refers && !(d->flags & SP_DESC_SHARED);
 	struct sdk_call *c = tag->call;
 	struct sdk_task *task;
 
@@ -251,14 +252,14 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 	}
 	tag_free(loop, d->home);
 	if (!c) {
-		sdk_stock_give_back(&loop->port, &slot, !refers && !(d->flags & SP_DESC_SHARED));
+		sdk_stock_give_back(&loop->port, &slot, reusable);
 		return;
 	}
 	sdk_unpoison(slot.at, slot.stride);
 	task = sdk_task_of(c->req);
 	c->slot = slot;
 	if (d->flags & SP_DESC_UNDELIVERABLE &&
-	    returned(loop, c, d->flags & SP_DESC_FAILED, refers)) {
+	    returned(loop, c, d->flags & SP_DESC_FAILED, reusable)) {
 		sdk_task_wake(task); /* to wait until it is tried again */
 		return;
 	}

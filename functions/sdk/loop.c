@@ -101,6 +101,10 @@ static void backlog_put(struct sdk_loop *loop, const struct sp_desc *d)
 	if (!(d->flags & SP_DESC_PART))
 		b = d->home > loop->gateway_count ? &loop->calls : &loop->backlog;
 	loop->backlog_last = b;
+	if (b == &loop->calls && !(d->flags & SP_DESC_PART)) {
+		loop->places[d->buf].kind = SDK_PLACE_QUEUED;
+		loop->places[d->buf].gen = d->gen;
+	}
 	if (b->count < b->size)
 		b->ring[(b->start + b->count++) % b->size] = *d;
 }
@@ -186,13 +190,11 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 static void turn(struct sdk_loop *loop)
 {
 	inbox_sort(loop);
-	do
+	if (loop->heap_count > 0)
+		sdk_timers_run(loop, sdk_now_ns());
+	do /* whoever ends makes room for one that has not begun */
 		sdk_tasks_go_on(loop);
 	while (backlog_begin(loop) || loop->ready);
-	if (loop->heap_count > 0) {
-		sdk_timers_run(loop, sdk_now_ns());
-		sdk_tasks_go_on(loop);
-	}
 	sdk_stocks_refill(loop, loop->ask_ns ? sdk_now_ns() : 0);
 }
 

@@ -65,6 +65,7 @@ struct sdk_stock {
 enum sdk_place_kind {
 	SDK_PLACE_NONE,
 	SDK_PLACE_TASK,     /* a request that waits */
+	SDK_PLACE_QUEUED,   /* a call in the backlog */
 	SDK_PLACE_CANCELED, /* a request in the backlog, that nobody waits for */
 	SDK_PLACE_KEPT,     /* a handler's own */
 };
@@ -113,6 +114,7 @@ struct sdk_loop {
 	struct sdk_stock stocks[SHM_CLASS_MAX];
 	uint32_t short_of;        /* bit n: class n is to be asked for */
 	bool asking;              /* a refill is not answered yet */
+	uint32_t asked;           /* the class that it names */
 	uint64_t ask_ns;          /* not before */
 	uint64_t ask_pause;       /* after the next denial */
 	struct sdk_place *places; /* by buffer; pages that were never needed are not touched */

@@ -108,8 +108,8 @@ sp_verdict sdk_request_check(struct sp_request *req, sp_verdict verdict);
 void sdk_request_end(struct sp_request *req, sp_verdict verdict);
 
 /* body.c: moves to a buffer that has room for `len` payload bytes and `meta` more bytes of
- * meta data, of which the first `keep` are those it has now. Returns 0 or -ENOSPC. The old
- * buffer is kept until sdk_request_settle(). */
+ * meta data, and takes the first `keep` bytes of its body along, wherever they lie. Returns 0 or
+ * -ENOSPC. The old buffer is kept until sdk_request_settle(). */
 int sdk_request_move(struct sp_request *req, uint32_t len, uint32_t keep, uint32_t meta);
 void sdk_request_settle(struct sp_request *req);
 /* The body, wherever it lies. */

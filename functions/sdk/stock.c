@@ -93,6 +93,8 @@ void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 
 	/* The answer ends with its last descriptor, which may come by a later read than the first. */
 	loop->asking = !denied && desc->len > 0;
+	if (denied)
+		loop->short_of |= 1U << loop->asked;
 	if (denied || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
@@ -204,6 +206,8 @@ void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 	uint32_t want;
 	struct sp_desc d;
 
+	if (cls == loop->layout->class_count)
+		loop->ask_ns = 0; /* there is nothing to wake up for */
 	if (cls >= loop->layout->class_count || now < loop->ask_ns)
 		return;
 	want = stock->waiting + 2 * stock->low;
@@ -213,6 +217,7 @@ void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 			      .edge = SP_EDGE_REFILL,
 			      .home = (uint16_t)loop->home };
 	loop->short_of &= ~(1U << cls);
+	loop->asked = cls;
 	loop->asking = sdk_outbox_put(&loop->outbox, &d) == 0;
 }
 

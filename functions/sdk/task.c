@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "functions/sdk/clock.h"
 #include "functions/sdk/log.h"
@@ -217,9 +216,11 @@ static void run(struct sdk_task *task, sdk_fiber_fn *fn)
 	struct sdk_loop *loop = task->loop;
 
 	task->fiber = NULL;
-	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0)
+	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0) {
+		place_set(task, SDK_PLACE_NONE);
 		send_on(task, sp_fail(&task->req, SP_EUNAVAILABLE, "no memory for a stack"),
 			SP_EDGE_REPLY, NULL, 0);
+	}
 	back(task);
 }
 
@@ -323,6 +324,17 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 
 /* ---- what happens to them ---- */
 
+/* A client's may be told of before the request itself is there, and its generation is never used
+ * again; a caller makes its next call with the same, so only one that is here is meant. */
+static bool cancels_backlog(const struct sdk_loop *loop, const struct sdk_place *place,
+			    const struct sp_desc *d)
+{
+	if (place->kind == SDK_PLACE_QUEUED)
+		return place->gen == d->gen;
+	return d->home <= loop->gateway_count &&
+	       (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED);
+}
+
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 {
 	struct sdk_place *place = &loop->places[d->buf];
@@ -330,7 +342,7 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE) {
+	} else if (cancels_backlog(loop, place, d)) {
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
 	}
@@ -359,7 +371,7 @@ void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
 		return;
 	/* The kernel lets one be unread: it wants the number of the last that was read. */
 	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
+	sdk_send(loop->outbox.fd, &wake, 1);
 }
 
 static void completed(struct sdk_loop *loop, struct sp_token *token)
@@ -384,7 +396,8 @@ void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
 	struct sp_token *token, *next, *first = NULL;
 
 	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
-	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
+	/* An exchange, to see the tokens of all who found that a wake was under way. */
+	__atomic_exchange_n(&loop->woken, 0, __ATOMIC_ACQ_REL);
 	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
 	for (; token; token = next) { /* the oldest first */
 		next = token->next;
