@@ -170,6 +170,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
 	struct sp_request *req = &task->req;
 	sp_error rest = SP_ETIMEOUT;
 
+	sdk_stock_collected(task);
 	task->open = 0;
 	task->wake_each = group != NULL;
 	for (size_t i = 0; i < count; i++) {
