@@ -74,6 +74,37 @@ static void what_is_lent_is_lent_on(void **state)
 	caller_close(&rig);
 }
 
+/* The reply lies in a buffer that refers to this request's body. */
+static sp_verdict lend_and_pass_on(sp_request *req, void *state)
+{
+	sp_call call = { .fn = ALPHA, .by_reference = 1 }, again = { .fn = BETA };
+
+	(void)state;
+	if (sp_call_one(req, &call) != SP_OK)
+		return SP_DROP;
+	again.message = call.reply;
+	if (sp_call_one(req, &again) != SP_EINTERNAL ||
+	    sp_emit_message(req, FOUND, call.reply) != -EINVAL)
+		return SP_DROP;
+	sp_release(req, call.reply);
+	return SP_REPLY;
+}
+
+static void what_refers_to_another_carries_no_message(void **state)
+{
+	struct sp_desc call;
+	struct rig rig;
+
+	(void)state;
+	caller_open(&rig, lend_and_pass_on);
+	caller_ask(&rig, 0, CALLER_BODY);
+	call = rig_expect(&rig, ALPHA_EDGE);
+	caller_answer(&rig, rig_reply(&rig, &call, "seen"));
+	caller_expect_release(&rig, call.buf);
+	caller_expect(&rig, 0, CALLER_BODY);
+	caller_close(&rig);
+}
+
 static sp_verdict scribble(sp_request *req, void *state)
 {
 	(void)state;
@@ -182,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_is_lent_to_who_is_called),
 		cmocka_unit_test(what_is_lent_is_lent_on),
+		cmocka_unit_test(what_refers_to_another_carries_no_message),
 		cmocka_unit_test(a_write_to_what_others_read_ends_the_process),
 		cmocka_unit_test(what_others_read_is_copied_to_be_written),
 		cmocka_unit_test(a_body_elsewhere_comes_along_when_the_request_moves),
