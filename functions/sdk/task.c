@@ -62,8 +62,16 @@ static void task_put(struct sdk_task *task)
 	loop->free = task;
 }
 
+/* Those that wait when the order to stop comes have nothing more to wait for. */
 void sdk_tasks_free(struct sdk_loop *loop)
 {
+	while (loop->fibers.parked) {
+		struct sdk_task *task = sdk_fiber_arg(loop->fibers.parked);
+
+		sdk_fiber_drop(&loop->fibers, loop->fibers.parked);
+		free(task->req.parts);
+		free(task);
+	}
 	while (loop->free) {
 		struct sdk_task *task = loop->free;
 
