@@ -52,6 +52,7 @@ def includes(*endings):
         for own, library in INCLUDE.findall(path.read_text()):
             yield name_of(path), own or library, bool(own)
 
+
 EXAMPLES = "functions/examples/"  # what they may include has a test of its own
 
 
