@@ -40,7 +40,7 @@ static sp_error slot_take(struct sp_request *req, const sp_call *call, size_t le
 		return SP_ETOOBIG;
 	if (port->take(port, req, cls, ret) == 0)
 		return SP_OK;
-	return sp_canceled(req) ? SP_ECANCELED : SP_ETIMEOUT;
+	return sdk_request_canceled(req) ? SP_ECANCELED : SP_ETIMEOUT;
 }
 
 static sp_error message_make(struct sp_request *req, const sp_call *call, struct sdk_call *c)

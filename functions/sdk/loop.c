@@ -62,8 +62,7 @@ int sdk_loop_init(struct sdk_loop *loop, int receive, int send)
 void sdk_loop_done(struct sdk_loop *loop)
 {
 	sdk_tasks_free(loop);
-	if (loop->fibers.parked_count == 0)
-		sdk_fibers_done(&loop->fibers);
+	sdk_fibers_done(&loop->fibers);
 	table_free(loop->backlog.ring, loop->backlog.size, sizeof(struct sp_desc));
 	table_free(loop->calls.ring, loop->calls.size, sizeof(struct sp_desc));
 	table_free(loop->places, loop->layout->buffer_count, sizeof(*loop->places));

@@ -140,6 +140,12 @@ static inline uint32_t sdk_meta_size(const struct sp_request *req)
 	return req->slot.stride - req->header.meta_low;
 }
 
+/* Its client is gone, or who called. */
+static inline bool sdk_request_canceled(const struct sp_request *req)
+{
+	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
+}
+
 static inline char *sdk_payload(const struct sp_request *req)
 {
 	return shm_buffer_payload(req->slot.at);
