@@ -103,6 +103,7 @@ void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 		return;
 	}
 	loop->ask_pause = loop->ask_ns = 0;
+	loop->tees.dry = false;
 	put(loop, desc);
 }
 
@@ -151,16 +152,16 @@ static void line_leave(struct sdk_stock *stock, struct sdk_task *task)
 	stock->waiting--;
 }
 
-int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
-		   struct sdk_slot *ret)
+int sdk_stock_take_until(struct sdk_task *task, uint32_t cls, uint64_t until_ns,
+			 struct sdk_slot *ret)
 {
-	struct sdk_loop *loop = sdk_loop_of(port);
+	struct sdk_loop *loop = task->loop;
 	struct sdk_stock *stock = &loop->stocks[cls];
-	struct sdk_task *task = sdk_task_of(req);
+	uint64_t deadline = task->req.header.deadline_ns;
 
-	if (sdk_stock_take_now(loop, cls, ret) == 0)
-		return 0;
-	if (!sdk_fiber_current(&loop->fibers))
+	if (deadline && (!until_ns || deadline < until_ns))
+		until_ns = deadline;
+	if (!sdk_fiber_current(&loop->fibers) || sp_canceled(&task->req))
 		return -ENOBUFS;
 	task->granted.at = NULL;
 	task->next_waiting = NULL;
@@ -170,8 +171,10 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		stock->first = task;
 	stock->last = task;
 	stock->waiting++;
-	while (!task->granted.at && !sp_canceled(req))
-		sdk_task_wait(task, req->header.deadline_ns, "a buffer");
+	do
+		sdk_task_wait(task, until_ns, "a buffer");
+	while (!task->granted.at && !sp_canceled(&task->req) &&
+	       (!until_ns || sdk_now_ns() < until_ns));
 	if (!task->granted.at) {
 		line_leave(stock, task);
 		return -ENOBUFS;
@@ -179,6 +182,14 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 	*ret = task->granted;
 	sdk_unpoison(ret->at, ret->stride);
 	return 0;
+}
+
+int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
+		   struct sdk_slot *ret)
+{
+	if (sdk_stock_take_now(sdk_loop_of(port), cls, ret) == 0)
+		return 0;
+	return sdk_stock_take_until(sdk_task_of(req), cls, 0, ret);
 }
 
 /* The class to ask for: one that somebody waits for, before one that runs low. */
