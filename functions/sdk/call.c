@@ -40,7 +40,7 @@ static sp_error slot_take(struct sp_request *req, const sp_call *call, size_t le
 		return SP_ETOOBIG;
 	if (port->take(port, req, cls, ret) == 0)
 		return SP_OK;
-	return sp_canceled(req) ? SP_ECANCELED : SP_ETIMEOUT;
+	return sdk_request_canceled(req) ? SP_ECANCELED : SP_ETIMEOUT;
 }
 
 static sp_error message_make(struct sp_request *req, const sp_call *call, struct sdk_call *c)
@@ -48,8 +48,11 @@ static sp_error message_make(struct sp_request *req, const sp_call *call, struct
 	size_t len = call->message.data ? call->message.len :
 		     call->by_reference ? 0 :
 					  call->body.len;
-	sp_error error = slot_take(req, call, len, &c->slot);
+	sp_error error;
 
+	req->take_until_ns = c->deadline_ns;
+	error = slot_take(req, call, len, &c->slot);
+	req->take_until_ns = 0;
 	if (error != SP_OK)
 		return error;
 	c->len = (uint32_t)len;

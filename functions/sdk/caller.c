@@ -159,11 +159,6 @@ static bool settled(const struct sdk_call *calls, size_t count, const struct rul
 	return good >= group->need || (!group->partial && good + open < group->need);
 }
 
-static bool canceled(const struct sp_request *req)
-{
-	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
-}
-
 void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
 		   const struct rule_group *group, uint64_t limit_ns)
 {
@@ -175,7 +170,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		if (!calls[i].slot.at)
 			continue;
-		if (canceled(req)) {
+		if (sdk_request_canceled(req)) {
 			sdk_stock_give_back(&task->loop->port, &calls[i].slot, true);
 			call_end(&calls[i], SP_ECANCELED);
 		} else {
@@ -185,7 +180,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
 	while (task->open > 0 && !(group && settled(calls, count, group))) {
 		sdk_task_wait(task, wake_at(calls, count, limit_ns), "replies");
 		calls_look(task, calls, count);
-		if (canceled(req)) {
+		if (sdk_request_canceled(req)) {
 			rest = SP_ECANCELED;
 			break;
 		}

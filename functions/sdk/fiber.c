@@ -163,6 +163,13 @@ static void fiber_unlink(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 	fibers->parked_count--;
 }
 
+void sdk_fiber_drop(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
+{
+	fiber_require(fiber != fibers->current, "dropped by itself");
+	fiber_unlink(fibers, fiber);
+	stack_unmap(fibers, fiber);
+}
+
 /* Still on its stack: that may be in the pool already, but nobody takes it from there yet. */
 static void fiber_return(struct sdk_fibers *fibers, struct sdk_fiber *fiber)
 {

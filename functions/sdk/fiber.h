@@ -76,6 +76,8 @@ int sdk_fiber_run(struct sdk_fibers *fibers, sdk_fiber_fn *fn, void *arg, struct
 /* Continues a parked one. Returns true when it has returned (its stack is in the pool again),
  * false when it has parked again. Not from inside a fiber. */
 bool sdk_fiber_resume(struct sdk_fibers *fibers, struct sdk_fiber *fiber);
+/* Ends a parked one where it stands: its stack goes, whatever is on it. */
+void sdk_fiber_drop(struct sdk_fibers *fibers, struct sdk_fiber *fiber);
 /* From inside a fiber: back to who ran or resumed it. Returns when resumed; errno is kept. */
 void sdk_fiber_park(struct sdk_fibers *fibers);
 

@@ -32,5 +32,5 @@ sp_verdict sp_await(sp_request *req)
 
 int sp_canceled(sp_request *req)
 {
-	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED) || sp_remaining_ns(req) == 0;
+	return sdk_request_canceled(req) || sp_remaining_ns(req) == 0;
 }

@@ -64,8 +64,7 @@ int sdk_loop_init(struct sdk_loop *loop, int receive, int send)
 void sdk_loop_done(struct sdk_loop *loop)
 {
 	sdk_tasks_free(loop);
-	if (loop->fibers.parked_count == 0)
-		sdk_fibers_done(&loop->fibers);
+	sdk_fibers_done(&loop->fibers);
 	table_free(loop->backlog.ring, loop->backlog.size, sizeof(struct sp_desc));
 	table_free(loop->calls.ring, loop->calls.size, sizeof(struct sp_desc));
 	table_free(loop->places, loop->layout->buffer_count, sizeof(*loop->places));
@@ -146,6 +145,8 @@ static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
 	else if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_UNDELIVERABLE &&
 		 d->flags & SP_DESC_PART) /* of a call that somebody sent on to nobody */
 		sdk_buffer_release(loop, d);
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_UNDELIVERABLE)
+		sdk_buffer_release(loop, d); /* called by who had the slot before */
 	else if (d->edge == SP_EDGE_CANCEL && !(d->flags & SP_DESC_UNDELIVERABLE))
 		sdk_task_cancel(loop, d);
 	else if (d->edge == SP_EDGE_REPLY ||

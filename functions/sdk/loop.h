@@ -12,8 +12,9 @@
  * Trust: descriptors are checked by the kernel; headers in shared memory by us.
  * Thread-safety: one thread; sdk_loop_complete() any.
  *
- * The parts: loop.c (the turn), task.c (a request's life), caller.c (calls), gather.c (fan-out
- * and join), stock.c (buffers in stock), kept.c (buffers that a handler has), timers.c.
+ * The parts: loop.c (the turn), task.c (a request's life), token.c (its end by another thread),
+ * caller.c (calls), gather.c (fan-out and join), stock.c (buffers in stock), kept.c (buffers that
+ * a handler has), timers.c.
  */
 #ifndef SPROCKET_SDK_LOOP_H
 #define SPROCKET_SDK_LOOP_H
@@ -186,7 +187,9 @@ void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for
 void sdk_task_wake(struct sdk_task *task);
 /* Continues those that were woken. */
 void sdk_tasks_go_on(struct sdk_loop *loop);
-/* Those that sp_complete() was called for; `wake` says so. */
+/* Has one that is deferred leave, by the verdict of its token. */
+void sdk_task_finish(struct sdk_task *task);
+/* token.c: those that sp_complete() was called for; `wake` says so. */
 void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake);
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *desc);
 void sdk_tasks_free(struct sdk_loop *loop);
@@ -230,9 +233,6 @@ void sdk_parts_release(struct sdk_task *task);
 void sdk_stocks_init(struct sdk_loop *loop);
 int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		   struct sdk_slot *ret);
-/* In the task, in line with others: until `until_ns` (0: the request's deadline). */
-int sdk_stock_take_until(struct sdk_task *task, uint32_t cls, uint64_t until_ns,
-			 struct sdk_slot *ret);
 /* Without waiting. */
 int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret);
 void sdk_stock_give_back(struct sdk_port *port, const struct sdk_slot *slot, bool reusable);

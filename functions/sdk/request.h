@@ -76,7 +76,8 @@ struct sp_request {
 	uint8_t error;   /* enum sp_error, set by sp_fail */
 	uint32_t text_len;
 	const char *body; /* its bytes in another buffer, header.body_len of them; NULL: its own */
-	const char *waits_for; /* for people; NULL: it runs */
+	const char *waits_for;  /* for people; NULL: it runs */
+	uint64_t take_until_ns; /* how long it waits for a buffer; 0: until its deadline */
 	struct sdk_part *parts;
 	uint32_t part_count;
 	struct sp_token token;
@@ -136,6 +137,12 @@ int sdk_message_take(struct sp_request *req, sp_buf message, struct sdk_slot *re
 static inline uint32_t sdk_meta_size(const struct sp_request *req)
 {
 	return req->slot.stride - req->header.meta_low;
+}
+
+/* Its client is gone, or who called. */
+static inline bool sdk_request_canceled(const struct sp_request *req)
+{
+	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
 }
 
 static inline char *sdk_payload(const struct sp_request *req)

@@ -152,16 +152,17 @@ static void line_leave(struct sdk_stock *stock, struct sdk_task *task)
 	stock->waiting--;
 }
 
-int sdk_stock_take_until(struct sdk_task *task, uint32_t cls, uint64_t until_ns,
-			 struct sdk_slot *ret)
+int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
+		   struct sdk_slot *ret)
 {
-	struct sdk_loop *loop = task->loop;
+	struct sdk_loop *loop = sdk_loop_of(port);
 	struct sdk_stock *stock = &loop->stocks[cls];
-	uint64_t deadline = task->req.header.deadline_ns;
+	struct sdk_task *task = sdk_task_of(req);
+	uint64_t until = req->take_until_ns ? req->take_until_ns : req->header.deadline_ns;
 
-	if (deadline && (!until_ns || deadline < until_ns))
-		until_ns = deadline;
-	if (!sdk_fiber_current(&loop->fibers) || sp_canceled(&task->req))
+	if (sdk_stock_take_now(loop, cls, ret) == 0)
+		return 0;
+	if (!sdk_fiber_current(&loop->fibers))
 		return -ENOBUFS;
 	task->granted.at = NULL;
 	task->next_waiting = NULL;
@@ -171,10 +172,8 @@ int sdk_stock_take_until(struct sdk_task *task, uint32_t cls, uint64_t until_ns,
 		stock->first = task;
 	stock->last = task;
 	stock->waiting++;
-	do
-		sdk_task_wait(task, until_ns, "a buffer");
-	while (!task->granted.at && !sp_canceled(&task->req) &&
-	       (!until_ns || sdk_now_ns() < until_ns));
+	while (!task->granted.at && !sp_canceled(req) && !(until && sdk_now_ns() >= until))
+		sdk_task_wait(task, until, "a buffer");
 	if (!task->granted.at) {
 		line_leave(stock, task);
 		return -ENOBUFS;
@@ -182,14 +181,6 @@ int sdk_stock_take_until(struct sdk_task *task, uint32_t cls, uint64_t until_ns,
 	*ret = task->granted;
 	sdk_unpoison(ret->at, ret->stride);
 	return 0;
-}
-
-int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
-		   struct sdk_slot *ret)
-{
-	if (sdk_stock_take_now(sdk_loop_of(port), cls, ret) == 0)
-		return 0;
-	return sdk_stock_take_until(sdk_task_of(req), cls, 0, ret);
 }
 
 /* The class to ask for: one that somebody waits for, before one that runs low. */

@@ -62,8 +62,16 @@ static void task_put(struct sdk_task *task)
 	loop->free = task;
 }
 
+/* Those that wait when the order to stop comes have nothing more to wait for. */
 void sdk_tasks_free(struct sdk_loop *loop)
 {
+	while (loop->fibers.parked) {
+		struct sdk_task *task = sdk_fiber_arg(loop->fibers.parked);
+
+		sdk_fiber_drop(&loop->fibers, loop->fibers.parked);
+		free(task->req.parts);
+		free(task);
+	}
 	while (loop->free) {
 		struct sdk_task *task = loop->free;
 
@@ -225,6 +233,12 @@ static void run(struct sdk_task *task, sdk_fiber_fn *fn)
 	back(task);
 }
 
+void sdk_task_finish(struct sdk_task *task)
+{
+	task->deferred = false;
+	run(task, on_completed);
+}
+
 void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for)
 {
 	struct sdk_loop *loop = task->loop;
@@ -346,67 +360,5 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	} else if (cancels_backlog(loop, place, d)) {
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
-	}
-}
-
-sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req)
-{
-	(void)port;
-	while (!req->token.done)
-		sdk_task_wait(sdk_task_of(req), 0, "sp_complete");
-	req->token.done = false;
-	return req->token.verdict;
-}
-
-/* Any thread. The first of several wakes the loop, which then takes all. */
-void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
-{
-	struct sdk_loop *loop = sdk_loop_of(port);
-	struct sp_desc wake = { .edge = SP_EDGE_WAKE, .home = (uint16_t)loop->slot };
-
-	token->next = __atomic_load_n(&loop->completed, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&loop->completed, &token->next, token, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		continue;
-	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
-	/* The kernel lets one be unread: it wants the number of the last that was read. */
-	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	sdk_send(loop->outbox.fd, &wake, 1);
-}
-
-static void completed(struct sdk_loop *loop, struct sp_token *token)
-{
-	struct sdk_task *task = sdk_task_of(token->req);
-
-	token->out = false;
-	token->done = true;
-	if (task->deferred) {
-		task->deferred = false;
-		run(task, on_completed);
-	} else if (task->fiber) {
-		sdk_task_wake(task);
-	} else { /* the handler did not wait for it */
-		task->next = loop->free;
-		loop->free = task;
-	}
-}
-
-void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
-{
-	struct sp_token *token, *next, *first = NULL;
-
-	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
-	/* An exchange, to see the tokens of all who found that a wake was under way. */
-	__atomic_exchange_n(&loop->woken, 0, __ATOMIC_ACQ_REL);
-	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
-	for (; token; token = next) { /* the oldest first */
-		next = token->next;
-		token->next = first;
-		first = token;
-	}
-	for (; first; first = next) {
-		next = first->next;
-		completed(loop, first);
 	}
 }

@@ -86,15 +86,20 @@ void sdk_tees_done(struct sdk_loop *loop)
 static int slot_take(struct sdk_task *task, uint32_t cls, struct sdk_slot *ret)
 {
 	struct sdk_loop *loop = task->loop;
+	struct sp_request *req = &task->req;
+	uint64_t until = sdk_now_ns() + TEE_WAIT_NS;
+	int r;
 
-	if (sdk_stock_take_now(loop, cls, ret) == 0)
-		return 0;
 	if (loop->tees.dry)
-		return -ENOBUFS;
-	if (sdk_stock_take_until(task, cls, sdk_now_ns() + TEE_WAIT_NS, ret) == 0)
-		return 0;
-	loop->tees.dry = true; /* until something is lent again */
-	return -ENOBUFS;
+		return sdk_stock_take_now(loop, cls, ret);
+	if (req->header.deadline_ns && req->header.deadline_ns < until)
+		until = req->header.deadline_ns;
+	req->take_until_ns = until;
+	r = sdk_stock_take(&loop->port, req, cls, ret);
+	req->take_until_ns = 0;
+	if (r < 0)
+		loop->tees.dry = true; /* until something is lent again */
+	return r;
 }
 
 static bool tee_send(struct sdk_task *task, uint32_t cls, uint8_t edge)

@@ -99,6 +99,39 @@ void caller_expect_cancel(struct rig *rig, const struct sp_desc *call)
 	assert_int_equal(d.gen, call->gen);
 }
 
+void caller_ask_by_reference(struct rig *rig, uint32_t index)
+{
+	struct sp_desc d = rig_request(rig, index, "");
+
+	rig_request(rig, CALLER_ROOT, CALLER_BODY);
+	rig_slot(rig, index)->body_buf = CALLER_ROOT + 1;
+	rig_slot(rig, index)->body_len = strlen(CALLER_BODY);
+	rig->buffers[index].ref = CALLER_ROOT + 1;
+	rig->buffers[CALLER_ROOT].refs = 1;
+	rig_send(rig, &d, 1);
+}
+
+struct sp_desc caller_expect_moved(struct rig *rig, uint32_t from)
+{
+	struct sp_desc moved = rig_expect(rig, SP_EDGE_RELEASE), d;
+
+	assert_int_equal(moved.flags, SP_DESC_MOVED);
+	assert_int_equal(moved.buf, from);
+	d = rig_expect(rig, SP_EDGE_REPLY);
+	assert_int_equal(d.buf, moved.len);
+	assert_int_equal(d.flags, 0);
+	return d;
+}
+
+void caller_check_reference(struct rig *rig, const struct sp_desc *d, uint32_t index)
+{
+	const struct shm_header *h = rig_slot(rig, d->buf);
+
+	assert_true(d->flags & SP_DESC_SHARES);
+	assert_int_equal(h->body_buf, index + 1);
+	assert_int_equal(h->body_len, strlen(CALLER_BODY));
+}
+
 void caller_close_with_log(struct rig *rig, const char *log)
 {
 	rig_eof(rig);

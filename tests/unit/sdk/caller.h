@@ -14,6 +14,8 @@
 #define ALL SP_BATCH_MAX
 #define CALLER_STOCK 500
 #define CALLER_COUNT 16
+#define CALLER_ROOT 800 /* the buffer whose payload others refer to */
+#define CALLER_BODY "root body"
 #define MS_NS 1000000U
 
 enum { ALPHA, BETA, GAMMA, UNKNOWN };
@@ -41,6 +43,13 @@ void caller_expect_failed(struct rig *rig, uint32_t index, sp_error error, const
 void caller_expect_release(struct rig *rig, uint32_t index);
 /* The next send cancels that call. */
 void caller_expect_cancel(struct rig *rig, const struct sp_desc *call);
+
+/* A request in buffer `index` whose body is that of buffer CALLER_ROOT. */
+void caller_ask_by_reference(struct rig *rig, uint32_t index);
+/* What was sent refers to CALLER_BODY in buffer `index`. */
+void caller_check_reference(struct rig *rig, const struct sp_desc *d, uint32_t index);
+/* The release of the one buffer, and the answer in the other, which is returned. */
+struct sp_desc caller_expect_moved(struct rig *rig, uint32_t from);
 
 /* Orders the stop: it ends well, has given back everything and logged `log`. */
 void caller_close_with_log(struct rig *rig, const char *log);

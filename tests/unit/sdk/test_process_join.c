@@ -20,9 +20,8 @@ static sp_verdict next(sp_request *req, void *state)
 	return SP_NEXT;
 }
 
-/* The request of buffer 0 goes to alpha, beta and gamma, and with what they say to edge 5. */
-static void fan_out(struct rig *rig, uint8_t need, uint32_t timeout_ms, uint8_t partial,
-		    struct sp_desc branches[BRANCHES])
+/* By SP_NEXT it goes to alpha, beta and gamma, and with what they say to edge 5. */
+static void group_add(struct rig *rig, uint8_t need, uint32_t timeout_ms, uint8_t partial)
 {
 	struct rule_group *group;
 
@@ -34,6 +33,13 @@ static void fan_out(struct rig *rig, uint8_t need, uint32_t timeout_ms, uint8_t 
 				      .partial = partial };
 	memcpy(group->members, rig->rules.calls, BRANCHES * sizeof(group->members[0]));
 	rig->rules.rules[0].group = 1;
+}
+
+/* The request of buffer 0 on its way to all three. */
+static void fan_out(struct rig *rig, uint8_t need, uint32_t timeout_ms, uint8_t partial,
+		    struct sp_desc branches[BRANCHES])
+{
+	group_add(rig, need, timeout_ms, partial);
 	caller_launch(rig, next);
 	caller_ask(rig, 0, "body");
 	for (uint8_t i = 0; i < BRANCHES; i++) {
@@ -186,6 +192,23 @@ static void after_the_time_it_goes_on_with_some_or_fails(void **state)
 	}
 }
 
+/* What goes to the branches needs buffers first: with none, it ends as late as any other wait. */
+static void a_wait_for_buffers_takes_of_the_time(void **state)
+{
+	const sp_function function = { .abi = SP_ABI, .name = "caller", .on_request = next };
+	uint64_t begin = rig_now();
+	struct rig rig;
+
+	(void)state;
+	group_add(&rig, BRANCHES, 30, 1);
+	assert_int_equal(rig_launch(&rig, &function).type, WIRING_READY);
+	rig_expect_refill(&rig, 0, CALLER_COUNT);
+	caller_ask(&rig, 0, "body");
+	expect_joined(&rig, NULL, 0);
+	assert_true(rig_now() >= begin + 30 * MS_NS);
+	caller_close(&rig);
+}
+
 static void a_cancel_ends_all_branches(void **state)
 {
 	struct sp_desc b[BRANCHES], d;
@@ -311,6 +334,7 @@ int main(void)
 		cmocka_unit_test(any_is_the_first_good_one),
 		cmocka_unit_test(so_many_are_enough),
 		cmocka_unit_test(after_the_time_it_goes_on_with_some_or_fails),
+		cmocka_unit_test(a_wait_for_buffers_takes_of_the_time),
 		cmocka_unit_test(a_cancel_ends_all_branches),
 		cmocka_unit_test(parts_may_come_in_two_reads),
 		cmocka_unit_test(parts_that_are_wrong_harm_nobody),

@@ -87,6 +87,29 @@ static void a_call_has_as_long_as_its_request(void **state)
 	caller_close(&rig);
 }
 
+/* The message needs a buffer first, and there is none. */
+static void a_wait_for_a_buffer_takes_of_the_time(void **state)
+{
+	static const char *const calls[] = { "alpha", NULL };
+	const sp_function function = {
+		.abi = SP_ABI, .name = "caller", .on_request = ping, .calls = calls
+	};
+	uint64_t begin = rig_now();
+	char text[32];
+	struct rig rig;
+
+	(void)state;
+	caller_init(&rig);
+	assert_int_equal(rig_launch(&rig, &function).type, WIRING_READY);
+	rig_expect_refill(&rig, 0, CALLER_COUNT);
+	error_text(text, SP_ETIMEOUT);
+	caller_ask(&rig, 0, "30");
+	caller_expect(&rig, 0, text);
+	assert_true(rig_now() >= begin + 30 * MS_NS);
+	rig_grant(&rig, CALLER_STOCK, CALLER_COUNT);
+	caller_close(&rig);
+}
+
 static sp_verdict until_canceled(sp_request *req, void *state)
 {
 	sp_call calls[] = { { .fn = ALPHA }, { .fn = BETA }, { .fn = GAMMA } };
@@ -292,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_timeout_gives_the_call_up),
 		cmocka_unit_test(a_call_has_as_long_as_its_request),
+		cmocka_unit_test(a_wait_for_a_buffer_takes_of_the_time),
 		cmocka_unit_test(a_request_is_canceled_with_its_calls),
 		cmocka_unit_test(one_that_has_not_begun_is_never_handled),
 		cmocka_unit_test(a_late_cancel_does_not_end_the_next_call),
