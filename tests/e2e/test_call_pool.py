@@ -127,7 +127,7 @@ class Small(CallTest):
                         else:
                             self.assertProblem(answer, 503)
             in_parallel(200, client)
-            self.assertGreater(statuses.count(200), 200)
+            self.assertGreater(statuses.count(200), 100)
             self.whole(chain)
 
     def test_all_leases_held_by_those_who_wait(self):
