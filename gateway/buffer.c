@@ -73,6 +73,8 @@ static void reference_end(struct gw_worker *worker, uint32_t index)
 	if (ref == 0)
 		return;
 	g->owners[index].ref = 0;
+	/* Who sent it to be read along sees there that it has been. */
+	__atomic_store_n(&gw_slot(g, index)->alone, 0, __ATOMIC_RELAXED);
 	if (root < g->wiring.layout.buffer_count &&
 	    __atomic_sub_fetch(&g->owners[root].refs, 1, __ATOMIC_SEQ_CST) == 0 &&
 	    kept_end(g, root))
@@ -85,6 +87,8 @@ void gw_buffer_free(struct gw_worker *worker, uint32_t index)
 
 	reference_end(worker, index);
 	if (__atomic_load_n(&g->owners[index].refs, __ATOMIC_ACQUIRE) > 0) {
+		/* Functions have it: it is of their share, not of the clients'. */
+		gw_buffer_use(worker, index, GW_USE_LEASE);
 		__atomic_store_n(&g->kept[index], 1, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&g->owners[index].refs, __ATOMIC_SEQ_CST) > 0 ||
 		    !kept_end(g, index))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * gather.c - one body for several readers: tees, messages, fan-out and join.
+ * gather.c - one body for several readers: messages, fan-out and join.
  *
  * What each reader gets is a small buffer of its own with the request's meta data, which refers
  * to the payload. The kernel counts who refers to it; the gateway keeps it until nobody does.
@@ -14,8 +14,8 @@
 
 /* ---- messages ---- */
 
-static void message_send(struct sdk_loop *loop, const struct sp_request *req, uint8_t edge,
-			 const struct sdk_slot *slot, uint32_t len, bool by_reference)
+void sdk_message_send(struct sdk_loop *loop, const struct sp_request *req, uint8_t edge,
+		      const struct sdk_slot *slot, uint32_t len, bool by_reference)
 {
 	struct sp_desc d = { .buf = slot->index,
 			     .gen = slot->gen,
@@ -46,7 +46,7 @@ int sdk_emit(struct sdk_port *port, struct sp_request *req, sp_verdict edge,
 	if (r < 0)
 		sdk_stock_give_back(port, slot, true);
 	else
-		message_send(loop, req, way.edge, slot, len, by_reference);
+		sdk_message_send(loop, req, way.edge, slot, len, by_reference);
 	return r;
 }
 
@@ -54,28 +54,6 @@ static void readers_begin(struct sp_request *req)
 {
 	if (!req->body)
 		req->shared = true;
-}
-
-void sdk_tees_send(struct sdk_task *task, const struct rule_way *way)
-{
-	SP_COUNTER(tee_dropped);
-	struct sdk_loop *loop = task->loop;
-	struct sp_request *req = &task->req;
-	uint32_t cls = sdk_class_for(loop->layout, 0, sdk_meta_size(req));
-
-	for (uint32_t i = 0; i < way->tee_count; i++) {
-		struct sdk_slot slot;
-
-		if (cls == loop->layout->class_count || sdk_stock_take_now(loop, cls, &slot) < 0) {
-			sp_count(&tee_dropped, 1);
-			continue;
-		}
-		sdk_message_like(req, &slot, 0);
-		sdk_message_refer(req, &slot);
-		slot.at->alone = 1;
-		message_send(loop, req, way->tees[i], &slot, 0, true);
-		readers_begin(req);
-	}
 }
 
 /* ---- fan-out and join ---- */

@@ -56,7 +56,9 @@ int sdk_loop_init(struct sdk_loop *loop, int receive, int send)
 	loop->backlog_last = &loop->backlog;
 	loop->places = table_make(buffers, sizeof(*loop->places));
 	loop->tags = table_make(SDK_TAGS, sizeof(*loop->tags));
-	return loop->backlog.ring && loop->calls.ring && loop->places && loop->tags ? 0 : -ENOMEM;
+	return loop->backlog.ring && loop->calls.ring && loop->places && loop->tags ?
+		       sdk_tees_init(loop) :
+		       -ENOMEM;
 }
 
 void sdk_loop_done(struct sdk_loop *loop)
@@ -67,6 +69,7 @@ void sdk_loop_done(struct sdk_loop *loop)
 	table_free(loop->calls.ring, loop->calls.size, sizeof(struct sp_desc));
 	table_free(loop->places, loop->layout->buffer_count, sizeof(*loop->places));
 	table_free(loop->tags, SDK_TAGS, sizeof(*loop->tags));
+	sdk_tees_done(loop);
 }
 
 struct sdk_slot sdk_loop_slot(const struct sdk_loop *loop, const struct sp_desc *desc)

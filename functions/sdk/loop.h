@@ -35,6 +35,7 @@
 #define SDK_REFILL_MAX 32           /* asked for at once */
 #define SDK_RETRY_MIN_NS 1000000U   /* first pause after nobody was there, or nothing to lend */
 #define SDK_RETRY_MAX_NS 64000000U  /* the longest: each is twice the one before */
+#define SDK_TEE_SHARE 8             /* copies to be read along hold at most this part of a class */
 #define SDK_TAGS 65536U             /* calls under way of one thread: a tag is 16 bits */
 
 /* A request from its arrival until it has left. */
@@ -103,6 +104,22 @@ struct sdk_backlog {
 	uint32_t count;
 };
 
+/* A copy that is out, to be read along. */
+struct sdk_tee {
+	uint32_t index; /* its buffer */
+	uint32_t cls;   /* of the payload that it refers to */
+	uint64_t number;
+};
+
+struct sdk_tees {
+	struct sdk_tee *ring;
+	uint32_t size;
+	uint32_t start;
+	uint32_t count;
+	uint32_t out[SHM_CLASS_MAX]; /* by class of the payload */
+	bool dry;                    /* one waited for a buffer in vain, and none came since */
+};
+
 struct sdk_loop {
 	struct sdk_port port; /* first: the port's calls get back to the loop by it */
 	struct sp_worker worker;
@@ -132,6 +149,7 @@ struct sdk_loop {
 	uint64_t ask_ns;          /* not before */
 	uint64_t ask_pause;       /* after the next denial */
 	struct sdk_place *places; /* by buffer; pages that were never needed are not touched */
+	struct sdk_tees tees;
 	struct sdk_tag *tags;
 	uint32_t tag_free;              /* 1 + tag; 0: none */
 	uint32_t tag_count;             /* used so far */
@@ -201,8 +219,15 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 /* A reply, or a call that nobody took. */
 void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *desc);
 
-/* gather.c: copies by reference that nobody waits for. Never waits itself. */
+/* tee.c: copies by reference that others read along. They wait for a buffer for a moment, and
+ * not at all while none are to be had. */
+int sdk_tees_init(struct sdk_loop *loop);
+void sdk_tees_done(struct sdk_loop *loop);
 void sdk_tees_send(struct sdk_task *task, const struct rule_way *way);
+
+/* gather.c: an extra message, filled in. */
+void sdk_message_send(struct sdk_loop *loop, const struct sp_request *req, uint8_t edge,
+		      const struct sdk_slot *slot, uint32_t len, bool by_reference);
 /* Fans the request out and collects the answers, which become `parts`, to be sent after it.
  * False: it failed, and sp_fail() was called. */
 bool sdk_gather(struct sdk_task *task, const struct rule_group *group,

@@ -133,6 +133,7 @@ void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 		return;
 	}
 	loop->ask_pause = loop->ask_ns = 0;
+	loop->tees.dry = false;
 	put(loop, desc);
 }
 

@@ -123,6 +123,19 @@ class Replies(CallTest):
         self.held(self.chain, 3, "/b")
         self.chain.request("POST", "/b", b"", {"x-do": "free"})
 
+    def test_what_is_copied_is_counted(self):
+        """Nothing is, by reference or in messages built in place."""
+        def copied():
+            status = self.chain.status()
+            return [self.counter(self.chain, n, "copied_bytes", status) for n in "abc"]
+        for how, bytes_each in (("ref", 0), ("msg", 0), ("copy", len("one 0."))):
+            before = copied()
+            self.assertCall(self.do(self.chain, f"a.call=one,9,{how};b.view"), ok=9)
+            self.assertEqual(copied(), [before[0] + 9 * bytes_each, *before[1:]], how)
+        before = copied()
+        self.assertCall(self.do(self.chain, "a.call=one,9,ref;b.poke=X", b"x" * 1000), ok=9)
+        self.assertEqual(copied(), [before[0], before[1] + 9 * 1000, before[2]])
+
     def test_callee_that_ends_after_its_callers_deadline(self):
         text = self.do(self.chain, "a.call=one,3,ref,50;b.sleep=100")
         self.assertCall(text, SP_ETIMEOUT=3)

@@ -201,7 +201,10 @@ class Emit(TeeTest):
         with self.emitters(memory="2Mi", sizes=("2Ki",), body="2Ki", timeout="1s") as chain:
             old = chain.instance_pid("audit")
             os.kill(old, signal.SIGSTOP)
-            self.good(chain, 80, "a.emit-side")
+            self.good(chain, 40, "a.emit-side")
+            answers = in_parallel(200, lambda _: chain.request(
+                "POST", "/", b"x", {"x-do": "a.emit-side"}))
+            self.assertEqual({a.status for a in answers}, {200, 504})
             os.kill(old, signal.SIGKILL)
             chain.replaced("audit", [old], 20)
             self.whole(chain)
