@@ -193,9 +193,8 @@ __noinline int account(struct batch *b)
 	if (b->edge <= SP_EDGE_REPLY && sent)
 		from->last_out_ns = b->now;
 	if (b->way == WAY_CALL)
-		from->cancels = from->cancels + b->count < buffer_count ?
-					from->cancels + b->count :
-					buffer_count;
+		from->cancels = from->cancels + b->count < buffer_count ? from->cancels + b->count :
+									  buffer_count;
 	from->out += b->count;
 	__sync_fetch_and_add(&to->in, b->count);
 	count(SP_COUNT_DESCRIPTORS, b->count);
@@ -207,7 +206,13 @@ __noinline int account(struct batch *b)
 	return 0;
 }
 
-/* A refill names no buffer; the flag in the instance bounds how many can be under way. */
+/* A class that no pool has is the gateway's to deny. */
+static __always_inline __u32 refill_bit(const struct sp_desc *d)
+{
+	return 1U << (d->buf & SP_DESC_ASKED_MASK);
+}
+
+/* A refill names no buffer; the flags in the instance bounds how many can be under way. */
 static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
@@ -217,7 +222,7 @@ static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 		return SP_VIOLATION_REFILL;
 	if (!to || to->fn != SP_GATEWAY_FN)
 		return SP_VIOLATION_HOME;
-	if (__sync_val_compare_and_swap(&from->refill, 0, 1) != 0)
+	if (__sync_fetch_and_or(&from->refill, refill_bit(d)) & refill_bit(d))
 		return SP_VIOLATION_REFILL;
 	d->gen = b->slot; /* who asks: set here, so that nobody asks for another */
 	return -1;
@@ -276,11 +281,11 @@ static __always_inline int deny(struct sk_msg_md *msg, struct batch *b, struct s
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
 
 	d->edge = SP_EDGE_GRANT;
-	d->flags = SP_DESC_DENIED;
+	d->flags = SP_DESC_DENIED | (d->buf & SP_DESC_ASKED_MASK);
 	d->home = b->slot;
 	b->to = b->slot;
 	if (from)
-		__sync_lock_test_and_set(&from->refill, 0);
+		__sync_fetch_and_and(&from->refill, ~refill_bit(d));
 	return redirect(msg, b->slot) ? SK_PASS : SK_DROP;
 }
 

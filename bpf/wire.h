@@ -64,6 +64,8 @@ enum sp_flag {
 				       * The kernel clears it where a buffer is handed over */
 	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
 
+	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
+
 	SP_DESC_SHARES = 0x20, /* edge, of a leased buffer: its request reads the payload of
 				* buffer `len`, which the sender holds; the kernel clears it and
 				* makes len 0 */
@@ -129,7 +131,7 @@ struct sp_owner {
 /* State of an instance slot. Written by the controller; counters by the kernel. */
 struct sp_instance {
 	__u32 in_flight; /* requests handed to it and not yet handed on */
-	__u32 refill;    /* 1 while its request for lease buffers is unanswered */
+	__u32 refill;    /* bit n: its request for lease buffers of class n is unanswered */
 	__u64 in;        /* descriptors handed to it since it was attached */
 	__u64 out;       /* descriptors it handed on */
 	__u32 fn;

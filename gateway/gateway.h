@@ -77,8 +77,8 @@ struct gateway {
 	uint32_t undrained;             /* workers with something in flight; atomic */
 	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
 	uint32_t asking;                /* atomic: bit n: functions wait for leases of worker n */
-	/* Bit n of the row: slot n asked a gateway that died; atomic. */
-	uint64_t unanswered[SP_INST_MAX / 64];
+	/* By slot, atomic: bit n: it asked a gateway that died for class n. */
+	uint8_t unanswered[SP_INST_MAX];
 	struct gw_loss losses[SP_INST_MAX];
 };
 

@@ -8,6 +8,9 @@
 #include "gateway/tables.h"
 #include "gateway/worker.h"
 
+#define GRANTING_SHIFT 8 /* class behind the slot in what the next gateway reads */
+_Static_assert(SP_INST_MAX == 1U << GRANTING_SHIFT, "a slot is below the class");
+_Static_assert(SHM_CLASS_MAX == SP_DESC_ASKED_MASK + 1, "a class fits the flags of a grant");
 _Static_assert(GW_LEASE_MAX <= SP_BATCH_MAX, "a grant is one send");
 
 /* ---- who gets how much ---- */
@@ -83,12 +86,13 @@ static uint32_t count_allowed(const struct gateway *g, uint32_t cls, uint32_t co
 /* ---- answers ---- */
 
 /* It may ask again as soon as it has got the answer, which is sent next. */
-static void answer_begin(struct gw_worker *worker, uint32_t slot)
+static void answer_begin(struct gw_worker *worker, uint32_t slot, uint32_t asked)
 {
 	struct gateway *g = worker->gateway;
 
-	__atomic_store_n(&g->stats->granting[worker->index], slot, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->instances[slot].refill, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->stats->granting[worker->index], slot | asked << GRANTING_SHIFT,
+			 __ATOMIC_RELEASE);
+	__atomic_fetch_and(&g->instances[slot].refill, ~(1U << asked), __ATOMIC_RELEASE);
 }
 
 static void answer_end(struct gw_worker *worker)
@@ -96,13 +100,13 @@ static void answer_end(struct gw_worker *worker)
 	__atomic_store_n(&worker->gateway->stats->granting[worker->index], 0, __ATOMIC_RELEASE);
 }
 
-static void deny(struct gw_worker *worker, uint32_t slot)
+static void deny(struct gw_worker *worker, uint32_t slot, uint32_t asked)
 {
 	struct sp_desc d = { .edge = SP_EDGE_GRANT,
-			     .flags = SP_DESC_DENIED,
+			     .flags = (uint8_t)(SP_DESC_DENIED | asked),
 			     .home = (uint16_t)slot };
 
-	answer_begin(worker, slot);
+	answer_begin(worker, slot, asked);
 	gw_outbox_send(worker, &d, 1);
 	answer_end(worker);
 }
@@ -119,6 +123,7 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 			.buf = index,
 			.gen = (uint32_t)(gw_owner_word(g, index) >> 32),
 			.edge = SP_EDGE_GRANT,
+			.flags = (uint8_t)cls,
 			.home = (uint16_t)slot,
 		};
 	}
@@ -127,7 +132,7 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 	/* It may be read in two parts: who has the first one must not ask anew before the last. */
 	for (uint32_t i = 0; i < count; i++)
 		grants[i].len = count - 1 - i;
-	answer_begin(worker, slot);
+	answer_begin(worker, slot, cls);
 	if (gw_outbox_send(worker, grants, count) < 0)
 		while (count > 0)
 			gw_lease_return(worker, grants[--count].buf);
@@ -139,33 +144,41 @@ static bool grant(struct gw_worker *worker, uint32_t slot, uint32_t cls, uint32_
 
 static void queue_put(struct gw_lease_queue *q, uint32_t slot, uint32_t cls, uint32_t want)
 {
-	q->slots[slot].waits = 1;
-	q->slots[slot].next = 0;
-	q->slots[slot].cls = (uint8_t)cls;
-	q->slots[slot].want = (uint8_t)want;
-	if (q->first[cls])
-		q->slots[q->last[cls]].next = (uint8_t)slot;
+	struct gw_lease_row *row = &q->rows[cls];
+
+	row->slots[slot].want = (uint8_t)want;
+	row->slots[slot].next = 0;
+	if (row->first)
+		row->slots[row->last].next = (uint8_t)slot;
 	else
-		q->first[cls] = (uint8_t)slot;
-	q->last[cls] = (uint8_t)slot;
+		row->first = (uint8_t)slot;
+	row->last = (uint8_t)slot;
 	q->count++;
 }
 
-static void queue_remove(struct gw_lease_queue *q, uint32_t slot)
+static bool queue_has(const struct gw_lease_queue *q, uint32_t slot, uint32_t cls)
 {
-	uint32_t cls = q->slots[slot].cls, before = 0, at = q->first[cls];
+	return q->rows[cls].slots[slot].want > 0;
+}
 
+static void queue_remove(struct gw_lease_queue *q, uint32_t slot, uint32_t cls)
+{
+	struct gw_lease_row *row = &q->rows[cls];
+	uint32_t before = 0, at = row->first;
+
+	if (!queue_has(q, slot, cls))
+		return;
 	while (at != slot) {
 		before = at;
-		at = q->slots[at].next;
+		at = row->slots[at].next;
 	}
 	if (before)
-		q->slots[before].next = q->slots[slot].next;
+		row->slots[before].next = row->slots[slot].next;
 	else
-		q->first[cls] = q->slots[slot].next;
-	if (q->last[cls] == slot)
-		q->last[cls] = (uint8_t)before;
-	q->slots[slot].waits = 0;
+		row->first = row->slots[slot].next;
+	if (row->last == slot)
+		row->last = (uint8_t)before;
+	row->slots[slot].want = 0;
 	q->count--;
 }
 
@@ -182,9 +195,8 @@ static void asking_set(struct gw_worker *worker)
 
 void gw_lease_forget(struct gw_worker *worker, uint32_t slot)
 {
-	if (!worker->asking.slots[slot].waits)
-		return;
-	queue_remove(&worker->asking, slot);
+	for (uint32_t cls = 0; cls < SHM_CLASS_MAX; cls++)
+		queue_remove(&worker->asking, slot, cls);
 	asking_set(worker);
 }
 
@@ -204,13 +216,13 @@ void gw_lease_serve(struct gw_worker *worker)
 	for (uint32_t cls = 0; cls < worker->gateway->wiring.layout.class_count; cls++) {
 		uint32_t slot;
 
-		while ((slot = q->first[cls])) {
-			if (!grant(worker, slot, cls, q->slots[slot].want)) {
+		while ((slot = q->rows[cls].first)) {
+			if (!grant(worker, slot, cls, q->rows[cls].slots[slot].want)) {
 				if (!end)
 					break;
-				deny(worker, slot);
+				deny(worker, slot, cls);
 			}
-			queue_remove(q, slot);
+			queue_remove(q, slot, cls);
 		}
 	}
 	asking_set(worker);
@@ -254,7 +266,7 @@ static void wait_begin(struct gw_worker *worker, uint32_t slot, uint32_t cls, ui
 	queue_put(&worker->asking, slot, cls, want);
 	asking_set(worker);
 	gw_lease_serve(worker);
-	if (!worker->asking.slots[slot].waits)
+	if (!queue_has(&worker->asking, slot, cls))
 		return;
 	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
 		if (i != worker->index)
@@ -265,14 +277,17 @@ void gw_lease_refill(struct gw_worker *worker, const struct sp_desc *d)
 {
 	struct gateway *g = worker->gateway;
 	uint32_t slot = d->gen, cls = d->buf, want = count_allowed(g, cls, d->len);
+	uint32_t asked = cls & SP_DESC_ASKED_MASK;
 
 	if (slot == SP_SLOT_NONE || slot >= SP_INST_MAX)
 		return;
-	__atomic_fetch_and(&g->unanswered[slot / 64], ~(1ULL << slot % 64), __ATOMIC_RELAXED);
-	gw_lease_forget(worker, slot); /* one that was there before it asks anew */
+	__atomic_fetch_and(&g->unanswered[slot], (uint8_t) ~(1U << asked), __ATOMIC_RELAXED);
+	/* One that was there before it asks anew. */
+	queue_remove(&worker->asking, slot, asked);
+	asking_set(worker);
 	if (want == 0)
-		deny(worker, slot);
-	else if (worker->asking.first[cls] || !grant(worker, slot, cls, want))
+		deny(worker, slot, asked);
+	else if (worker->asking.rows[cls].first || !grant(worker, slot, cls, want))
 		wait_begin(worker, slot, cls, want);
 }
 
@@ -281,13 +296,14 @@ void gw_lease_refill(struct gw_worker *worker, const struct sp_desc *d)
 void gw_lease_find_unanswered(struct gateway *g)
 {
 	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++)
-		if (__atomic_load_n(&g->instances[slot].refill, __ATOMIC_ACQUIRE))
-			g->unanswered[slot / 64] |= 1ULL << slot % 64;
+		g->unanswered[slot] =
+			(uint8_t)__atomic_load_n(&g->instances[slot].refill, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < WIRING_WORKER_MAX; i++) {
-		uint32_t slot = g->stats->granting[i];
+		uint32_t slot = g->stats->granting[i] & (SP_INST_MAX - 1);
+		uint32_t asked = g->stats->granting[i] >> GRANTING_SHIFT & SP_DESC_ASKED_MASK;
 
-		if (slot < SP_INST_MAX && slot != SP_SLOT_NONE)
-			g->unanswered[slot / 64] |= 1ULL << slot % 64;
+		if (slot != SP_SLOT_NONE)
+			g->unanswered[slot] |= (uint8_t)(1U << asked);
 		g->stats->granting[i] = 0;
 	}
 }
@@ -296,13 +312,10 @@ void gw_lease_deny_unanswered(struct gw_worker *worker)
 {
 	struct gateway *g = worker->gateway;
 
-	for (uint32_t row = 0; row < SP_INST_MAX / 64; row++) {
-		uint64_t bits = __atomic_exchange_n(&g->unanswered[row], 0, __ATOMIC_RELAXED);
+	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++) {
+		uint32_t bits = __atomic_exchange_n(&g->unanswered[slot], 0, __ATOMIC_RELAXED);
 
-		for (; bits; bits &= bits - 1) {
-			uint32_t slot = row * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			deny(worker, slot);
-		}
+		for (; bits; bits &= bits - 1)
+			deny(worker, slot, (uint32_t)__builtin_ctz(bits));
 	}
 }

@@ -27,17 +27,20 @@
 struct gateway;
 struct gw_worker;
 
-/* The instances that wait, by class. All zero: nobody. */
+/* The instances that wait for buffers of one class. */
+struct gw_lease_row {
+	uint8_t first; /* instance slot; 0: nobody */
+	uint8_t last;
+	struct {
+		uint8_t want; /* buffers; 0: it does not wait */
+		uint8_t next; /* slot behind it; 0: it is the last */
+	} slots[SP_INST_MAX];
+};
+
+/* An instance may wait for several classes at once. All zero: nobody waits. */
 struct gw_lease_queue {
 	uint32_t count;
-	uint8_t first[SHM_CLASS_MAX]; /* instance slot; 0: nobody */
-	uint8_t last[SHM_CLASS_MAX];
-	struct {
-		uint8_t waits;
-		uint8_t next; /* slot behind it; 0: it is the last */
-		uint8_t cls;
-		uint8_t want; /* buffers */
-	} slots[SP_INST_MAX];
+	struct gw_lease_row rows[SHM_CLASS_MAX];
 };
 
 /* Answers a refill, now or when there is something to give. */

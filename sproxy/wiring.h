@@ -95,7 +95,7 @@ struct wiring_function {
 	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
 	struct wiring_string chain;
 	struct wiring_string name;
-	struct wiring_string folder; /* of its executable */
+	struct wiring_string folder;              /* of its executable */
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct shm_layout layout;
 	struct wiring_pair config[WIRING_CONFIG_MAX];
@@ -198,7 +198,8 @@ struct wiring_stats {
  */
 struct wiring_gateway_stats {
 	struct wiring_stats worker[WIRING_WORKER_MAX];
-	/* Instance slot whose refill a worker answers just now, 0: none. The next gateway
+	/* Instance slot whose refill a worker answers just now, and above it the class that was
+	 * asked for; 0: none. The next gateway
 	 * reads here to whom the one that died may owe an answer. */
 	uint32_t granting[WIRING_WORKER_MAX];
 };

@@ -195,7 +195,7 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 {
 	uint64_t at = loop->heap_count > 0 ? loop->heap[0]->wake_ns : 0, now;
 
-	if (loop->ask_ns && !loop->asking && (at == 0 || loop->ask_ns < at))
+	if (loop->ask_ns && (at == 0 || loop->ask_ns < at))
 		at = loop->ask_ns;
 	if (at == 0)
 		return 0;

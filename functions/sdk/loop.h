@@ -144,8 +144,7 @@ struct sdk_loop {
 	struct sdk_task *collector;
 	struct sdk_line collectors;
 	uint32_t short_of;        /* bit n: class n is to be asked for */
-	bool asking;              /* a refill is not answered yet */
-	uint32_t asked;           /* the class that it names */
+	uint32_t asking;          /* bit n: a refill of class n is not answered yet */
 	uint64_t ask_ns;          /* not before */
 	uint64_t ask_pause;       /* after the next denial */
 	struct sdk_place *places; /* by buffer; pages that were never needed are not touched */

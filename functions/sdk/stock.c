@@ -2,8 +2,9 @@
 /*
  * stock.c - buffers lent by the gateway, that carry nothing yet or any more.
  *
- * One refill may be unanswered at a time: the kernel counts a second one as a violation. It is
- * asked for before a class runs dry, and whoever finds none waits in line; the gateway
+ * Of each class one refill may be unanswered at a time: the kernel counts a second one as a
+ * violation. Who lacks one class does not wait for another to be lent first, whose buffers may
+ * be held by those that wait for it. It is asked for before a class runs dry, and whoever finds none waits in line; the gateway
  * answers when it has something to lend, or denies when it is about to end: then it is asked
  * again a little later.
  */
@@ -119,12 +120,14 @@ static void put(struct sdk_loop *loop, const struct sp_desc *desc)
 
 void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 {
+	uint32_t asked = 1U << (desc->flags & SP_DESC_ASKED_MASK);
 	bool denied = desc->flags & SP_DESC_DENIED;
 
 	/* The answer ends with its last descriptor, which may come by a later read than the first. */
-	loop->asking = !denied && desc->len > 0;
+	if (denied || desc->len == 0)
+		loop->asking &= ~asked;
 	if (denied)
-		loop->short_of |= 1U << loop->asked;
+		loop->short_of |= asked;
 	if (denied || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
@@ -237,46 +240,49 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 	return 0;
 }
 
-/* The class to ask for: one that somebody waits for, before one that runs low. */
-static uint32_t class_short(struct sdk_loop *loop)
+/* Is it to be asked for? Somebody waits for it, or it runs low. */
+static bool is_short(struct sdk_loop *loop, uint32_t cls)
 {
-	uint32_t count = loop->layout->class_count;
+	const struct sdk_stock *stock = &loop->stocks[cls];
 
-	for (uint32_t cls = 0; cls < count; cls++)
-		if (loop->stocks[cls].waiting > 0)
-			return cls;
-	for (uint32_t cls = 0; cls < count; cls++) {
-		if (!(loop->short_of & 1U << cls))
-			continue;
-		if (loop->stocks[cls].count < loop->stocks[cls].low)
-			return cls;
+	if (stock->waiting > 0)
+		return true;
+	if (stock->count >= stock->low)
 		loop->short_of &= ~(1U << cls);
-	}
-	return count;
+	return loop->short_of & 1U << cls;
+}
+
+static void ask(struct sdk_loop *loop, uint32_t cls)
+{
+	const struct sdk_stock *stock = &loop->stocks[cls];
+	uint32_t want = stock->waiting + 2 * stock->low;
+	struct sp_desc d = { .buf = cls, .edge = SP_EDGE_REFILL, .home = (uint16_t)loop->home };
+
+	if (stock->waiting > 0 && loop->collector) /* it is one of them, most likely */
+		want += loop->collector->req.collects - 1;
+	want = want < SDK_REFILL_MAX ? want : SDK_REFILL_MAX;
+	d.len = want ? want : 1;
+	loop->short_of &= ~(1U << cls);
+	if (sdk_outbox_send(&loop->outbox, &d, 1) == 0)
+		loop->asking |= 1U << cls;
 }
 
 void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 {
-	uint32_t cls = loop->asking || loop->inbox.eof ? SHM_CLASS_MAX : class_short(loop);
-	struct sdk_stock *stock = &loop->stocks[cls < SHM_CLASS_MAX ? cls : 0];
-	uint32_t want;
-	struct sp_desc d;
+	uint32_t wanted = 0;
 
-	if (cls == loop->layout->class_count)
-		loop->ask_ns = 0; /* there is nothing to wake up for */
-	if (cls >= loop->layout->class_count || now < loop->ask_ns)
+	if (loop->inbox.eof)
 		return;
-	want = stock->waiting + 2 * stock->low;
-	if (stock->waiting > 0 && loop->collector) /* it is one of them, most likely */
-		want += loop->collector->req.collects - 1;
-	want = want < SDK_REFILL_MAX ? want : SDK_REFILL_MAX;
-	d = (struct sp_desc){ .buf = cls,
-			      .len = want ? want : 1,
-			      .edge = SP_EDGE_REFILL,
-			      .home = (uint16_t)loop->home };
-	loop->short_of &= ~(1U << cls);
-	loop->asked = cls;
-	loop->asking = sdk_outbox_put(&loop->outbox, &d) == 0;
+	for (uint32_t cls = 0; cls < loop->layout->class_count; cls++)
+		if (!(loop->asking & 1U << cls) && is_short(loop, cls))
+			wanted |= 1U << cls;
+	if (wanted == 0)
+		loop->ask_ns = 0; /* there is nothing to wake up for */
+	if (wanted == 0 || now < loop->ask_ns)
+		return;
+	loop->ask_ns = 0;
+	for (; wanted; wanted &= wanted - 1)
+		ask(loop, (uint32_t)__builtin_ctz(wanted));
 }
 
 void sdk_stocks_return(struct sdk_loop *loop)

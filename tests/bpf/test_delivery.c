@@ -138,7 +138,7 @@ static void test_lease_and_move(void **state)
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.edge, SP_EDGE_REFILL);
 	assert_int_equal(d.gen, A); /* the kernel says who asks */
-	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 1);
+	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 1U << 2);
 
 	o[9].leased = 1;
 	sproxy_instances(f->proxy)[A].refill = 0;

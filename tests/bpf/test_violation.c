@@ -130,6 +130,10 @@ static void test_refused_refill_flood(void **state)
 
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, GW, &got, 1), 1);
+	d.buf = 1; /* another class is another question */
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW, &got, 1), 1);
+	d.buf = 0;
 	assert_int_equal(put_one(f, A, d), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_REFILL);
 }

@@ -36,7 +36,7 @@ struct sp_desc session_lease(uint32_t cls)
 	};
 	struct sp_desc d;
 
-	rig.instances[RIG_FN_SLOT].refill = 1;
+	rig.instances[RIG_FN_SLOT].refill = 1U << cls;
 	rig_write(&rig, 1, &ask, sizeof(ask));
 	d = rig_take_raw(&rig);
 	assert_int_equal(d.edge, SP_EDGE_GRANT);

@@ -23,7 +23,7 @@ static void ask(uint32_t slot, uint32_t worker, uint32_t want)
 			     .len = want,
 			     .home = (uint16_t)worker };
 
-	rig.instances[slot].refill = 1;
+	rig.instances[slot].refill |= 1U << cls;
 	rig_write(&rig, worker, &d, sizeof(d));
 }
 
@@ -38,7 +38,7 @@ static struct sp_desc granted(uint32_t slot, uint32_t worker)
 	struct sp_desc d = rig_take_raw(&rig);
 
 	assert_int_equal(d.edge, SP_EDGE_GRANT);
-	assert_int_equal(d.flags, 0);
+	assert_int_equal(d.flags, cls);
 	assert_int_equal(d.home, slot);
 	assert_int_equal(rig.owners[d.buf].leased, SP_LEASE_STOCK);
 	rig_hand_over(&rig, &d, slot, 1);
@@ -85,6 +85,33 @@ static void test_who_waits_is_served_in_order(void **state)
 	for (uint32_t i = 0; i < n; i++)
 		rig_send(&rig, d[i], SP_EDGE_RELEASE, 0);
 	assert_false(rig_waiting(&rig, 50));
+	rig_assert_all_free(&rig);
+	assert_int_equal(rig_stats(&rig).leased, 0);
+	stop();
+}
+
+/* Nor does its question for one class keep its question for another from being answered. */
+static void test_who_waits_may_ask_for_another_class(void **state)
+{
+	struct sp_desc d[MANY], larger;
+	uint32_t n;
+
+	(void)state;
+	start(1, 5000, 16);
+	n = lease_all(RIG_FN_SLOT, 1, count() / 4, d);
+	ask(RIG_FN_SLOT, 1, 1);
+	assert_false(rig_waiting(&rig, 50));
+	cls = 1;
+	ask(RIG_FN_SLOT, 1, 1);
+	larger = granted(RIG_FN_SLOT, 1);
+	assert_int_equal(rig.instances[RIG_FN_SLOT].refill, 1);
+	cls = 0;
+	rig_send(&rig, larger, SP_EDGE_RELEASE, 0);
+	rig_send(&rig, d[0], SP_EDGE_RELEASE, 0);
+	d[0] = granted(RIG_FN_SLOT, 1);
+	assert_true(n > 0);
+	rig_tell(&rig, WIRING_LOST, RIG_FN_SLOT, 1, 0);
+	rig_hear(&rig, WIRING_RECLAIMED);
 	rig_assert_all_free(&rig);
 	assert_int_equal(rig_stats(&rig).leased, 0);
 	stop();
@@ -312,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_waits_is_served_in_order),
+		cmocka_unit_test(test_who_waits_may_ask_for_another_class),
 		cmocka_unit_test(test_any_worker_wakes_who_waits),
 		cmocka_unit_test(test_no_cache_keeps_what_is_waited_for),
 		cmocka_unit_test(test_the_dead_wait_for_nothing),

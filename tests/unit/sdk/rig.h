@@ -53,7 +53,7 @@ struct rig {
 	uint32_t worker;                         /* whose in and out are */
 	struct rig_buffer *buffers;
 	uint64_t call_edges; /* bit n: edge n is a call */
-	bool refill;         /* not answered yet */
+	uint32_t refill;     /* bit n: that of class n is not answered yet */
 	uint32_t wake;       /* wakes looped back */
 	int log;             /* memfd: the child's stderr */
 	int memory_fd;

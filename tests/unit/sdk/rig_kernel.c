@@ -119,11 +119,11 @@ static void judge_reply(const struct rig *rig, const struct sp_desc *d)
 
 static void judge_refill(struct rig *rig, const struct sp_desc *d)
 {
-	assert_false(rig->refill);
+	assert_false(rig->refill & 1U << d->buf);
 	assert_int_equal(d->home, RIG_HOME);
 	assert_true(d->buf < rig->table.layout.class_count);
 	assert_true(d->len > 0);
-	rig->refill = true;
+	rig->refill |= 1U << d->buf;
 }
 
 /* As the kernel does: straight back. One that is not read yet is a violation. */
@@ -183,8 +183,21 @@ void rig_give(struct rig *rig, const struct sp_desc *descs, uint32_t count)
 	}
 }
 
+/* The class that was asked for, when buffer `first` is the answer: its own, or the next smaller
+ * one; or any. */
+static uint32_t asked_for(const struct rig *rig, uint32_t first)
+{
+	uint32_t cls =
+		(uint32_t)(shm_layout_class(&rig->table.layout, first) - rig->table.layout.classes);
+
+	while (cls > 0 && !(rig->refill & 1U << cls))
+		cls--;
+	return rig->refill & 1U << cls ? cls : (uint32_t)__builtin_ctz(rig->refill);
+}
+
 void rig_grant_some(struct rig *rig, uint32_t first, uint32_t count, uint32_t more)
 {
+	uint32_t asked = asked_for(rig, first);
 	struct sp_desc d[SP_BATCH_MAX];
 
 	assert_true(count <= SP_BATCH_MAX);
@@ -201,9 +214,11 @@ void rig_grant_some(struct rig *rig, uint32_t first, uint32_t count, uint32_t mo
 					 .gen = b->gen,
 					 .len = more + count - 1 - i,
 					 .edge = SP_EDGE_GRANT,
+					 .flags = (uint8_t)asked,
 					 .home = own_slot(rig) };
 	}
-	rig->refill = more > 0;
+	if (more == 0)
+		rig->refill &= ~(1U << asked);
 	rig_write(rig, d, count * sizeof(d[0]));
 }
 
@@ -214,11 +229,12 @@ void rig_grant(struct rig *rig, uint32_t first, uint32_t count)
 
 void rig_deny(struct rig *rig)
 {
+	uint32_t asked = (uint32_t)__builtin_ctz(rig->refill);
 	struct sp_desc d = { .edge = SP_EDGE_GRANT,
-			     .flags = SP_DESC_DENIED,
+			     .flags = (uint8_t)(SP_DESC_DENIED | asked),
 			     .home = own_slot(rig) };
 
-	rig->refill = false;
+	rig->refill &= ~(1U << asked);
 	rig_write(rig, &d, sizeof(d));
 }
 

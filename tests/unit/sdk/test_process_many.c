@@ -202,6 +202,35 @@ static void two_that_need_several_do_not_wait_for_each_other(void **state)
 	caller_close(&rig);
 }
 
+static sp_verdict take_large(sp_request *req, void *state)
+{
+	(void)state;
+	return sp_alloc(req, 10000).data ? SP_REPLY : SP_DROP;
+}
+
+/* Nothing of the smallest class is lent, and nobody needs it: that is no reason to wait. */
+static void a_class_is_not_waited_for_by_those_of_another(void **state)
+{
+	const struct shm_class *c;
+	struct rig rig;
+
+	(void)state;
+	caller_init(&rig);
+	assert_int_equal(rig_launch(&rig, &(sp_function){ .abi = SP_ABI,
+							  .name = "large",
+							  .on_request = take_large })
+				 .type,
+			 WIRING_READY);
+	rig_expect_refill(&rig, 0, CALLER_COUNT);
+	caller_ask(&rig, 0, "x");
+	c = &rig.table.layout.classes[rig_expect(&rig, SP_EDGE_REFILL).buf];
+	assert_true(c > rig.table.layout.classes && c->size >= 10000);
+	rig_grant(&rig, c->first, 1);
+	caller_expect(&rig, 0, "x");
+	rig_grant(&rig, CALLER_STOCK, CALLER_COUNT);
+	caller_close(&rig);
+}
+
 struct flood {
 	struct rig rig;
 	struct sp_desc *calls;
@@ -282,6 +311,7 @@ int main(void)
 		cmocka_unit_test(calls_need_no_place),
 		cmocka_unit_test(those_that_go_on_leave_together),
 		cmocka_unit_test(two_that_need_several_do_not_wait_for_each_other),
+		cmocka_unit_test(a_class_is_not_waited_for_by_those_of_another),
 		cmocka_unit_test(very_many_wait_at_once),
 	};
 
