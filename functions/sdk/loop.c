@@ -191,7 +191,7 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 		at = loop->ask_ns;
 	if (at == 0)
 		return 0;
-	now = sdk_now_ns();
+	now = loop->heap_count > 0 ? loop->now : sdk_now_ns(); /* the turn has read it */
 	return at > now ? at - now : 1;
 }
 
@@ -203,7 +203,8 @@ static void turn(struct sdk_loop *loop)
 		sdk_tasks_go_on(loop);
 	while (backlog_begin(loop) || loop->ready);
 	if (loop->heap_count > 0) {
-		sdk_timers_run(loop, sdk_now_ns());
+		loop->now = sdk_now_ns();
+		sdk_timers_run(loop, loop->now);
 		sdk_tasks_go_on(loop);
 	}
 	sdk_stocks_refill(loop, loop->ask_ns ? sdk_now_ns() : 0);
