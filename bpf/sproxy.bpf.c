@@ -112,6 +112,7 @@ static __always_inline int route_edge(struct batch *b)
 {
 	__u32 key = b->fn * SP_EDGE_MAX + b->edge;
 	struct sp_route *r = bpf_map_lookup_elem(&routes, &key);
+	struct sp_instance *from;
 	__u32 kind;
 
 	if (!r)
@@ -125,8 +126,11 @@ static __always_inline int route_edge(struct batch *b)
 	}
 	way_set(b, kind == SP_ROUTE_CALL ? WAY_CALL : WAY_FUNCTION);
 	/* The answer to a call comes to who made it, and to nobody else; it wrote a tag there. */
-	if (kind == SP_ROUTE_CALL)
+	if (kind == SP_ROUTE_CALL) {
+		from = bpf_map_lookup_elem(&instances, &b->slot);
 		b->home = b->slot;
+		b->life = from ? from->life : 0;
+	}
 	b->to_fn = r->fn;
 	b->to = pick_instance(r->fn);
 	return -1;
@@ -164,6 +168,7 @@ __noinline int route(struct batch *b)
 	if (!home)
 		return b->way == WAY_GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
 	b->to_fn = home->fn;
+	b->life = home->life;
 	b->homecoming = b->way == WAY_REPLY && home->fn != SP_GATEWAY_FN;
 	return -1;
 }
@@ -187,6 +192,10 @@ __noinline int account(struct batch *b)
 	/* Calls end no turn, nor do leases, which are told by their edge. */
 	if (b->edge <= SP_EDGE_REPLY && sent)
 		from->last_out_ns = b->now;
+	if (b->way == WAY_CALL)
+		from->cancels = from->cancels + b->count < buffer_count ?
+					from->cancels + b->count :
+					buffer_count;
 	from->out += b->count;
 	__sync_fetch_and_add(&to->in, b->count);
 	count(SP_COUNT_DESCRIPTORS, b->count);
@@ -243,6 +252,7 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 		return redirect(msg, b->to) || to_sink(msg);
 	if (b->way != WAY_REPLY && redirect(msg, b->to)) {
 		b->homecoming = 1;
+		b->life = home->life;
 		/* The caller's own call it can make again; this one was let go elsewhere. */
 		if (b->way == WAY_FUNCTION)
 			b->flag |= SP_DESC_FAILED;

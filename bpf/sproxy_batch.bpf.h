@@ -24,6 +24,8 @@ struct batch {
 	__u32 way;                   /* enum way */
 	__u32 flag;                  /* not deliverable: what its descriptors are flagged, or 0 */
 	__u32 homecoming;            /* it arrives where its calls were made */
+	__u32 life;                  /* of the instance that calls, or is called from */
+	__u32 stray;                 /* what a call is flagged whose caller had the slot before */
 	__u32 special;               /* flags that ask for more than the plain check */
 	__u32 clear;                 /* flags that are not the sender's to set */
 	__u32 shared;                /* SP_DESC_SHARED where that flag has this meaning, or 0 */

@@ -48,6 +48,8 @@ struct leased {
 	__u32 way;
 	__u32 homecoming;
 	__u32 undeliverable;
+	__u32 life;
+	__u32 stray; /* afterwards: the one who made the call is gone, and another has its slot */
 };
 
 static __always_inline struct sp_owner *owner_at(__u32 index)
@@ -85,6 +87,7 @@ static __always_inline int move_request(struct leased *l, struct sp_owner *from)
 	to->hops = from->hops;
 	to->leased = from->leased;
 	to->tag = from->tag;
+	to->life = from->life;
 	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
 	/* What it reads of others stays with it until the gateway has it. */
 	from->leased = SP_LEASE_STOCK;
@@ -148,6 +151,7 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	o->leased = l->homecoming ? SP_LEASE_STOCK : SP_LEASE_OUT;
 	o->home = l->home;
 	o->tag = l->tag;
+	o->life = l->life;
 	o->hops = 0;
 	return -1;
 }
@@ -175,6 +179,7 @@ static __always_inline int check_leased_as(struct leased *l, struct sp_owner *o)
 	if (l->homecoming) {
 		o->leased = SP_LEASE_STOCK;
 		l->tag = o->tag;
+		l->stray = o->life != l->life;
 	}
 	return -1;
 }

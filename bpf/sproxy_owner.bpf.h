@@ -44,7 +44,8 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 			    .home = b->home,
 			    .way = b->way,
 			    .homecoming = b->homecoming,
-			    .undeliverable = b->flag };
+			    .undeliverable = b->flag,
+			    .life = b->life };
 	int bad = check_leased(&l);
 
 	if (bad >= 0)
@@ -52,8 +53,9 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 	d->len = l.len;
 	d->home = b->homecoming || b->way != WAY_CALL ? l.tag : b->slot;
 	/* The sender may have answered by an edge of its own; the caller knows but one. */
-	if (b->way == WAY_REPLY)
+	if (b->way == WAY_REPLY || l.stray)
 		d->edge = SP_EDGE_REPLY;
+	b->stray = l.stray ? SP_DESC_UNDELIVERABLE : 0;
 	*was = l.was;
 	b->unsent += l.was == SP_LEASE_STOCK;
 	b->ungot += l.now == SP_LEASE_STOCK;
@@ -104,7 +106,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 		stats_descriptor(b, d, o, was);
 	stamp(b, o);
 	d->flags &= ~b->clear;
-	d->flags |= b->flag | (o->refs ? b->shared : 0);
+	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
 	assign(o, d->gen, b->to);
 	return -1;
 }

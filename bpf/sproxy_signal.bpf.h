@@ -29,6 +29,21 @@ static __always_inline int cancel_finds(struct batch *b, const struct sp_desc *d
 	return 1;
 }
 
+/* Nor is a cancel limited by the buffer that it names, which stays where it is. A function has one
+ * for each call; of those it did not use it keeps as many as calls can be under way. Sends of one
+ * socket come one after another: nobody else writes it. */
+static __always_inline int cancel_spend(struct batch *b)
+{
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+
+	if (b->fn == SP_GATEWAY_FN)
+		return -1;
+	if (!from || from->cancels == 0)
+		return SP_VIOLATION_HOME;
+	from->cancels--;
+	return -1;
+}
+
 /* No buffer limits the wakes in the sender's own queue, so a number does that only who reads the
  * one before can know. Sends of one socket come one after another: nobody else writes it. */
 static __always_inline int wake_renew(struct batch *b)
@@ -61,7 +76,7 @@ __noinline int signal_route(struct batch *b)
 		return SP_VIOLATION_INDEX;
 	if (!cancel_finds(b, &b->shown, o))
 		b->flag = SP_DESC_UNDELIVERABLE;
-	return -1;
+	return cancel_spend(b);
 }
 
 #endif

@@ -34,7 +34,9 @@
  * in the route table. From SP_EDGE_REPLY on: the fixed meanings below.
  */
 enum sp_edge {
-	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home */
+	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home. With UNDELIVERABLE, at an
+				 * instance: of a call that was made from its slot before it was
+				 * there; it is stock, to be released */
 	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
 	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance, len =
@@ -42,7 +44,8 @@ enum sp_edge {
 	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer. gen = that of the last
 				 * wake it read, at first 0: so only one is ever unread */
 	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the
-				 * buffer stays where it is, home = the sender */
+				 * buffer stays where it is, home = the sender. A function has one
+				 * for each call: more of them are a violation */
 };
 
 /*
@@ -117,7 +120,8 @@ struct sp_owner {
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
 	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
-	__u32 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u16 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u16 life; /* of a call: its caller's, so that whoever has the slot next is told apart */
 	__u32 reserved;
 	struct sp_hop hop[SP_HOPS_MAX];
 };
@@ -134,7 +138,10 @@ struct sp_instance {
 	__u32 lender;      /* gateway slot that takes what comes home when it is gone; a worker's
 			    * is its own, and no slot that was never used has one */
 	__u32 wake;        /* gen of its last wake, by the kernel */
-	__u64 reserved[2];
+	__u32 cancels;     /* that it may still send: one for each call, by the kernel */
+	__u16 life;        /* how often the slot was attached */
+	__u16 reserved1;
+	__u64 reserved;
 };
 
 /* Instances of a function. Written by the controller: entry first, count last. */

@@ -78,7 +78,10 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place
 		goto fail;
 	wiring_refuse_fds(local[1]);
 	proxy->instances[slot] =
-		(struct sp_instance){ .fn = place->fn, .cpu = place->cpu, .lender = lender };
+		(struct sp_instance){ .fn = place->fn,
+				      .cpu = place->cpu,
+				      .lender = lender,
+				      .life = (uint16_t)(proxy->instances[slot].life + 1) };
 	proxy->slots[slot] =
 		(struct slot){ .used = true, .kept = { .send = tcp[1], .receive = local[1] } };
 	r = ends_insert(proxy, slot, place->fn, tcp[0], local[0]);

@@ -38,13 +38,22 @@ static const char hint[] =
 static int gdb_run(pid_t pid, char **more, int more_count)
 {
 	static const int ours[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
-	static const char *const begin[] = {
-		"-ex", "catch exec", "-ex", "continue", "-ex", "handle SIGSTOP stop print pass",
-		"-ex", hint,         NULL,
+	char go_on[32];
+	/* Without SIGCONT the process stays a stopped one to the kernel: each thread that it
+	 * begins would stop, too. */
+	const char *const begin[] = {
+		"-ex", "handle SIGCONT nostop noprint nopass",
+		"-ex", go_on,
+		"-ex", "catch exec",
+		"-ex", "continue",
+		"-ex", "handle SIGSTOP SIGCONT stop print pass",
+		"-ex", hint,
+		NULL,
 	};
 	int status = 0;
 	pid_t gdb;
 
+	snprintf(go_on, sizeof(go_on), "shell kill -CONT %d", (int)pid);
 	fflush(NULL);
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		signal(ours[i], SIG_IGN);

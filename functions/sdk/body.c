@@ -35,15 +35,22 @@ int sdk_request_move(struct sp_request *req, uint32_t len, uint32_t keep, uint32
 	const struct shm_layout *layout = req->worker->layout;
 	struct sdk_port *port = req->worker->port;
 	uint32_t cls = sdk_class_for(layout, len, (uint64_t)sdk_meta_size(req) + meta);
+	const char *elsewhere = req->body;
 	struct sdk_slot to;
 
 	if (cls == layout->class_count || port->take(port, req, cls, &to) < 0)
 		return -ENOSPC;
 	sdk_request_settle(req);
-	shm_buffer_move(&req->header, req->slot.at, keep, to.at, to.stride);
-	sdk_count_copied(keep);
+	/* The reference stays with the buffer that is left, so a body elsewhere comes along. */
+	req->body = NULL;
+	req->header.body_buf = 0;
+	shm_buffer_move(&req->header, req->slot.at, elsewhere ? 0 : keep, to.at, to.stride);
 	req->left = req->slot;
 	req->slot = to;
+	req->len = keep;
+	if (elsewhere && keep > 0)
+		memcpy(sdk_payload(req), elsewhere, keep);
+	sdk_count_copied(keep);
 	req->shared = false;
 	req->meta_known = false;
 	return 0;
@@ -80,11 +87,11 @@ static int own(struct sp_request *req, uint32_t len, uint32_t keep)
 	sp_str was = sdk_body(req);
 	int r = 0;
 
-	/* Its own payload is empty while it refers to another's. */
 	if (req->shared || len > room(req))
-		r = sdk_request_move(req, len, req->body ? 0 : keep, 0);
+		r = sdk_request_move(req, len, keep, 0);
 	if (r < 0)
 		return r;
+	/* Its own payload is empty while it refers to another's. */
 	if (req->body && keep > 0) {
 		memcpy(sdk_payload(req), was.data, keep);
 		sdk_count_copied(keep);

@@ -48,8 +48,11 @@ static sp_error message_make(struct sp_request *req, const sp_call *call, struct
 	size_t len = call->message.data ? call->message.len :
 		     call->by_reference ? 0 :
 					  call->body.len;
-	sp_error error = slot_take(req, call, len, &c->slot);
+	sp_error error;
 
+	req->take_until_ns = c->deadline_ns;
+	error = slot_take(req, call, len, &c->slot);
+	req->take_until_ns = 0;
 	if (error != SP_OK)
 		return error;
 	c->len = (uint32_t)len;

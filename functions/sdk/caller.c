@@ -68,7 +68,7 @@ static void call_send(struct sdk_task *task, struct sdk_call *c)
 	d.home = c->tag;
 	if (c->by_reference) {
 		d.flags |= SP_DESC_SHARES;
-		d.len = c->req->slot.index; /* the kernel finds whose payload that reads */
+		d.len = task->req.slot.index; /* what that one refers to the kernel knows */
 	}
 	sdk_poison(c->slot.at, c->slot.stride);
 	sdk_outbox_put_call(&loop->outbox, &d);
@@ -146,8 +146,9 @@ static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t cou
 	}
 }
 
-/* Have `need` succeeded, or can they not any more? */
-static bool settled(const struct sdk_call *calls, size_t count, uint32_t need)
+/* Have enough succeeded, or can they not any more? A join that takes what comes waits for the
+ * others all the same: one that refuses at once does not cut them off. */
+static bool settled(const struct sdk_call *calls, size_t count, const struct rule_group *group)
 {
 	uint32_t good = 0, open = 0;
 
@@ -155,7 +156,7 @@ static bool settled(const struct sdk_call *calls, size_t count, uint32_t need)
 		good += calls[i].state == SDK_CALL_DONE && !(calls[i].flags & SP_DESC_FAILED);
 		open += is_open(&calls[i]);
 	}
-	return good >= need || good + open < need;
+	return good >= group->need || (!group->partial && good + open < group->need);
 }
 
 static bool canceled(const struct sp_request *req)
@@ -163,14 +164,14 @@ static bool canceled(const struct sp_request *req)
 	return __atomic_load_n(&req->canceled, __ATOMIC_RELAXED);
 }
 
-void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   uint64_t limit_ns)
+void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
+		   const struct rule_group *group, uint64_t limit_ns)
 {
 	struct sp_request *req = &task->req;
 	sp_error rest = SP_ETIMEOUT;
 
 	task->open = 0;
-	task->wake_each = need > 0;
+	task->wake_each = group != NULL;
 	for (size_t i = 0; i < count; i++) {
 		if (!calls[i].slot.at)
 			continue;
@@ -181,7 +182,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, 
 			call_send(task, &calls[i]);
 		}
 	}
-	while (task->open > 0 && !(need > 0 && settled(calls, count, need))) {
+	while (task->open > 0 && !(group && settled(calls, count, group))) {
 		sdk_task_wait(task, wake_at(calls, count, limit_ns), "replies");
 		calls_look(task, calls, count);
 		if (canceled(req)) {
@@ -217,16 +218,16 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 		sdk_stock_give_back(port, &c->slot, true);
 		call_end(c, SP_EINTERNAL);
 	}
-	sdk_calls_run(sdk_task_of(req), calls, count, 0, 0);
+	sdk_calls_run(sdk_task_of(req), calls, count, NULL, 0);
 }
 
 /* ---- back ---- */
 
 /* Nobody took it: it is tried again, unless a function on the way had it already. */
-static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool refers)
+static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool reusable)
 {
 	if (was_taken) {
-		sdk_stock_give_back(&loop->port, &c->slot, !refers);
+		sdk_stock_give_back(&loop->port, &c->slot, reusable);
 		call_end(c, SP_EUNAVAILABLE);
 		return false;
 	}
@@ -241,6 +242,7 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 	struct sdk_tag *tag = &loop->tags[d->home];
 	struct sdk_slot slot = sdk_loop_slot(loop, d);
 	bool refers = tag->by_reference && d->buf == tag->index;
+	bool reusable = !refers && !(d->flags & SP_DESC_SHARED);
 	struct sdk_call *c = tag->call;
 	struct sdk_task *task;
 
@@ -250,14 +252,14 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 	}
 	tag_free(loop, d->home);
 	if (!c) {
-		sdk_stock_give_back(&loop->port, &slot, !refers && !(d->flags & SP_DESC_SHARED));
+		sdk_stock_give_back(&loop->port, &slot, reusable);
 		return;
 	}
 	sdk_unpoison(slot.at, slot.stride);
 	task = sdk_task_of(c->req);
 	c->slot = slot;
 	if (d->flags & SP_DESC_UNDELIVERABLE &&
-	    returned(loop, c, d->flags & SP_DESC_FAILED, refers)) {
+	    returned(loop, c, d->flags & SP_DESC_FAILED, reusable)) {
 		sdk_task_wake(task); /* to wait until it is tried again */
 		return;
 	}

@@ -155,10 +155,12 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 	deadline = req->header.deadline_ns;
 	if (limit && (!deadline || limit < deadline))
 		deadline = limit;
+	req->take_until_ns = deadline;
 	for (uint32_t i = 0; i < group->count; i++)
 		calls[i].error = (uint8_t)branch_make(req, &group->members[i], deadline, &calls[i]);
+	req->take_until_ns = 0;
 	readers_begin(req);
-	sdk_calls_run(task, calls, group->count, group->need, limit);
+	sdk_calls_run(task, calls, group->count, group, limit);
 	for (uint32_t i = 0; i < group->count; i++)
 		good += succeeded(&calls[i]);
 	enough = good >= group->need || (group->partial && !req->canceled);

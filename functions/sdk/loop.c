@@ -113,6 +113,10 @@ static void backlog_put(struct sdk_loop *loop, const struct sp_desc *d)
 	if (!(d->flags & SP_DESC_PART))
 		b = d->home > loop->gateway_count ? &loop->calls : &loop->backlog;
 	loop->backlog_last = b;
+	if (b == &loop->calls && !(d->flags & SP_DESC_PART)) {
+		loop->places[d->buf].kind = SDK_PLACE_QUEUED;
+		loop->places[d->buf].gen = d->gen;
+	}
 	if (b->count < b->size)
 		b->ring[(b->start + b->count++) % b->size] = *d;
 }
@@ -139,6 +143,8 @@ static void sort_in(struct sdk_loop *loop, const struct sp_desc *d)
 	else if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_UNDELIVERABLE &&
 		 d->flags & SP_DESC_PART) /* of a call that somebody sent on to nobody */
 		sdk_buffer_release(loop, d);
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_UNDELIVERABLE)
+		sdk_buffer_release(loop, d); /* called by who had the slot before */
 	else if (d->edge == SP_EDGE_CANCEL && !(d->flags & SP_DESC_UNDELIVERABLE))
 		sdk_task_cancel(loop, d);
 	else if (d->edge == SP_EDGE_REPLY ||
@@ -191,7 +197,7 @@ static uint64_t sleep_limit(const struct sdk_loop *loop)
 		at = loop->ask_ns;
 	if (at == 0)
 		return 0;
-	now = loop->heap_count > 0 ? loop->now : sdk_now_ns(); /* the turn has read it */
+	now = sdk_now_ns();
 	return at > now ? at - now : 1;
 }
 
@@ -199,14 +205,13 @@ static void turn(struct sdk_loop *loop)
 {
 	loop->ticks = 0; /* it has slept */
 	inbox_sort(loop);
-	do
-		sdk_tasks_go_on(loop);
-	while (backlog_begin(loop) || loop->ready);
 	if (loop->heap_count > 0) {
 		loop->now = sdk_now_ns();
 		sdk_timers_run(loop, loop->now);
-		sdk_tasks_go_on(loop);
 	}
+	do /* whoever ends makes room for one that has not begun */
+		sdk_tasks_go_on(loop);
+	while (backlog_begin(loop) || loop->ready);
 	sdk_stocks_refill(loop, loop->ask_ns ? sdk_now_ns() : 0);
 }
 

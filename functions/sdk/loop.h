@@ -12,8 +12,9 @@
  * Trust: descriptors are checked by the kernel; headers in shared memory by us.
  * Thread-safety: one thread; sdk_loop_complete() any.
  *
- * The parts: loop.c (the turn), task.c (a request's life), caller.c (calls), gather.c (fan-out
- * and join), stock.c (buffers in stock), kept.c (buffers that a handler has), timers.c.
+ * The parts: loop.c (the turn), task.c (a request's life), token.c (its end by another thread),
+ * caller.c (calls), gather.c (fan-out and join), stock.c (buffers in stock), kept.c (buffers that
+ * a handler has), timers.c.
  */
 #ifndef SPROCKET_SDK_LOOP_H
 #define SPROCKET_SDK_LOOP_H
@@ -67,6 +68,7 @@ struct sdk_stock {
 enum sdk_place_kind {
 	SDK_PLACE_NONE,
 	SDK_PLACE_TASK,     /* a request that waits */
+	SDK_PLACE_QUEUED,   /* a call in the backlog */
 	SDK_PLACE_CANCELED, /* a request in the backlog, that nobody waits for */
 	SDK_PLACE_KEPT,     /* a handler's own */
 };
@@ -117,6 +119,7 @@ struct sdk_loop {
 	struct sdk_stock stocks[SHM_CLASS_MAX];
 	uint32_t short_of;        /* bit n: class n is to be asked for */
 	bool asking;              /* a refill is not answered yet */
+	uint32_t asked;           /* the class that it names */
 	uint64_t ask_ns;          /* not before */
 	uint64_t ask_pause;       /* after the next denial */
 	struct sdk_place *places; /* by buffer; pages that were never needed are not touched */
@@ -166,7 +169,9 @@ void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for
 void sdk_task_wake(struct sdk_task *task);
 /* Continues those that were woken. */
 void sdk_tasks_go_on(struct sdk_loop *loop);
-/* Those that sp_complete() was called for; `wake` says so. */
+/* Has one that is deferred leave, by the verdict of its token. */
+void sdk_task_finish(struct sdk_task *task);
+/* token.c: those that sp_complete() was called for; `wake` says so. */
 void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake);
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *desc);
 void sdk_tasks_free(struct sdk_loop *loop);
@@ -178,10 +183,10 @@ static inline struct sdk_task *sdk_task_of(struct sp_request *req)
 }
 
 /* caller.c: sends calls that have a slot and an edge. Waits until each is answered or given
- * up; with `need` > 0 until so many have succeeded, or cannot any more; at most until
- * `limit_ns` (0: none). */
-void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count, uint32_t need,
-		   uint64_t limit_ns);
+ * up; with a `group` until as many as it needs have succeeded, or cannot any more (unless it
+ * takes what comes); at most until `limit_ns` (0: none). */
+void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
+		   const struct rule_group *group, uint64_t limit_ns);
 void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_call *calls,
 		    size_t count);
 /* A reply, or a call that nobody took. */

@@ -76,14 +76,17 @@ sp_buf sp_alloc(sp_request *req, size_t size)
 int sdk_message_take(struct sp_request *req, sp_buf message, struct sdk_slot *ret)
 {
 	struct sdk_port *port = req->worker->port;
+	struct sdk_slot slot;
 	bool reusable;
 
-	if (!message.data || port->unkeep(port, req, message.data, ret, &reusable) < 0)
+	if (!message.data || port->unkeep(port, req, message.data, &slot, &reusable) < 0)
 		return -EINVAL;
-	if (reusable)
-		return 0;
-	port->keep(port, req, ret, false);
-	return -EINVAL;
+	if (!reusable) {
+		port->keep(port, req, &slot, false);
+		return -EINVAL;
+	}
+	*ret = slot;
+	return 0;
 }
 
 void sp_release(sp_request *req, sp_buf message)

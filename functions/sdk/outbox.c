@@ -14,14 +14,13 @@ void sdk_outbox_init(struct sdk_outbox *outbox, int fd)
 	outbox->refers = false;
 }
 
-static int message_send(const struct sdk_outbox *outbox, const struct sp_desc *descs,
-			uint32_t count)
+int sdk_send(int fd, const struct sp_desc *descs, uint32_t count)
 {
 	size_t len = count * sizeof(*descs);
 	ssize_t n;
 
 	do
-		n = send(outbox->fd, descs, len, MSG_NOSIGNAL);
+		n = send(fd, descs, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	/* The receiver died between the verdict and the redirect. It owns the buffers all the
 	 * same, so they are taken back from it as those that reached it. */
@@ -49,7 +48,7 @@ static int send_rows(struct sdk_outbox *outbox, enum rank rank)
 
 		if (rank_of(row) != rank)
 			continue;
-		r = message_send(outbox, row->desc, row->count);
+		r = sdk_send(outbox->fd, row->desc, row->count);
 		if (r < 0)
 			return r;
 	}
@@ -74,18 +73,20 @@ int sdk_outbox_send(struct sdk_outbox *outbox, const struct sp_desc *descs, uint
 {
 	sdk_outbox_flush(outbox);
 	if (!outbox->error)
-		outbox->error = message_send(outbox, descs, count);
+		outbox->error = sdk_send(outbox->fd, descs, count);
 	return outbox->error;
 }
 
 #define CALLS 0xffffU /* in place of a row's home */
 
-static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_t home)
+/* What refers has rows of its own: a request in one would leave before what refers to it in the
+ * next. */
+static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_t home, bool refers)
 {
 	for (uint32_t i = 0; i < outbox->used; i++) {
 		struct sdk_row *row = &outbox->rows[i];
 
-		if (row->edge == edge && row->home == home)
+		if (row->edge == edge && row->home == home && row->refers == refers)
 			return row;
 	}
 	return NULL;
@@ -93,7 +94,8 @@ static struct sdk_row *row_find(struct sdk_outbox *outbox, uint8_t edge, uint16_
 
 static int put(struct sdk_outbox *outbox, const struct sp_desc *desc, uint16_t home)
 {
-	struct sdk_row *row = row_find(outbox, desc->edge, home);
+	bool refers = desc->edge < SP_EDGE_MAX && desc->flags & SP_DESC_SHARES;
+	struct sdk_row *row = row_find(outbox, desc->edge, home, refers);
 
 	if (row ? row->count == SP_BATCH_MAX : outbox->used == SDK_ROWS) {
 		sdk_outbox_flush(outbox);
@@ -105,11 +107,10 @@ static int put(struct sdk_outbox *outbox, const struct sp_desc *desc, uint16_t h
 		row = &outbox->rows[outbox->used++];
 		row->edge = desc->edge;
 		row->home = home;
-		row->refers = false;
+		row->refers = refers;
 		row->count = 0;
 	}
-	if (desc->edge < SP_EDGE_MAX && desc->flags & SP_DESC_SHARES)
-		row->refers = outbox->refers = true;
+	outbox->refers |= refers;
 	row->desc[row->count++] = *desc;
 	return 0;
 }

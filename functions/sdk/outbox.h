@@ -2,13 +2,13 @@
 /*
  * outbox.h - descriptors on their way out, grouped by destination.
  *
- * How: a row for each (edge, home); one send() for each row at flush, since the kernel
+ * How: a row for each (edge, home), and one more for what refers; one send() for each row at flush, since the kernel
  * redirects a message as a whole. Within a row the order is kept. Releases go first: a
  * request that moved is known to the kernel in its new buffer only after the release of
  * the old one, and may not be sent on before. Then those that refer to a payload, which the
  * sender must still hold.
  * Failure modes: the first error sticks; what is put afterwards is refused with it.
- * Thread-safety: one thread.
+ * Thread-safety: one thread; sdk_send() any.
  */
 #ifndef SPROCKET_SDK_OUTBOX_H
 #define SPROCKET_SDK_OUTBOX_H
@@ -23,7 +23,7 @@
 struct sdk_row {
 	uint8_t edge;
 	uint16_t home;
-	bool refers; /* some of them refer to another buffer's payload */
+	bool refers; /* they refer to other buffers' payloads */
 	uint32_t count;
 	struct sp_desc desc[SP_BATCH_MAX];
 };
@@ -36,6 +36,9 @@ struct sdk_outbox {
 	uint64_t since_ns; /* since when the oldest waits; set by the owner */
 	struct sdk_row rows[SDK_ROWS];
 };
+
+/* One message, now, past everything that waits. Any thread. Returns 0 or -errno. */
+int sdk_send(int fd, const struct sp_desc *descs, uint32_t count);
 
 void sdk_outbox_init(struct sdk_outbox *outbox, int fd);
 

@@ -47,7 +47,7 @@ struct sdk_call {
 
 struct sdk_port {
 	/* A buffer of class `cls` or larger that carries nothing. Waits for it, in order, until
-	 * the request's deadline. 0 and *ret, or -ENOBUFS. */
+	 * the request's take_until_ns or deadline. 0 and *ret, or -ENOBUFS. */
 	int (*take)(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		    struct sdk_slot *ret);
 	/* It is not needed any more. `reusable`: nobody reads it, and it refers to no other. */

@@ -76,7 +76,8 @@ struct sp_request {
 	uint8_t error;   /* enum sp_error, set by sp_fail */
 	uint32_t text_len;
 	const char *body; /* its bytes in another buffer, header.body_len of them; NULL: its own */
-	const char *waits_for; /* for people; NULL: it runs */
+	const char *waits_for;  /* for people; NULL: it runs */
+	uint64_t take_until_ns; /* how long it waits for a buffer; 0: until its deadline */
 	struct sdk_part *parts;
 	uint32_t part_count;
 	struct sp_token token;
@@ -108,8 +109,8 @@ sp_verdict sdk_request_check(struct sp_request *req, sp_verdict verdict);
 void sdk_request_end(struct sp_request *req, sp_verdict verdict);
 
 /* body.c: moves to a buffer that has room for `len` payload bytes and `meta` more bytes of
- * meta data, of which the first `keep` are those it has now. Returns 0 or -ENOSPC. The old
- * buffer is kept until sdk_request_settle(). */
+ * meta data, and takes the first `keep` bytes of its body along, wherever they lie. Returns 0 or
+ * -ENOSPC. The old buffer is kept until sdk_request_settle(). */
 int sdk_request_move(struct sp_request *req, uint32_t len, uint32_t keep, uint32_t meta);
 void sdk_request_settle(struct sp_request *req);
 /* The body, wherever it lies. */

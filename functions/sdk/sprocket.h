@@ -291,8 +291,9 @@ typedef struct sp_call {
 SP_API SP_MUST_USE sp_error sp_call_one(sp_request *req, sp_call *call);
 
 /* Makes all calls at once and waits for all replies, or for the last timeout. Returns SP_OK
- * when all have succeeded, else the error of the first that has not. */
-SP_API SP_MUST_USE sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
+ * when all have succeeded, else the error of the first that has not; each call holds its own, so
+ * what this returns may be left alone where some replies are enough. */
+SP_API sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
 
 /* A buffer to build a message in: {data, 0, cap} with cap >= size; set len to what is
  * used. It waits, in order, while the pool has none. Yours until the handler returns or it is
@@ -304,7 +305,8 @@ SP_API void sp_release(sp_request *req, sp_buf message);
 
 /*
  * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
- * nobody waits for and no tee reads along, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * nobody waits for and no tee reads along, with this request's id, trace context, topic and
+ * deadline. Its answer is dropped.
  * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
  * sp_emit_same has the receiver read this request's body where it lies, to which nobody
  * writes from then on (see sp_body).

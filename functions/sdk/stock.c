@@ -93,6 +93,8 @@ void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc)
 
 	/* The answer ends with its last descriptor, which may come by a later read than the first. */
 	loop->asking = !denied && desc->len > 0;
+	if (denied)
+		loop->short_of |= 1U << loop->asked;
 	if (denied || desc->buf >= loop->layout->buffer_count) {
 		loop->ask_pause = loop->ask_pause ? 2 * loop->ask_pause : SDK_RETRY_MIN_NS;
 		if (loop->ask_pause > SDK_RETRY_MAX_NS)
@@ -155,6 +157,7 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 	struct sdk_loop *loop = sdk_loop_of(port);
 	struct sdk_stock *stock = &loop->stocks[cls];
 	struct sdk_task *task = sdk_task_of(req);
+	uint64_t until = req->take_until_ns ? req->take_until_ns : req->header.deadline_ns;
 
 	if (sdk_stock_take_now(loop, cls, ret) == 0)
 		return 0;
@@ -168,8 +171,8 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		stock->first = task;
 	stock->last = task;
 	stock->waiting++;
-	while (!task->granted.at && !sp_canceled(req))
-		sdk_task_wait(task, req->header.deadline_ns, "a buffer");
+	while (!task->granted.at && !sp_canceled(req) && !(until && sdk_now_ns() >= until))
+		sdk_task_wait(task, until, "a buffer");
 	if (!task->granted.at) {
 		line_leave(stock, task);
 		return -ENOBUFS;
@@ -204,6 +207,8 @@ void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 	uint32_t want;
 	struct sp_desc d;
 
+	if (cls == loop->layout->class_count)
+		loop->ask_ns = 0; /* there is nothing to wake up for */
 	if (cls >= loop->layout->class_count || now < loop->ask_ns)
 		return;
 	want = stock->waiting + 2 * stock->low;
@@ -213,6 +218,7 @@ void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 			      .edge = SP_EDGE_REFILL,
 			      .home = (uint16_t)loop->home };
 	loop->short_of &= ~(1U << cls);
+	loop->asked = cls;
 	loop->asking = sdk_outbox_put(&loop->outbox, &d) == 0;
 }
 

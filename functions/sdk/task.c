@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "functions/sdk/log.h"
 #include "functions/sdk/loop.h"
@@ -218,10 +217,18 @@ static void run(struct sdk_task *task, sdk_fiber_fn *fn)
 	struct sdk_loop *loop = task->loop;
 
 	task->fiber = NULL;
-	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0)
+	if (sdk_fiber_run(&loop->fibers, fn, task, &task->fiber) < 0) {
+		place_set(task, SDK_PLACE_NONE);
 		send_on(task, sp_fail(&task->req, SP_EUNAVAILABLE, "no memory for a stack"),
 			SP_EDGE_REPLY, NULL, 0);
+	}
 	back(task);
+}
+
+void sdk_task_finish(struct sdk_task *task)
+{
+	task->deferred = false;
+	run(task, on_completed);
 }
 
 void sdk_task_wait(struct sdk_task *task, uint64_t wake_ns, const char *what_for)
@@ -324,6 +331,17 @@ void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *d, struct sdk_b
 
 /* ---- what happens to them ---- */
 
+/* A client's may be told of before the request itself is there, and its generation is never used
+ * again; a caller makes its next call with the same, so only one that is here is meant. */
+static bool cancels_backlog(const struct sdk_loop *loop, const struct sdk_place *place,
+			    const struct sp_desc *d)
+{
+	if (place->kind == SDK_PLACE_QUEUED)
+		return place->gen == d->gen;
+	return d->home <= loop->gateway_count &&
+	       (place->kind == SDK_PLACE_NONE || place->kind == SDK_PLACE_CANCELED);
+}
+
 void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 {
 	struct sdk_place *place = &loop->places[d->buf];
@@ -331,69 +349,8 @@ void sdk_task_cancel(struct sdk_loop *loop, const struct sp_desc *d)
 	if (place->kind == SDK_PLACE_TASK && place->gen == d->gen) {
 		__atomic_store_n(&place->task->req.canceled, true, __ATOMIC_RELAXED);
 		sdk_task_wake(place->task);
-	} else if (place->kind == SDK_PLACE_NONE) {
+	} else if (cancels_backlog(loop, place, d)) {
 		place->kind = SDK_PLACE_CANCELED;
 		place->gen = d->gen;
-	}
-}
-
-sp_verdict sdk_task_await(struct sdk_port *port, struct sp_request *req)
-{
-	(void)port;
-	while (!req->token.done)
-		sdk_task_wait(sdk_task_of(req), 0, "sp_complete");
-	req->token.done = false;
-	return req->token.verdict;
-}
-
-/* Any thread. The first of several wakes the loop, which then takes all. */
-void sdk_task_complete(struct sdk_port *port, struct sp_token *token)
-{
-	struct sdk_loop *loop = sdk_loop_of(port);
-	struct sp_desc wake = { .edge = SP_EDGE_WAKE, .home = (uint16_t)loop->slot };
-
-	token->next = __atomic_load_n(&loop->completed, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&loop->completed, &token->next, token, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		continue;
-	if (__atomic_exchange_n(&loop->woken, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
-	/* The kernel lets one be unread: it wants the number of the last that was read. */
-	wake.gen = __atomic_load_n(&loop->wake, __ATOMIC_RELAXED);
-	send(loop->outbox.fd, &wake, sizeof(wake), MSG_NOSIGNAL);
-}
-
-static void completed(struct sdk_loop *loop, struct sp_token *token)
-{
-	struct sdk_task *task = sdk_task_of(token->req);
-
-	token->out = false;
-	token->done = true;
-	if (task->deferred) {
-		task->deferred = false;
-		run(task, on_completed);
-	} else if (task->fiber) {
-		sdk_task_wake(task);
-	} else { /* the handler did not wait for it */
-		task->next = loop->free;
-		loop->free = task;
-	}
-}
-
-void sdk_tasks_completed(struct sdk_loop *loop, const struct sp_desc *wake)
-{
-	struct sp_token *token, *next, *first = NULL;
-
-	__atomic_store_n(&loop->wake, wake->gen, __ATOMIC_RELAXED);
-	__atomic_store_n(&loop->woken, 0, __ATOMIC_RELEASE);
-	token = __atomic_exchange_n(&loop->completed, NULL, __ATOMIC_ACQUIRE);
-	for (; token; token = next) { /* the oldest first */
-		next = token->next;
-		token->next = first;
-		first = token;
-	}
-	for (; first; first = next) {
-		next = first->next;
-		completed(loop, first);
 	}
 }

@@ -159,6 +159,39 @@ static void test_answer_to_a_dead_caller_goes_to_its_lender(void **state)
 	assert_int_equal(stats.undeliverable, 1);
 }
 
+/* Its tags begin anew: what was called from the slot before is no answer to it. */
+static void test_answer_when_another_has_the_slot(void **state)
+{
+	const struct sproxy_place place = { .fn = 1, .cpu = 0, .lender = GW };
+	struct fixture *f = *state;
+	struct sp_desc d[2], again;
+
+	d[0] = called(f);
+	stock(f, 1, A);
+	assert_int_equal(put_one(f, A, call(1, A)), 0);
+	d[1] = taken(f, B);
+	detach(f, A);
+	assert_int_equal(sproxy_attach(f->proxy, A, &place, &f->ends[A]), 0);
+	stock(f, 2, A);
+	assert_int_equal(put_one(f, A, call(2, A)), 0);
+	again = taken(f, B);
+	assert_int_equal(put_one(f, B, answer(d[0])), 0);
+	d[0] = taken(f, A);
+	assert_int_equal(d[0].edge, SP_EDGE_REPLY);
+	assert_int_equal(d[0].flags, SP_DESC_UNDELIVERABLE);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
+	d[1].edge = EDGE_NOBODY;
+	assert_int_equal(put_one(f, B, d[1]), 0);
+	d[1] = taken(f, A);
+	assert_int_equal(d[1].edge, SP_EDGE_REPLY);
+	assert_true(d[1].flags & SP_DESC_UNDELIVERABLE);
+	assert_int_equal(put_one(f, B, answer(again)), 0);
+	assert_int_equal(taken(f, A).flags, 0);
+	assert_int_equal(in_flight(f, A), 0);
+	assert_int_equal(in_flight(f, B), 0);
+}
+
 static void test_answer_when_the_lender_is_gone_too(void **state)
 {
 	struct fixture *f = *state;
@@ -380,6 +413,7 @@ int main(void)
 		CASE(test_nested_calls),
 		CASE(test_call_goes_on),
 		CASE(test_answer_to_a_dead_caller_goes_to_its_lender),
+		CASE(test_answer_when_another_has_the_slot),
 		CASE(test_answer_when_the_lender_is_gone_too),
 		CASE(test_gateway_answers_for_the_dead),
 		CASE(test_undeliverable_call_is_stock_again),

@@ -86,6 +86,7 @@ static void test_cancel_too_late(void **state)
 	struct sp_desc d = cancel(0, A);
 
 	called(f, 0);
+	sproxy_instances(f->proxy)[A].cancels = 5;
 	d.gen = 6; /* of another life */
 	assert_comes_back(f, A, d);
 	give(f, 0, GW); /* let go: the gateway will answer for it */
@@ -106,6 +107,7 @@ static void test_cancel_of_a_foreign_call(void **state)
 	struct fixture *f = *state;
 
 	called(f, 0);
+	sproxy_instances(f->proxy)[B].cancels = 1;
 	assert_comes_back(f, B, cancel(0, B));
 	assert_comes_back(f, GW, cancel(0, GW));
 }
@@ -119,6 +121,45 @@ static void test_cancel_of_the_dead_comes_back(void **state)
 	f->ends[B].receive = -1;
 	assert_int_equal(put_one(f, A, cancel(0, A)), 0);
 	assert_int_equal(taken(f, A).flags, SP_DESC_UNDELIVERABLE);
+}
+
+/* Cancels that nobody reads would fill the kernel's memory. */
+static void test_refused_cancel_without_a_call(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(put_one(f, A, cancel(0, A)), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_HOME);
+}
+
+static void test_refused_cancel_of_one_call_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	called(f, 0);
+	called(f, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(put_one(f, A, cancel(0, A)), 0);
+		assert_int_equal(taken(f, B).edge, SP_EDGE_CANCEL);
+	}
+	assert_int_equal(put_one(f, A, cancel(0, A)), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_HOME);
+}
+
+/* Those that were not needed do not add up. */
+static void test_cancels_are_kept_for_all_buffers(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	for (uint32_t i = 0; i < BUFFERS + 2; i++) {
+		called(f, 0);
+		d = call(0, A);
+		d.edge = SP_EDGE_REPLY;
+		assert_int_equal(put_one(f, B, d), 0);
+		taken(f, A);
+	}
+	assert_int_equal(sproxy_instances(f->proxy)[A].cancels, BUFFERS);
 }
 
 static void test_refused_cancel_in_anothers_name(void **state)
@@ -213,6 +254,9 @@ int main(void)
 		CASE(test_cancel_too_late),
 		CASE(test_cancel_of_a_foreign_call),
 		CASE(test_cancel_of_the_dead_comes_back),
+		CASE(test_refused_cancel_without_a_call),
+		CASE(test_refused_cancel_of_one_call_twice),
+		CASE(test_cancels_are_kept_for_all_buffers),
 		CASE(test_refused_cancel_in_anothers_name),
 		CASE(test_refused_cancel_of_no_buffer),
 		CASE(test_refused_cancel_of_two),

@@ -138,6 +138,22 @@ class Debug(ChainTest):
             self.as_before(daemon, before)
             self.assertIn("trio unchanged", daemon.apply(trio()).stdout)
 
+    def test_threads(self):
+        """All of them begin, and stop at the breakpoint alone."""
+        with Daemon() as daemon:
+            daemon.apply(trio().replace("concurrency: 1}", "concurrency: 1, workers: 3}"))
+            before = self.instances(daemon)
+            with Gdb(daemon) as gdb:
+                answers = self.at_handler(daemon, gdb)
+                self.see_request(gdb)
+                gdb.tell("delete")
+                gdb.tell("continue")
+                self.assertEqual(poll("answered", lambda: answers, 20)[0][0], 200)
+                os.kill(gdb.gdb_pid(), signal.SIGINT)
+                gdb.tell("quit")
+                gdb.process.wait(20)
+            self.as_before(daemon, before)
+
     def test_gdb_killed_in_the_handler(self):
         with Daemon() as daemon:
             daemon.apply(trio())

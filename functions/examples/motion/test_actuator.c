@@ -91,8 +91,7 @@ static void test_all_lamps(void **state)
 static void test_refused(void **state)
 {
 	static const char *const paths[] = { "/lights?at=", "/lights?at=1x", "/lights?a",
-					     "/lights?"
-					     "when=1" };
+					     "/lights?when=1" };
 	sp_test *t = start("holdMs", "100");
 
 	(void)state;

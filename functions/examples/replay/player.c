@@ -10,8 +10,8 @@
 
 #include <curl/curl.h>
 
+#include "../parking/timing.h"
 #include "replay.h"
-#include "timing.h"
 
 #define URL_MAX (ARRIVAL_LINE_MAX + 256U)
 #define LEAD_NS 20000000U /* the first request is due so long after the start */
