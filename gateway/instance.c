@@ -109,9 +109,10 @@ static void on_message_deadline(h2o_timeout_entry_t *entry)
 static bool message_hold(struct gw_worker *worker, struct gw_request *r)
 {
 	const struct gateway *g = worker->gateway;
+	/* Below 0 when it was made after this turn had begun. */
+	int64_t age = (int64_t)(gw_worker_now(worker) - g->owners[r->buf].start_ns);
 
-	if (!__atomic_load_n(&g->frozen, __ATOMIC_RELAXED) &&
-	    gw_worker_now(worker) - g->owners[r->buf].start_ns >= g->wiring.timeout_ns)
+	if (!__atomic_load_n(&g->frozen, __ATOMIC_RELAXED) && age >= (int64_t)g->wiring.timeout_ns)
 		return false;
 	r->worker = worker;
 	r->held = (h2o_linklist_t){ NULL, NULL };

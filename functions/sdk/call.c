@@ -133,8 +133,11 @@ static sp_error calls_make(struct sp_request *req, sp_call *calls, size_t count)
 	struct sdk_call under_way[SDK_CALLS_MAX];
 	sp_error first = SP_OK;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		req->collects = count > 1 ? (uint32_t)(count - i) : 0;
 		prepare(req, &calls[i], &under_way[i]);
+	}
+	req->collects = 0;
 	port->call(port, req, under_way, count);
 	for (size_t i = 0; i < count; i++) {
 		struct sdk_call *c = &under_way[i];

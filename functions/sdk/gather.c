@@ -134,9 +134,11 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 	if (limit && (!deadline || limit < deadline))
 		deadline = limit;
 	req->take_until_ns = deadline;
-	for (uint32_t i = 0; i < group->count; i++)
+	for (uint32_t i = 0; i < group->count; i++) {
+		req->collects = group->count - i;
 		calls[i].error = (uint8_t)branch_make(req, &group->members[i], deadline, &calls[i]);
-	req->take_until_ns = 0;
+	}
+	req->take_until_ns = req->collects = 0;
 	readers_begin(req);
 	sdk_calls_run(task, calls, group->count, group, limit);
 	for (uint32_t i = 0; i < group->count; i++)

@@ -44,7 +44,7 @@ struct sdk_task {
 	struct sdk_loop *loop;
 	struct sdk_fiber *fiber;       /* parked; NULL: runs, or has returned */
 	struct sdk_task *next;         /* free, or ready */
-	struct sdk_task *next_waiting; /* for a buffer of the same class */
+	struct sdk_task *next_waiting; /* for a buffer of the same class, or to collect */
 	bool ready;                    /* in the list of those that go on */
 	bool deferred;                 /* its handler has returned SP_DEFERRED */
 	bool wake_each;                /* wakes at each reply, not at the last */
@@ -56,13 +56,18 @@ struct sdk_task {
 	struct sdk_slot granted; /* what it waited for */
 };
 
+/* Tasks that wait, in order. */
+struct sdk_line {
+	struct sdk_task *first, *last;
+};
+
 /* Buffers of one class that carry nothing, and who waits for one. */
 struct sdk_stock {
 	uint32_t count;
 	uint32_t max;
 	uint32_t low;
 	uint32_t waiting;
-	struct sdk_task *first, *last;
+	struct sdk_line line; /* who waits */
 	struct sp_desc grants[SDK_STOCK_MAX];
 };
 
@@ -124,7 +129,7 @@ struct sdk_loop {
 	struct sdk_backlog backlog;       /* those that wait for a place, too */
 	struct sdk_backlog *backlog_last; /* where the last one went */
 	struct sdk_fibers fibers;
-	uint64_t now;   /* when the clock was read */
+	uint64_t now;   /* when the clock was read; at least what woke a task by its timer */
 	uint32_t ticks; /* handlers that may begin before it is read again */
 	struct sdk_task *free;
 	struct sdk_task *ready, *ready_last;
@@ -134,6 +139,10 @@ struct sdk_loop {
 	uint32_t heap_count;
 	uint32_t task_count; /* all there are: the heap has room for them */
 	struct sdk_stock stocks[SHM_CLASS_MAX];
+	/* One task at a time holds some buffers while it waits for more: two could each have what
+	 * the other lacks. Those behind it have none yet. */
+	struct sdk_task *collector;
+	struct sdk_line collectors;
 	uint32_t short_of;        /* bit n: class n is to be asked for */
 	bool asking;              /* a refill is not answered yet */
 	uint32_t asked;           /* the class that it names */
@@ -236,6 +245,8 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 /* Without waiting. */
 int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret);
 void sdk_stock_give_back(struct sdk_port *port, const struct sdk_slot *slot, bool reusable);
+/* The task has all that it collects, or goes without: the next may. */
+void sdk_stock_collected(struct sdk_task *task);
 /* What the gateway granted or denied. */
 void sdk_stock_granted(struct sdk_loop *loop, const struct sp_desc *desc);
 /* Asks for what is short. */

@@ -38,6 +38,7 @@ int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const st
 	req->body = NULL;
 	req->waits_for = NULL;
 	req->take_until_ns = 0;
+	req->collects = 0;
 	req->parts = NULL;
 	req->part_count = 0;
 	req->token = (struct sp_token){ .req = req };

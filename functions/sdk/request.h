@@ -78,6 +78,7 @@ struct sp_request {
 	const char *body; /* its bytes in another buffer, header.body_len of them; NULL: its own */
 	const char *waits_for;  /* for people; NULL: it runs */
 	uint64_t take_until_ns; /* how long it waits for a buffer; 0: until its deadline */
+	uint32_t collects;      /* buffers that it still takes before it sends any of them */
 	struct sdk_part *parts;
 	uint32_t part_count;
 	struct sp_token token;

@@ -58,12 +58,42 @@ void sdk_request_release(struct sdk_loop *loop, const struct sp_desc *desc)
 	release(loop, desc, release_home(loop, desc->home));
 }
 
+/* ---- lines ---- */
+
+static void line_join(struct sdk_line *line, struct sdk_task *task)
+{
+	task->next_waiting = NULL;
+	if (line->first)
+		line->last->next_waiting = task;
+	else
+		line->first = task;
+	line->last = task;
+}
+
+static bool line_leave(struct sdk_line *line, struct sdk_task *task)
+{
+	struct sdk_task **at = &line->first, *before = NULL;
+
+	while (*at && *at != task) {
+		before = *at;
+		at = &before->next_waiting;
+	}
+	if (!*at)
+		return false;
+	*at = task->next_waiting;
+	if (line->last == task)
+		line->last = before;
+	return true;
+}
+
+/* ---- in and out ---- */
+
 /* The first in line gets it. */
 static void hand_over(struct sdk_loop *loop, struct sdk_stock *stock, const struct sp_desc *desc)
 {
-	struct sdk_task *task = stock->first;
+	struct sdk_task *task = stock->line.first;
 
-	stock->first = task->next_waiting;
+	line_leave(&stock->line, task);
 	stock->waiting--;
 	task->granted = sdk_loop_slot(loop, desc);
 	sdk_task_wake(task);
@@ -76,7 +106,7 @@ static void put(struct sdk_loop *loop, const struct sp_desc *desc)
 
 	/* A larger one than was asked for came because there was no other. */
 	for (uint32_t i = cls + 1; i-- > 0;) {
-		if (loop->stocks[i].first) {
+		if (loop->stocks[i].line.first) {
 			hand_over(loop, &loop->stocks[i], desc);
 			return;
 		}
@@ -122,7 +152,7 @@ void sdk_stock_give_back(struct sdk_port *port, const struct sdk_slot *slot, boo
 int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret)
 {
 	struct sdk_stock *stock = &loop->stocks[cls];
-	bool there = stock->count > 0 && !stock->first;
+	bool there = stock->count > 0 && !stock->line.first;
 
 	if (there) {
 		*ret = sdk_loop_slot(loop, &stock->grants[--stock->count]);
@@ -136,48 +166,72 @@ int sdk_stock_take_now(struct sdk_loop *loop, uint32_t cls, struct sdk_slot *ret
 	return there ? 0 : -ENOBUFS;
 }
 
-static void line_leave(struct sdk_stock *stock, struct sdk_task *task)
+static bool may_wait(struct sp_request *req, uint64_t until)
 {
-	struct sdk_task **at = &stock->first, *before = NULL;
+	return !sp_canceled(req) && !(until && sdk_now_ns() >= until);
+}
 
-	while (*at && *at != task) {
-		before = *at;
-		at = &before->next_waiting;
-	}
-	if (!*at)
+/* A place among those who collect. False: not in time. */
+static bool collector_become(struct sdk_task *task, uint64_t until)
+{
+	struct sdk_loop *loop = task->loop;
+
+	if (!loop->collector)
+		loop->collector = task;
+	if (loop->collector == task)
+		return true;
+	line_join(&loop->collectors, task);
+	while (loop->collector != task && may_wait(&task->req, until))
+		sdk_task_wait(task, until, "a buffer");
+	if (loop->collector != task)
+		line_leave(&loop->collectors, task);
+	return loop->collector == task;
+}
+
+void sdk_stock_collected(struct sdk_task *task)
+{
+	struct sdk_loop *loop = task->loop;
+
+	if (loop->collector != task)
 		return;
-	*at = task->next_waiting;
-	if (stock->last == task)
-		stock->last = before;
-	stock->waiting--;
+	loop->collector = loop->collectors.first;
+	if (!loop->collector)
+		return;
+	line_leave(&loop->collectors, loop->collector);
+	sdk_task_wake(loop->collector);
+}
+
+/* In line, behind those who came before. */
+static int wait_for_one(struct sdk_task *task, struct sdk_stock *stock, uint64_t until)
+{
+	task->granted.at = NULL;
+	line_join(&stock->line, task);
+	stock->waiting++;
+	while (!task->granted.at && may_wait(&task->req, until))
+		sdk_task_wait(task, until, "a buffer");
+	if (!task->granted.at)
+		stock->waiting -= line_leave(&stock->line, task);
+	return task->granted.at ? 0 : -ENOBUFS;
 }
 
 int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 		   struct sdk_slot *ret)
 {
 	struct sdk_loop *loop = sdk_loop_of(port);
-	struct sdk_stock *stock = &loop->stocks[cls];
 	struct sdk_task *task = sdk_task_of(req);
 	uint64_t until = req->take_until_ns ? req->take_until_ns : req->header.deadline_ns;
+	bool others = req->collects > 0 && loop->collector && loop->collector != task;
 
-	if (sdk_stock_take_now(loop, cls, ret) == 0)
+	if (!others && sdk_stock_take_now(loop, cls, ret) == 0)
 		return 0;
 	if (!sdk_fiber_current(&loop->fibers))
 		return -ENOBUFS;
-	task->granted.at = NULL;
-	task->next_waiting = NULL;
-	if (stock->first)
-		stock->last->next_waiting = task;
-	else
-		stock->first = task;
-	stock->last = task;
-	stock->waiting++;
-	while (!task->granted.at && !sp_canceled(req) && !(until && sdk_now_ns() >= until))
-		sdk_task_wait(task, until, "a buffer");
-	if (!task->granted.at) {
-		line_leave(stock, task);
+	if (req->collects > 0 && !collector_become(task, until))
 		return -ENOBUFS;
-	}
+	if (others && sdk_stock_take_now(loop, cls, ret) == 0)
+		return 0;
+	if (wait_for_one(task, &loop->stocks[cls], until) < 0)
+		return -ENOBUFS;
 	*ret = task->granted;
 	sdk_unpoison(ret->at, ret->stride);
 	return 0;
@@ -213,6 +267,8 @@ void sdk_stocks_refill(struct sdk_loop *loop, uint64_t now)
 	if (cls >= loop->layout->class_count || now < loop->ask_ns)
 		return;
 	want = stock->waiting + 2 * stock->low;
+	if (stock->waiting > 0 && loop->collector) /* it is one of them, most likely */
+		want += loop->collector->req.collects - 1;
 	want = want < SDK_REFILL_MAX ? want : SDK_REFILL_MAX;
 	d = (struct sp_desc){ .buf = cls,
 			      .len = want ? want : 1,

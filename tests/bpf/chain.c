@@ -172,6 +172,32 @@ void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason)
 	assert_int_equal(put_one(f, slot, desc(0, EDGE_NEXT)), -EACCES);
 }
 
+struct sp_desc called(struct fixture *f, uint32_t buf)
+{
+	stock(f, buf, A);
+	assert_int_equal(put_one(f, A, call(buf, A)), 0);
+	return taken(f, B);
+}
+
+struct sp_desc answer(struct sp_desc d)
+{
+	d.edge = SP_EDGE_REPLY;
+	return d;
+}
+
+uint32_t in_flight(struct fixture *f, uint32_t slot)
+{
+	return sproxy_instances(f->proxy)[slot].in_flight;
+}
+
+void detach(struct fixture *f, uint32_t slot)
+{
+	sproxy_detach(f->proxy, slot);
+	close(f->ends[slot].send);
+	close(f->ends[slot].receive);
+	f->ends[slot] = (struct sproxy_ends){ -1, -1 };
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec t;

@@ -63,6 +63,13 @@ void give(struct fixture *f, uint32_t buf, uint32_t slot);
 /* The one descriptor that waits at `slot`. */
 struct sp_desc taken(struct fixture *f, uint32_t slot);
 
+/* A's call in buffer `buf`, as it arrives at B; and what B answers. */
+struct sp_desc called(struct fixture *f, uint32_t buf);
+struct sp_desc answer(struct sp_desc d);
+uint32_t in_flight(struct fixture *f, uint32_t slot);
+/* The instance is gone. */
+void detach(struct fixture *f, uint32_t slot);
+
 /* Reads the events; the last one is in last_reason and last_slot. Returns how many. */
 int events(struct fixture *f);
 

@@ -12,40 +12,13 @@
 
 #include "tests/bpf/chain.h"
 
-static uint32_t in_flight(struct fixture *f, uint32_t slot)
-{
-	return sproxy_instances(f->proxy)[slot].in_flight;
-}
-
-static void detach(struct fixture *f, uint32_t slot)
-{
-	sproxy_detach(f->proxy, slot);
-	close(f->ends[slot].send);
-	close(f->ends[slot].receive);
-	f->ends[slot] = (struct sproxy_ends){ -1, -1 };
-}
-
-/* A's call of buffer 0 arrives at B. */
-static struct sp_desc called(struct fixture *f)
-{
-	stock(f, 0, A);
-	assert_int_equal(put_one(f, A, call(0, A)), 0);
-	return taken(f, B);
-}
-
-static struct sp_desc answer(struct sp_desc d)
-{
-	d.edge = SP_EDGE_REPLY;
-	return d;
-}
-
 static void test_call_and_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct sp_desc d;
 
 	owner(f, 0)->hops = 5; /* of its life before */
-	d = called(f);
+	d = called(f, 0);
 	assert_int_equal(d.home, A);
 	assert_int_equal(d.flags, 0);
 	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
@@ -69,7 +42,7 @@ static void test_call_and_answer(void **state)
 static void test_nested_calls(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc outer = called(f), inner;
+	struct sp_desc outer = called(f, 0), inner;
 
 	stock(f, 1, B);
 	assert_int_equal(put_one(f, B, call(1, B)), 0);
@@ -123,7 +96,7 @@ static void test_tags(void **state)
 static void test_call_goes_on(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	d.edge = EDGE_NEXT;
 	d.flags = SP_DESC_FAILED; /* says nothing on such an edge */
@@ -137,85 +110,6 @@ static void test_call_goes_on(void **state)
 	d.flags = SP_DESC_DROPPED;
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(taken(f, A).flags, SP_DESC_DROPPED);
-	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
-	assert_int_equal(in_flight(f, A), 0);
-}
-
-static void test_answer_to_a_dead_caller_goes_to_its_lender(void **state)
-{
-	struct fixture *f = *state;
-	struct sp_function_stats stats;
-	struct sp_desc d = called(f);
-
-	detach(f, A);
-	assert_int_equal(put_one(f, B, answer(d)), 0);
-	d = taken(f, GW);
-	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
-	assert_int_equal(d.home, A);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
-	assert_int_equal(owner(f, 0)->leased, SP_LEASE_OUT);
-	assert_int_equal(in_flight(f, B), 0);
-	assert_int_equal(sproxy_function_stats(f->proxy, 1, &stats), 0);
-	assert_int_equal(stats.undeliverable, 1);
-}
-
-/* Its tags begin anew: what was called from the slot before is no answer to it. */
-static void test_answer_when_another_has_the_slot(void **state)
-{
-	const struct sproxy_place place = { .fn = 1, .cpu = 0, .lender = GW };
-	struct fixture *f = *state;
-	struct sp_desc d[2], again;
-
-	d[0] = called(f);
-	stock(f, 1, A);
-	assert_int_equal(put_one(f, A, call(1, A)), 0);
-	d[1] = taken(f, B);
-	detach(f, A);
-	assert_int_equal(sproxy_attach(f->proxy, A, &place, &f->ends[A]), 0);
-	stock(f, 2, A);
-	assert_int_equal(put_one(f, A, call(2, A)), 0);
-	again = taken(f, B);
-	assert_int_equal(put_one(f, B, answer(d[0])), 0);
-	d[0] = taken(f, A);
-	assert_int_equal(d[0].edge, SP_EDGE_REPLY);
-	assert_int_equal(d[0].flags, SP_DESC_UNDELIVERABLE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
-	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
-	d[1].edge = EDGE_NOBODY;
-	assert_int_equal(put_one(f, B, d[1]), 0);
-	d[1] = taken(f, A);
-	assert_int_equal(d[1].edge, SP_EDGE_REPLY);
-	assert_true(d[1].flags & SP_DESC_UNDELIVERABLE);
-	assert_int_equal(put_one(f, B, answer(again)), 0);
-	assert_int_equal(taken(f, A).flags, 0);
-	assert_int_equal(in_flight(f, A), 0);
-	assert_int_equal(in_flight(f, B), 0);
-}
-
-static void test_answer_when_the_lender_is_gone_too(void **state)
-{
-	struct fixture *f = *state;
-	struct sp_desc d = called(f);
-
-	detach(f, A);
-	detach(f, GW);
-	assert_int_equal(put_one(f, B, answer(d)), 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW)); /* for whoever takes the slot over */
-	assert_int_equal(owner(f, 0)->leased, SP_LEASE_OUT);
-}
-
-/* What the gateway does for a callee that died. */
-static void test_gateway_answers_for_the_dead(void **state)
-{
-	struct fixture *f = *state;
-	struct sp_desc d = called(f);
-
-	detach(f, B);
-	give(f, 0, GW);
-	d = answer(d);
-	d.flags = SP_DESC_FAILED;
-	assert_int_equal(put_one(f, GW, d), 0);
-	assert_int_equal(taken(f, A).flags, SP_DESC_FAILED);
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
 	assert_int_equal(in_flight(f, A), 0);
 }
@@ -242,7 +136,7 @@ static void test_undeliverable_call_is_stock_again(void **state)
 static void test_call_sent_on_to_nobody(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	d.edge = EDGE_NOBODY;
 	assert_int_equal(put_one(f, B, d), 0);
@@ -251,7 +145,7 @@ static void test_call_sent_on_to_nobody(void **state)
 	assert_int_equal(in_flight(f, A), 0);
 	assert_int_equal(in_flight(f, B), 0);
 	/* and without a caller, the lender */
-	d = called(f);
+	d = called(f, 0);
 	detach(f, A);
 	d.edge = EDGE_NOBODY;
 	assert_int_equal(put_one(f, B, d), 0);
@@ -363,7 +257,7 @@ static void test_release_of_stock_to_another_worker(void **state)
 static void test_release_of_a_call(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	d.edge = SP_EDGE_RELEASE;
 	d.home = GW2;
@@ -379,7 +273,7 @@ static void test_release_of_a_call(void **state)
 static void test_move_of_a_call(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	stock(f, 9, B);
 	owner(f, 0)->ref = 1 + 3;
@@ -412,10 +306,6 @@ int main(void)
 		CASE(test_tags),
 		CASE(test_nested_calls),
 		CASE(test_call_goes_on),
-		CASE(test_answer_to_a_dead_caller_goes_to_its_lender),
-		CASE(test_answer_when_another_has_the_slot),
-		CASE(test_answer_when_the_lender_is_gone_too),
-		CASE(test_gateway_answers_for_the_dead),
 		CASE(test_undeliverable_call_is_stock_again),
 		CASE(test_call_sent_on_to_nobody),
 		CASE(test_message),

@@ -23,14 +23,6 @@ static void refused(struct fixture *f, uint32_t slot, struct sp_desc d, uint32_t
 	assert_memory_equal(owner(f, d.buf), &before, sizeof(before));
 }
 
-/* Buffer 0 is a call of A's that B has. */
-static struct sp_desc called(struct fixture *f)
-{
-	stock(f, 0, A);
-	assert_int_equal(put_one(f, A, call(0, A)), 0);
-	return taken(f, B);
-}
-
 static void test_refused_call_with_a_request(void **state)
 {
 	struct fixture *f = *state;
@@ -43,7 +35,7 @@ static void test_refused_call_with_a_call(void **state)
 {
 	struct fixture *f = *state;
 
-	called(f);
+	called(f, 0);
 	refused(f, B, call(0, B), SP_VIOLATION_OWNER);
 }
 
@@ -90,7 +82,7 @@ static void test_refused_message_home_to_no_slot(void **state)
 static void test_refused_answer_to_another(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	d.edge = SP_EDGE_REPLY;
 	d.home = GW;
@@ -110,7 +102,7 @@ static void test_refused_request_as_part(void **state)
 static void test_refused_call_as_part(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = called(f);
+	struct sp_desc d = called(f, 0);
 
 	d.edge = EDGE_NEXT;
 	d.flags = SP_DESC_PART;
@@ -176,7 +168,7 @@ static void test_refused_move_into_a_call(void **state)
 	struct fixture *f = *state;
 	struct sp_desc d = desc(1, SP_EDGE_RELEASE);
 
-	called(f);
+	called(f, 0);
 	give(f, 1, B);
 	d.flags = SP_DESC_MOVED;
 	d.len = 0;
@@ -188,7 +180,7 @@ static void test_refused_move_into_a_call(void **state)
 static void test_refused_answers_are_still_owed(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d[2] = { called(f) };
+	struct sp_desc d[2] = { called(f, 0) };
 
 	d[0].edge = SP_EDGE_REPLY;
 	d[1] = d[0];

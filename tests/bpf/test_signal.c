@@ -34,13 +34,6 @@ static void assert_comes_back(struct fixture *f, uint32_t slot, struct sp_desc d
 		assert_int_equal(take(f, s, &got, 1), -1);
 }
 
-static void called(struct fixture *f, uint32_t buf)
-{
-	stock(f, buf, A);
-	assert_int_equal(put_one(f, A, call(buf, A)), 0);
-	taken(f, B);
-}
-
 static void test_cancel_reaches_the_holder(void **state)
 {
 	struct fixture *f = *state;

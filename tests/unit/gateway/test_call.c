@@ -155,6 +155,18 @@ static void test_a_message_waits_for_an_instance(void **state)
 	rig_send(&rig, m, 3, SP_DESC_UNDELIVERABLE);
 	rig_assert_all_free(&rig);
 	assert_int_equal(rig_stats(&rig).lost, 2);
+	/* One that is younger than the time at which the worker's turn began is not old. */
+	rig_tell(&rig, WIRING_LOST, 99, 1, 0);
+	rig_hear(&rig, WIRING_RECLAIMED);
+	m = session_leave(1, RIG_FN_SLOT);
+	rig.owners[m.buf].start_ns += 100000000ULL;
+	rig_send(&rig, m, 3, SP_DESC_UNDELIVERABLE);
+	assert_false(rig_waiting(&rig, 20));
+	assert_int_equal(rig_stats(&rig).held, 3);
+	rig_tell(&rig, WIRING_UP, 0, 1, 0);
+	rig_send(&rig, rig_take(&rig), SP_EDGE_REPLY, 0);
+	rig_assert_all_free(&rig);
+	assert_int_equal(rig_stats(&rig).lost, 2);
 	assert_int_equal(rig_stats(&rig).leased, 0);
 	stop();
 }

@@ -152,6 +152,56 @@ static void those_that_go_on_leave_together(void **state)
 
 /* ---- very many ---- */
 
+static sp_verdict ping_all(sp_request *req, void *state)
+{
+	sp_call calls[] = { { .fn = ALPHA }, { .fn = BETA }, { .fn = GAMMA } };
+
+	(void)state;
+	return sp_call_all(req, calls, 3) == SP_OK ? SP_REPLY : SP_DROP;
+}
+
+/* Between them there is enough for one: when each had a part of it, neither could go on. */
+static void two_that_need_several_do_not_wait_for_each_other(void **state)
+{
+	static const char *const calls[] = { "alpha", "beta", "gamma", NULL };
+	const sp_function function = {
+		.abi = SP_ABI, .name = "caller", .on_request = ping_all, .calls = calls
+	};
+	struct sp_desc call[3], d[2], got[ALL];
+	struct rig rig;
+
+	(void)state;
+	caller_init(&rig);
+	assert_int_equal(rig_launch(&rig, &function).type, WIRING_READY);
+	rig_expect_refill(&rig, 0, CALLER_COUNT);
+	for (uint32_t i = 0; i < 2; i++)
+		d[i] = rig_request(&rig, i, "x");
+	rig_send(&rig, d, 2);
+	for (uint32_t i = 0; i < 3; i++) {
+		rig_grant(&rig, CALLER_STOCK + i, 1);
+		if (i < 2)
+			rig_expect(&rig, SP_EDGE_REFILL);
+	}
+	for (uint32_t round = 0; round < 2; round++) {
+		for (uint8_t i = 0; i < 3; i++) {
+			do
+				rig_read(&rig, got);
+			while (got[0].edge == SP_EDGE_REFILL);
+			assert_int_equal(got[0].edge, ALPHA_EDGE + i);
+			call[i] = got[0];
+		}
+		for (uint32_t i = 0; i < 3; i++)
+			caller_answer(&rig, rig_reply(&rig, &call[i], "pong"));
+		do
+			rig_read(&rig, got);
+		while (got[0].edge == SP_EDGE_REFILL);
+		assert_int_equal(got[0].edge, SP_EDGE_REPLY);
+		assert_int_equal(got[0].buf, round);
+		assert_int_equal(got[0].flags, 0);
+	}
+	caller_close(&rig);
+}
+
 struct flood {
 	struct rig rig;
 	struct sp_desc *calls;
@@ -231,6 +281,7 @@ int main(void)
 		cmocka_unit_test(a_place_that_a_timeout_frees_is_taken),
 		cmocka_unit_test(calls_need_no_place),
 		cmocka_unit_test(those_that_go_on_leave_together),
+		cmocka_unit_test(two_that_need_several_do_not_wait_for_each_other),
 		cmocka_unit_test(very_many_wait_at_once),
 	};
 

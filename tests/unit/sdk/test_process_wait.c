@@ -293,6 +293,28 @@ static void what_was_sent_on_to_nobody_is_not_made_again(void **state)
 	caller_close(&rig);
 }
 
+/* The kernel says that it was called by who had the slot before: the tag means another call. */
+static void what_was_called_before_us_is_no_answer(void **state)
+{
+	struct sp_desc call, stray;
+	struct rig rig;
+
+	(void)state;
+	caller_open(&rig, ping);
+	caller_ask(&rig, 0, "0");
+	call = rig_expect(&rig, ALPHA_EDGE);
+	stray = rig_request(&rig, 900, "not yours");
+	rig.buffers[900] = (struct rig_buffer){ .hold = RIG_STOCK, .gen = stray.gen };
+	stray.edge = SP_EDGE_REPLY;
+	stray.flags = SP_DESC_UNDELIVERABLE;
+	stray.home = call.home;
+	caller_answer(&rig, stray);
+	caller_expect_release(&rig, 900);
+	caller_answer(&rig, rig_reply(&rig, &call, "yours"));
+	caller_expect(&rig, 0, "0 0 yours");
+	caller_close(&rig);
+}
+
 static void eof_ends_what_waits(void **state)
 {
 	struct rig rig;
@@ -322,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_call_that_nobody_took_is_made_again),
 		cmocka_unit_test(until_its_time_is_up),
 		cmocka_unit_test(what_was_sent_on_to_nobody_is_not_made_again),
+		cmocka_unit_test(what_was_called_before_us_is_no_answer),
 		cmocka_unit_test(eof_ends_what_waits),
 	};
 
