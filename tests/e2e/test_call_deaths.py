@@ -172,7 +172,8 @@ class Both(Death):
             later = Later(chain, f"a.call=one,9,{how};b.call=one,2,{how};c.hold")
             self.held(chain, 18, "/c")
             backs = [self.kill(chain, name) for name in order]
-            self.died(later)
+            # When the caller is killed last it may have answered before.
+            self.assertIn(later.answer(5).status, (200, 502))
             if "c" not in order:
                 self.release(chain)
             for back in backs:
