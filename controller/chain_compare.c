@@ -167,11 +167,26 @@ static void ingress_compare(struct comparison *c, const struct chain *old, const
 		differs(c, CHAIN_CHANGE_LIVE, "ingress", "other hosts, paths, methods or sizes");
 }
 
+static uint32_t threads_of(const struct chain *chain)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < chain->function_count; i++)
+		n += chain->functions[i].instances * chain->functions[i].workers;
+	return n;
+}
+
 static void frame_compare(struct comparison *c, const struct chain *old, const struct chain *next)
 {
+	/* Nobody changed `pool` who asks for other instances; then this says what that does. */
+	const char *pool =
+		threads_of(old) == threads_of(next) ?
+			"another size or other buffers" :
+			"other numbers of buffers: each instance needs one of every size";
+
 	if (memcmp(&old->layout, &next->layout, sizeof(old->layout)) != 0 ||
 	    old->hugepages != next->hugepages)
-		differs(c, CHAIN_CHANGE_REPLACE, "pool", "another size or other buffers");
+		differs(c, CHAIN_CHANGE_REPLACE, "pool", pool);
 	if (old->timeout_ns != next->timeout_ns)
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (!text_same(old->listen, next->listen))

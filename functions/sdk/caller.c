@@ -129,7 +129,7 @@ static uint64_t wake_at(const struct sdk_call *calls, size_t count, uint64_t lim
 
 static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t count)
 {
-	uint64_t now = sdk_now_ns();
+	uint64_t now = task->loop->now; /* it has just been woken, by a timer perhaps */
 
 	for (size_t i = 0; i < count; i++) {
 		struct sdk_call *c = &calls[i];
@@ -185,7 +185,7 @@ void sdk_calls_run(struct sdk_task *task, struct sdk_call *calls, size_t count,
 			rest = SP_ECANCELED;
 			break;
 		}
-		if (limit_ns && sdk_now_ns() >= limit_ns)
+		if (limit_ns && task->loop->now >= limit_ns)
 			break;
 	}
 	for (size_t i = 0; i < count; i++)

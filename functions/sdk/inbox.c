@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "functions/sdk/handover.h"
+
 #define DESC sizeof(struct sp_desc)
 
 void sdk_inbox_init(struct sdk_inbox *inbox, int fd)
@@ -30,6 +32,8 @@ int sdk_inbox_fill(struct sdk_inbox *inbox, int flags)
 	while (n < 0 && errno == EINTR);
 	inbox->more = n > 0 && (size_t)n == room;
 	inbox->in_vain = n < 0;
+	if (n > 0)
+		sdk_handover_received();
 	if (n > 0)
 		inbox->used += (size_t)n;
 	else if (n == 0 ? room > 0 : errno == ECONNRESET)

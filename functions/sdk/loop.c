@@ -207,8 +207,10 @@ static void turn(struct sdk_loop *loop)
 {
 	loop->ticks = 0; /* it has slept */
 	inbox_sort(loop);
-	if (loop->heap_count > 0)
-		sdk_timers_run(loop, sdk_now_ns());
+	if (loop->heap_count > 0) {
+		loop->now = sdk_now_ns();
+		sdk_timers_run(loop, loop->now);
+	}
 	do /* whoever ends makes room for one that has not begun */
 		sdk_tasks_go_on(loop);
 	while (backlog_begin(loop) || loop->ready);

@@ -129,7 +129,7 @@ struct sdk_loop {
 	struct sdk_backlog backlog;       /* those that wait for a place, too */
 	struct sdk_backlog *backlog_last; /* where the last one went */
 	struct sdk_fibers fibers;
-	uint64_t now;   /* when the clock was read */
+	uint64_t now;   /* when the clock was read; at least what woke a task by its timer */
 	uint32_t ticks; /* handlers that may begin before it is read again */
 	struct sdk_task *free;
 	struct sdk_task *ready, *ready_last;

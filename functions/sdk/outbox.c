@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "functions/sdk/handover.h"
+
 void sdk_outbox_init(struct sdk_outbox *outbox, int fd)
 {
 	outbox->fd = fd;
@@ -14,11 +16,14 @@ void sdk_outbox_init(struct sdk_outbox *outbox, int fd)
 	outbox->refers = false;
 }
 
+char sdk_handover;
+
 int sdk_send(int fd, const struct sp_desc *descs, uint32_t count)
 {
 	size_t len = count * sizeof(*descs);
 	ssize_t n;
 
+	sdk_handover_sends();
 	do
 		n = send(fd, descs, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);

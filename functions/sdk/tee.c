@@ -14,8 +14,8 @@
 #include "functions/sdk/clock.h"
 #include "functions/sdk/loop.h"
 
-#define TEE_WAIT_NS 10000000U /* for a buffer, at most: then there is none to be had */
-#define TEE_LOOK_MAX 16U      /* of those that are out, looked at before one more is left out */
+#define TEE_WAIT_NS 2000000U /* for a buffer, at most: then there is none to be had */
+#define TEE_LOOK_MAX 16U     /* of those that are out, looked at before one more is left out */
 
 /* ---- those that are out ---- */
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies as large as the largest buffer: through chains, calls, fan-outs; nobody copies them."""
-import array
 import random
 import re
 import subprocess
+import zlib
 
 import golden
 import tap
@@ -60,8 +60,7 @@ def noise(size):
 
 def total(body):
     """What functions/examples/big/sum.c makes of it."""
-    words = array.array("Q", body + bytes(-len(body) % 8))
-    return b"%016x" % (sum(words) % (1 << 64))
+    return b"%08x" % zlib.crc32(body)
 
 
 def copied(status):

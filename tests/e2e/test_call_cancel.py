@@ -47,7 +47,8 @@ class Cancel(CallTest):
                 later = Later(chain, f"a.call=one,3,{how};b.call=one,2,{how};c.hold;"
                                      "a.log-canceled=x")
                 self.held(chain, 6, "/c")
-                self.assertProblem(later.answer(5), 504)
+                # The handler learns of it at the same time, and may be quicker.
+                self.assertIn(later.answer(5).status, (200, 504))
                 self.assertLess(time.monotonic() - began, 2)
                 for line in (r"a saw SP_(ETIMEOUT|ECANCELED) of one",
                              r"b saw SP_(ETIMEOUT|ECANCELED) of one", "a x canceled=1"):

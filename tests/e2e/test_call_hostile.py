@@ -152,7 +152,8 @@ class Callee(HostileCall):
 
     def test_scribbles_over_all_headers(self):
         """While calls are under way, in buffers of others: whoever reads them must look."""
-        self.do(self.chain, f"a.call=one,1;{told('lie-scribble', value=300, seed=7)}")
+        self.chain.request("POST", "/", b"x", {
+            "x-do": f"a.call=one,1;{told('lie-scribble', value=300, seed=7)}"})
         for _ in range(100):
             answer = self.chain.request("POST", "/", b"x", {"x-do": "a.call=two,9,ref"})
             self.assertTrue(200 <= answer.status < 600)
