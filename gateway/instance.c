@@ -206,6 +206,24 @@ void gw_instance_up(struct gw_worker *worker, uint32_t fn)
 	}
 }
 
+void gw_instance_end(struct gw_worker *worker)
+{
+	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++) {
+		h2o_linklist_t *queue = &worker->held[fn], *at, *next;
+
+		for (at = queue->next; at != queue; at = next) {
+			struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, held, at);
+
+			next = at->next;
+			if (gw_request_state(r) != GW_LEASED)
+				continue;
+			h2o_timeout_unlink(&r->deadline);
+			h2o_linklist_unlink(&r->held);
+			message_lose(worker, r->buf);
+		}
+	}
+}
+
 /* Takes a buffer from a holder that is gone. False: it is not (any more) held by it. */
 static bool buffer_take_back(struct gateway *g, uint32_t index, uint32_t slot, uint32_t to)
 {

@@ -39,6 +39,9 @@ void gw_instance_parts_free(struct gw_worker *worker, struct gw_request *r);
 /* Function `fn` has an instance again: sends what waits for it. */
 void gw_instance_up(struct gw_worker *worker, uint32_t fn);
 
+/* Nobody is waited for any more: messages that still are held are lost. */
+void gw_instance_end(struct gw_worker *worker);
+
 /* Instance `slot` is gone: takes back what it held of this worker's buffers. */
 void gw_instance_lost(struct gw_worker *worker, uint32_t slot);
 

@@ -152,6 +152,7 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 		drain_start(w, orders);
 	if (__atomic_exchange_n(&box->finish, 0, __ATOMIC_ACQUIRE)) {
 		gw_inbox_drain(w); /* what functions gave back at their end */
+		gw_instance_end(w);
 		w->stop = true;
 	}
 }

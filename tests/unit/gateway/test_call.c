@@ -171,6 +171,31 @@ static void test_a_message_waits_for_an_instance(void **state)
 	stop();
 }
 
+/* At the end, too, with what it reads and what goes with it. */
+static void test_a_message_that_still_waits_at_the_end_is_lost(void **state)
+{
+	struct sp_desc m, root;
+
+	(void)state;
+	start(1, 60000, 16);
+	root = session_leave(1, RIG_FN_SLOT);
+	m = session_leave(1, RIG_FN_SLOT);
+	rig.owners[m.buf].ref = root.buf + 1;
+	rig.owners[root.buf].refs = 1;
+	rig_send(&rig, root, SP_EDGE_REPLY, 0);
+	rig_send(&rig, m, 3, SP_DESC_UNDELIVERABLE);
+	assert_false(rig_waiting(&rig, 50));
+	assert_int_equal(rig_stats(&rig).held, 1);
+	client_close(&c);
+	c.fd = -1;
+	rig_tell(&rig, WIRING_DRAIN, 0, 0, WIRING_DRAIN_STOP);
+	rig_hear(&rig, WIRING_DRAINED);
+	shutdown(rig.control, SHUT_RDWR);
+	rig_exit(&rig);
+	assert_int_equal(rig.stats->worker[0].lost, 1);
+	stop();
+}
+
 /* ---- parts of a join ---- */
 
 #define PARTS 3
@@ -314,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_an_answer_without_caller_is_freed),
 		cmocka_unit_test(test_a_message_ends_at_home),
 		cmocka_unit_test(test_a_message_waits_for_an_instance),
+		cmocka_unit_test(test_a_message_that_still_waits_at_the_end_is_lost),
 		cmocka_unit_test(test_parts_wait_with_their_request),
 		cmocka_unit_test(test_parts_end_with_their_request),
 		cmocka_unit_test(test_who_handles_it_is_told),
