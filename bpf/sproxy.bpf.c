@@ -212,7 +212,7 @@ static __always_inline __u32 refill_bit(const struct sp_desc *d)
 	return 1U << (d->buf & SP_DESC_ASKED_MASK);
 }
 
-/* A refill names no buffer; the flags in the instance bounds how many can be under way. */
+/* A refill names no buffer; the flags in the instance bound how many can be under way. */
 static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);

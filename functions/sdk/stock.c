@@ -4,9 +4,9 @@
  *
  * Of each class one refill may be unanswered at a time: the kernel counts a second one as a
  * violation. Who lacks one class does not wait for another to be lent first, whose buffers may
- * be held by those that wait for it. It is asked for before a class runs dry, and whoever finds none waits in line; the gateway
- * answers when it has something to lend, or denies when it is about to end: then it is asked
- * again a little later.
+ * be held by those that wait for it. It is asked for before a class runs dry, and whoever finds
+ * none waits in line; the gateway answers when it has something to lend, or denies when it is
+ * about to end: then it is asked again a little later.
  */
 #include <errno.h>
 
