@@ -8,6 +8,7 @@ sp_token *sp_defer(sp_request *req)
 {
 	req->token.out = true;
 	req->token.done = false;
+	__atomic_store_n(&req->token.given, false, __ATOMIC_RELAXED);
 	return &req->token;
 }
 
@@ -15,6 +16,11 @@ void sp_complete(sp_token *token, sp_verdict verdict)
 {
 	struct sdk_port *port = token->req->worker->port;
 
+	if (__atomic_exchange_n(&token->given, true, __ATOMIC_RELAXED)) {
+		sp_log(NULL, SP_ERROR,
+		       "sp_complete was called twice on one token: the first holds");
+		return;
+	}
 	token->verdict = verdict == SP_DEFERRED ? SP_FAILED : verdict;
 	port->complete(port, token);
 }

@@ -50,8 +50,9 @@ struct sp_token {
 	struct sp_request *req;
 	struct sp_token *next; /* the port's own */
 	sp_verdict verdict;
-	bool out;  /* taken, and not completed yet */
-	bool done; /* completed */
+	bool out;   /* taken, and not completed yet */
+	bool done;  /* completed */
+	bool given; /* sp_complete was called; atomic */
 };
 
 /* An answer of a fan-out's branch. */

@@ -97,6 +97,7 @@ static void library_go(struct library *l, uint32_t due, bool wait)
 static sp_verdict later(sp_request *req, void *state)
 {
 	struct library *l = state;
+	sp_token *token;
 	sp_verdict v;
 
 	switch (sp_view(req).data[0]) {
@@ -130,6 +131,11 @@ static sp_verdict later(sp_request *req, void *state)
 	case 'g':
 		library_go(l, 1, false);
 		return SP_NEXT;
+	case 't':
+		token = sp_defer(req);
+		sp_complete(token, SP_REPLY);
+		sp_complete(token, SP_DROP);
+		return SP_DEFERRED;
 	case 'd':
 		return SP_DEFERRED;
 	default:
@@ -193,6 +199,19 @@ static void it_may_be_complete_before_the_handler_returns(void **state)
 	for (uint32_t i = 0; i < 20; i++) {
 		caller_ask(&rig, i, "before");
 		caller_expect(&rig, i, "before");
+	}
+	caller_close(&rig);
+}
+
+static void the_first_of_two_completions_holds(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	open_for(&rig, 32);
+	for (uint32_t i = 0; i < 3; i++) {
+		caller_ask(&rig, i, "twice");
+		caller_expect(&rig, i, "twice");
 	}
 	caller_close(&rig);
 }
@@ -283,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_deferred_request_goes_when_it_is_complete),
 		cmocka_unit_test(it_may_be_complete_before_the_handler_returns),
+		cmocka_unit_test(the_first_of_two_completions_holds),
 		cmocka_unit_test(a_handler_may_wait_for_it),
 		cmocka_unit_test(one_that_nobody_waits_for_harms_nobody),
 		cmocka_unit_test(a_deferred_request_has_a_place),
