@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -92,7 +93,7 @@ static void library_go(struct library *l, uint32_t due, bool wait)
  * The first letter says what to do: p(ut the token down, deferred), P (the same, SP_REPLY),
  * F (SP_FAILED), x (edge 9, which there is not), g(o: all that are down are completed), m(any: go
  * when MANY are down), b(efore: completed when the handler returns), a(wait), i(gnore it: the
- * token is down and the handler returns SP_NEXT), n(o token), n is SP_NEXT.
+ * token is down and the handler returns SP_NEXT), t(wice completed), n(o token), n is SP_NEXT.
  */
 static sp_verdict later(sp_request *req, void *state)
 {
@@ -213,7 +214,9 @@ static void the_first_of_two_completions_holds(void **state)
 		caller_ask(&rig, i, "twice");
 		caller_expect(&rig, i, "twice");
 	}
-	caller_close(&rig);
+	rig_eof(&rig);
+	assert_int_equal(rig_wait(&rig), 0);
+	assert_non_null(strstr(rig_log(&rig), "called twice on one token"));
 }
 
 static void a_handler_may_wait_for_it(void **state)
