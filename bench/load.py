@@ -47,11 +47,13 @@ def check(label, url, expected, times=CHECKS):
         connection.close()
 
 
-def run(label, url, cpu, connections, seconds, expected, method="POST"):
-    """One load. Returns {requests, duration (us), p50 (us), p99 (us), rate (1/s)}."""
+def run(label, url, cpu, connections, seconds, expected, method="POST", script="post.lua",
+        words=None):
+    """One load. Returns {requests, duration (us), p50 (us), p99 (us), rate (1/s)}. `words` are
+    for another script than post.lua."""
     command = [wrk_path(), "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
-               os.path.join(os.path.dirname(os.path.abspath(__file__)), "post.lua"), url, "--",
-               method, BODY if method == "POST" else ""]
+               os.path.join(os.path.dirname(os.path.abspath(__file__)), script), url, "--",
+               *(words or (method, BODY if method == "POST" else ""))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
                           preexec_fn=lambda: os.sched_setaffinity(0, {cpu}), check=False)
     line = next((x for x in done.stdout.splitlines() if x.startswith("load ")), None)

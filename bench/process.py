@@ -9,6 +9,7 @@ measurement of something that does not stop cleanly does not count.
 CPU time is the scheduler's run time in ns (/proc/PID/task/*/schedstat), not ticks.
 Thread-safety: one thread; each Server has a thread of its own that drains its stdout.
 """
+import json
 import os
 import queue
 import re
@@ -20,6 +21,7 @@ import time
 
 READY_S = 20
 STOP_S = 15
+STATUS_S = 5
 
 
 class Error(Exception):
@@ -146,6 +148,18 @@ class Server:
     def stderr(self):
         self._stderr.seek(0)
         return self._stderr.read()
+
+    def status(self):
+        """What `sprocket run` prints on SIGUSR1."""
+        before = self.stderr().count("status: {")
+        self._child.send_signal(signal.SIGUSR1)
+        end = time.monotonic() + STATUS_S
+        while time.monotonic() < end:
+            found = re.findall(r"status: (\{.*\})\n", self.stderr())
+            if len(found) > before:
+                return json.loads(found[-1])
+            time.sleep(0.01)
+        raise Error(f"{self.label}: no status on SIGUSR1 within {STATUS_S} s")
 
     def pids(self):
         return tree(self._child.pid)

@@ -13,7 +13,8 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_stats, sproxy_tap.
+ * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
+ * else leased buffers do), sproxy_signal (wake, cancel), sproxy_stats, sproxy_tap.
  *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
  * changed by compare-and-swap, in-flight counts by atomic add, everything else of a
@@ -24,7 +25,9 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_lease.bpf.h"
 #include "sproxy_owner.bpf.h"
+#include "sproxy_signal.bpf.h"
 #include "sproxy_stats.bpf.h"
 #include "sproxy_tap.bpf.h"
 
@@ -90,45 +93,90 @@ static __always_inline __u32 pick_instance(__u32 fn)
 	return slot_a;
 }
 
-/* Where the edge leads: sets b->to and b->to_fn. Returns a violation or -1.
+/* What the sender may not say, and what asks for more than the plain check. */
+static __always_inline void way_set(struct batch *b, __u32 way)
+{
+	b->way = way;
+	b->clear = SP_DESC_UNDELIVERABLE | SP_DESC_DENIED; /* SP_DESC_SHARED is the same bit */
+	if (way < WAY_REPLY) {
+		b->clear |= SP_DESC_SHARES | SP_DESC_FAILED;
+		b->special = SP_DESC_SHARES | SP_DESC_PART;
+	} else if (way == WAY_RELEASE) {
+		b->special = SP_DESC_MOVED;
+	}
+	b->shared = way <= WAY_REPLY ? SP_DESC_SHARED : 0;
+}
+
+/* An edge of the graph. */
+static __always_inline int route_edge(struct batch *b)
+{
+	__u32 key = b->fn * SP_EDGE_MAX + b->edge;
+	struct sp_route *r = bpf_map_lookup_elem(&routes, &key);
+	struct sp_instance *from;
+	__u32 kind;
+
+	if (!r)
+		return SP_VIOLATION_EDGE;
+	kind = r->kind;
+	if (kind == SP_ROUTE_NONE || (kind == SP_ROUTE_CALL && b->fn == SP_GATEWAY_FN))
+		return SP_VIOLATION_EDGE;
+	if (kind == SP_ROUTE_REPLY) {
+		way_set(b, WAY_REPLY);
+		return -1;
+	}
+	way_set(b, kind == SP_ROUTE_CALL ? WAY_CALL : WAY_FUNCTION);
+	/* The answer to a call comes to who made it, and to nobody else; it wrote a tag there. */
+	if (kind == SP_ROUTE_CALL) {
+		from = bpf_map_lookup_elem(&instances, &b->slot);
+		b->home = b->slot;
+		b->life = from ? from->life : 0;
+	}
+	b->to_fn = r->fn;
+	b->to = pick_instance(r->fn);
+	return -1;
+}
+
+/* Where the edge leads: sets b->to, b->to_fn and b->way. Returns a violation or -1.
  * Not static, as deliverable() below: the verifier then judges it by itself, and what
  * follows only once, not once for each way through it. */
 __noinline int route(struct batch *b)
 {
-	struct sp_route *r;
-	__u32 key;
+	struct sp_instance *home;
+	int bad;
 
 	if (!b)
 		return SP_VIOLATION_EDGE;
 	b->to = b->home;
 	b->to_fn = SP_GATEWAY_FN;
 	if (b->edge < SP_EDGE_MAX) {
-		key = b->fn * SP_EDGE_MAX + b->edge;
-		r = bpf_map_lookup_elem(&routes, &key);
-		if (!r || r->kind == SP_ROUTE_NONE)
-			return SP_VIOLATION_EDGE;
-		if (r->kind == SP_ROUTE_FUNCTION) {
-			b->to_fn = r->fn;
-			b->to = pick_instance(r->fn);
-		}
+		bad = route_edge(b);
+		if (bad >= 0 || b->way != WAY_REPLY)
+			return bad;
+	} else if (b->edge == SP_EDGE_REPLY) {
+		way_set(b, WAY_REPLY);
+	} else if (b->edge == SP_EDGE_RELEASE) {
+		way_set(b, WAY_RELEASE);
+		return is_worker(b->home) ? -1 : SP_VIOLATION_HOME;
+	} else if (b->edge == SP_EDGE_REFILL) {
 		return -1;
-	}
-	if (b->edge == SP_EDGE_GRANT) {
-		struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
-
-		if (b->fn != SP_GATEWAY_FN || !to)
-			return SP_VIOLATION_EDGE;
-		b->to_fn = to->fn;
-		return -1;
-	}
-	if (b->edge > SP_EDGE_GRANT || b->edge < SP_EDGE_REPLY)
+	} else if (b->edge != SP_EDGE_GRANT || b->fn != SP_GATEWAY_FN) {
 		return SP_VIOLATION_EDGE;
+	} else {
+		way_set(b, WAY_GRANT);
+	}
+	home = bpf_map_lookup_elem(&instances, &b->to);
+	if (!home)
+		return b->way == WAY_GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
+	b->to_fn = home->fn;
+	b->life = home->life;
+	b->homecoming = b->way == WAY_REPLY && home->fn != SP_GATEWAY_FN;
 	return -1;
 }
 
 __noinline int account(struct batch *b)
 {
 	struct sp_instance *from, *to;
+	__u32 sent;
 
 	if (!b)
 		return 0;
@@ -136,10 +184,17 @@ __noinline int account(struct batch *b)
 	to = bpf_map_lookup_elem(&instances, &b->to);
 	if (!from || !to)
 		return 0;
+	sent = b->count - b->unsent;
 	if (from->fn != SP_GATEWAY_FN)
-		__sync_fetch_and_add(&from->in_flight, -b->requests);
+		__sync_fetch_and_add(&from->in_flight, -sent);
 	if (to->fn != SP_GATEWAY_FN)
-		__sync_fetch_and_add(&to->in_flight, b->requests);
+		__sync_fetch_and_add(&to->in_flight, b->count - b->ungot);
+	/* Calls end no turn, nor do leases, which are told by their edge. */
+	if (b->edge <= SP_EDGE_REPLY && sent)
+		from->last_out_ns = b->now;
+	if (b->way == WAY_CALL)
+		from->cancels = from->cancels + b->count < buffer_count ? from->cancels + b->count :
+									  buffer_count;
 	from->out += b->count;
 	__sync_fetch_and_add(&to->in, b->count);
 	count(SP_COUNT_DESCRIPTORS, b->count);
@@ -151,7 +206,13 @@ __noinline int account(struct batch *b)
 	return 0;
 }
 
-/* A refill names no buffer; the flag in the instance bounds how many can be under way. */
+/* A class that no pool has is the gateway's to deny. */
+static __always_inline __u32 refill_bit(const struct sp_desc *d)
+{
+	return 1U << (d->buf & SP_DESC_ASKED_MASK);
+}
+
+/* A refill names no buffer; the flags in the instance bound how many can be under way. */
 static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
@@ -161,7 +222,7 @@ static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 		return SP_VIOLATION_REFILL;
 	if (!to || to->fn != SP_GATEWAY_FN)
 		return SP_VIOLATION_HOME;
-	if (__sync_val_compare_and_swap(&from->refill, 0, 1) != 0)
+	if (__sync_fetch_and_or(&from->refill, refill_bit(d)) & refill_bit(d))
 		return SP_VIOLATION_REFILL;
 	d->gen = b->slot; /* who asks: set here, so that nobody asks for another */
 	return -1;
@@ -182,17 +243,36 @@ static __always_inline int to_sink(struct sk_msg_md *msg)
 	return bpf_msg_redirect_map(msg, &sink, 0, BPF_F_INGRESS) == SK_PASS;
 }
 
-/* Redirects to the receiver; without one, home: to the worker that answers for the
- * request (hand_over() checks that it is), and a grant back to the worker it came from. */
+/* The batch has no receiver: home, to who waits for the answers (hand_over() checks that it
+ * does), and a grant back to the worker it came from. A caller that is gone, too, has a lender,
+ * who takes its calls. */
+static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
+{
+	struct sp_instance *home = bpf_map_lookup_elem(&instances, &b->home);
+
+	b->flag = SP_DESC_UNDELIVERABLE;
+	b->homecoming = 0;
+	b->to = b->way == WAY_GRANT ? b->slot : b->home;
+	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)
+		return redirect(msg, b->to) || to_sink(msg);
+	if (b->way != WAY_REPLY && redirect(msg, b->to)) {
+		b->homecoming = 1;
+		b->life = home->life;
+		/* The caller's own call it can make again; this one was let go elsewhere. */
+		if (b->way == WAY_FUNCTION)
+			b->flag |= SP_DESC_FAILED;
+		return 1;
+	}
+	b->to = home->lender;
+	return redirect(msg, b->to) || to_sink(msg);
+}
+
+/* Redirects to the receiver, or to who takes what has none. */
 __noinline int deliverable(struct sk_msg_md *msg, struct batch *b)
 {
 	if (!b)
 		return 0;
-	if (redirect(msg, b->to))
-		return 1;
-	b->flag = SP_DESC_UNDELIVERABLE;
-	b->to = b->edge == SP_EDGE_GRANT ? b->slot : b->home;
-	return redirect(msg, b->to) || to_sink(msg);
+	return redirect(msg, b->to) || undeliverable(msg, b);
 }
 
 /* Nobody is there to grant a lease: the sender, which waits, is told so at once. */
@@ -201,11 +281,28 @@ static __always_inline int deny(struct sk_msg_md *msg, struct batch *b, struct s
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
 
 	d->edge = SP_EDGE_GRANT;
-	d->flags = SP_DESC_DENIED;
+	d->flags = SP_DESC_DENIED | (d->buf & SP_DESC_ASKED_MASK);
 	d->home = b->slot;
 	b->to = b->slot;
 	if (from)
-		__sync_lock_test_and_set(&from->refill, 0);
+		__sync_fetch_and_and(&from->refill, ~refill_bit(d));
+	return redirect(msg, b->slot) ? SK_PASS : SK_DROP;
+}
+
+/* A wake or a cancel; back to the sender with what finds nobody. */
+static __always_inline int signal_pass(struct sk_msg_md *msg, struct batch *b, struct sp_desc *d)
+{
+	int bad;
+
+	b->shown = *d;
+	bad = signal_route(b);
+	if (bad >= 0)
+		return refuse(b, bad, msg->size);
+	d->gen = b->shown.gen;
+	d->flags = b->flag;
+	if (redirect(msg, b->to))
+		return SK_PASS;
+	d->flags = SP_DESC_UNDELIVERABLE;
 	return redirect(msg, b->slot) ? SK_PASS : SK_DROP;
 }
 
@@ -258,6 +355,8 @@ int sproxy(struct sk_msg_md *msg)
 		return refuse(&b, SP_VIOLATION_SIZE, msg->size);
 	b.edge = d->edge;
 	b.home = d->home;
+	if (b.edge == SP_EDGE_WAKE || b.edge == SP_EDGE_CANCEL)
+		return signal_pass(msg, &b, d);
 	reason = route(&b);
 	if (reason < 0 && b.edge == SP_EDGE_REFILL)
 		reason = refill_check(&b, d);

@@ -9,6 +9,9 @@
 
 #include "sproxy_maps.bpf.h"
 
+/* What an edge does; a route of kind REPLY is as good as SP_EDGE_REPLY. */
+enum way { WAY_FUNCTION, WAY_CALL, WAY_REPLY, WAY_RELEASE, WAY_GRANT };
+
 struct batch {
 	__u64 now;
 	__u32 slot;  /* sender */
@@ -18,10 +21,20 @@ struct batch {
 	__u32 count; /* descriptors in it */
 	__u32 edge;
 	__u32 home;
-	__u32 flag;                  /* SP_DESC_UNDELIVERABLE or 0 */
+	__u32 way;                   /* enum way */
+	__u32 flag;                  /* not deliverable: what its descriptors are flagged, or 0 */
+	__u32 homecoming;            /* it arrives where its calls were made */
+	__u32 life;                  /* of the instance that calls, or is called from */
+	__u32 stray;                 /* what a call is flagged whose caller had the slot before */
+	__u32 special;               /* flags that ask for more than the plain check */
+	__u32 clear;                 /* flags that are not the sender's to set */
+	__u32 shared;                /* SP_DESC_SHARED where that flag has this meaning, or 0 */
 	struct sp_desc *first, *end; /* the message */
 	__u32 moved;                 /* descriptors handed over so far */
-	__u32 requests;              /* those of them that carry a request, not a lease */
+	__u32 unsent;                /* those that carried no request before */
+	__u32 ungot;                 /* those that carry none now */
+	__u32 parts;                 /* those that go with another's request */
+	__u64 stock;                 /* a bit for each that was stock, to take it back as such */
 	int reason;                  /* violation that ended the walk, or -1 */
 	struct sp_function_counts *from_counts; /* the sending function's */
 	struct sp_function_counts *end_counts;  /* the gateway's, where replies arrive */

@@ -3,7 +3,7 @@
  * sproxy_owner.bpf.h - handing buffers over: the ownership checks, one per descriptor.
  *
  * For: sproxy.bpf.c, which walks a batch with hand_over_nth() and, when one descriptor is
- * refused, walks back with take_back_nth().
+ * refused, walks back with take_back_nth(). Leased buffers: sproxy_lease.bpf.h.
  * Concurrency: owner words are changed by compare-and-swap; nothing else of an entry is
  * touched before its claim.
  */
@@ -11,58 +11,8 @@
 #define SPROCKET_BPF_SPROXY_OWNER_BPF_H
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_lease.bpf.h"
 #include "sproxy_stats.bpf.h"
-
-/* Makes the entry ours alone. The sender may race with itself (threads, a forked copy), and
- * a buffer it has just handed on may carry another's request by now: nothing in an entry is
- * touched before the claim, and only one claim wins. */
-static __always_inline int claim(struct sp_owner *o, __u64 held)
-{
-	return __sync_val_compare_and_swap(&o->word, held,
-					   SP_OWNER_WORD(held >> 32, SP_HOLDER_MOVING)) == held;
-}
-
-/* Ends a claim: what was written to the entry is seen before the holder is. */
-static __always_inline void assign(struct sp_owner *o, __u32 gen, __u32 holder)
-{
-#ifdef __TARGET_ARCH_x86
-	/* Stores are seen in their order: that of the program has to be kept, no more. */
-	__asm__ volatile("" : : : "memory");
-	*(volatile __u64 *)&o->word = SP_OWNER_WORD(gen, holder);
-#else
-	__sync_lock_test_and_set(&o->word, SP_OWNER_WORD(gen, holder));
-#endif
-}
-
-/* The request in `from`, which is claimed, continues in the buffer `index`, which the sender
- * must hold. */
-static __always_inline int move_request(struct batch *b, struct sp_owner *from, __u32 index)
-{
-	struct sp_owner *to;
-	__u64 held;
-
-	if (index >= buffer_count)
-		return SP_VIOLATION_INDEX;
-	to = bpf_map_lookup_elem(&owners, &index);
-	if (!to)
-		return SP_VIOLATION_INDEX;
-	held = to->word;
-	if ((__u32)held != b->slot || from->leased || !claim(to, held))
-		return SP_VIOLATION_OWNER;
-	if (!to->leased) {
-		assign(to, held >> 32, b->slot);
-		return SP_VIOLATION_OWNER;
-	}
-	to->start_ns = from->start_ns;
-	to->arrived_ns = from->arrived_ns;
-	to->home = from->home;
-	to->hops = from->hops;
-	to->leased = 0;
-	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
-	from->leased = 1;
-	assign(to, held >> 32, b->slot);
-	return -1;
-}
 
 /* The path of the request in `o`, which is ours. */
 static __always_inline void stamp(struct batch *b, struct sp_owner *o)
@@ -82,35 +32,56 @@ static __always_inline void stamp(struct batch *b, struct sp_owner *o)
 	o->arrived_ns = b->now;
 }
 
-/* What the entry, which is claimed, says of the descriptor. A violation, or -1. */
-static __always_inline int check_claimed(struct batch *b, struct sp_desc *d, struct sp_owner *o)
+/* A buffer that is leased, or a descriptor that asks for more than to be handed over. */
+static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, __u32 *was)
 {
-	int bad;
+	struct leased l = { .index = d->buf,
+			    .len = d->len,
+			    .flags = d->flags,
+			    .tag = d->home,
+			    .was = *was,
+			    .slot = b->slot,
+			    .home = b->home,
+			    .way = b->way,
+			    .homecoming = b->homecoming,
+			    .undeliverable = b->flag,
+			    .life = b->life };
+	int bad = check_leased(&l);
 
-	if (o->home != b->home && b->edge != SP_EDGE_GRANT)
-		return SP_VIOLATION_HOME;
-	if (b->edge == SP_EDGE_RELEASE && d->flags & SP_DESC_MOVED) {
-		bad = move_request(b, o, d->len);
-		if (bad >= 0)
-			return bad;
-	} else if (d->len > o->cap) {
-		return SP_VIOLATION_LENGTH;
-	}
-	/* A leased buffer holds no request, so no edge but back to the gateway takes it. */
-	if (o->leased && b->edge != SP_EDGE_RELEASE && b->edge != SP_EDGE_GRANT)
-		return SP_VIOLATION_OWNER;
+	if (bad >= 0)
+		return bad;
+	d->len = l.len;
+	d->home = b->homecoming || b->way != WAY_CALL ? l.tag : b->slot;
+	/* The sender may have answered by an edge of its own; the caller knows but one. */
+	if (b->way == WAY_REPLY || l.stray)
+		d->edge = SP_EDGE_REPLY;
+	b->stray = l.stray ? SP_DESC_UNDELIVERABLE : 0;
+	*was = l.was;
+	b->unsent += l.was == SP_LEASE_STOCK;
+	b->ungot += l.now == SP_LEASE_STOCK;
+	b->stock |= (__u64)(l.was == SP_LEASE_STOCK) << (b->moved % SP_BATCH_MAX);
+	if (b->way < WAY_REPLY)
+		b->parts += d->flags / SP_DESC_PART & 1;
 	return -1;
+}
+
+/* A client's request, which goes on as it came. */
+static __always_inline int check_plain(struct batch *b, struct sp_desc *d, struct sp_owner *o)
+{
+	if (o->home != b->home && b->way != WAY_GRANT)
+		return SP_VIOLATION_HOME;
+	return d->len > o->cap ? SP_VIOLATION_LENGTH : -1;
 }
 
 /* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
 static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 {
-	__u32 index = d->buf;
+	__u32 index = d->buf, was;
 	struct sp_owner *o;
 	__u64 held;
 	int bad;
 
-	if (d->edge != b->edge || d->home != b->home)
+	if (d->edge != b->edge || (d->home != b->home && b->way != WAY_CALL))
 		return SP_VIOLATION_MIXED;
 	if (index >= buffer_count)
 		return SP_VIOLATION_INDEX;
@@ -122,18 +93,20 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 		return o->word >> 32 != d->gen ? SP_VIOLATION_STALE : SP_VIOLATION_OWNER;
 	if (!claim(o, held))
 		return SP_VIOLATION_OWNER;
-	bad = check_claimed(b, d, o);
+	was = o->leased;
+	if (was != SP_LEASE_NONE || d->flags & b->special)
+		bad = hand_over_leased(b, d, &was);
+	else
+		bad = check_plain(b, d, o);
 	if (bad >= 0) {
 		assign(o, d->gen, b->slot);
 		return bad;
 	}
-	b->requests += !o->leased;
 	if (b->edge <= SP_EDGE_REPLY)
-		stats_descriptor(b, d, o);
+		stats_descriptor(b, d, o, was);
 	stamp(b, o);
-	/* These two are the kernel's to set: the gateway passes over what bears them. */
-	d->flags &= ~(SP_DESC_UNDELIVERABLE | SP_DESC_DENIED);
-	d->flags |= b->flag;
+	d->flags &= ~b->clear;
+	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
 	assign(o, d->gen, b->to);
 	return -1;
 }
@@ -167,9 +140,15 @@ static long take_back_nth(__u32 i, void *arg)
 	if (index >= buffer_count)
 		return 1;
 	o = bpf_map_lookup_elem(&owners, &index);
-	if (o)
-		__sync_val_compare_and_swap(&o->word, SP_OWNER_WORD(d->gen, b->to),
-					    SP_OWNER_WORD(d->gen, b->slot));
+	if (!o || !claim(o, SP_OWNER_WORD(d->gen, b->to)))
+		return 0;
+	/* A call stays one: who made it is told when the sender's buffers are taken back. What
+	 * was read of another buffer stays so until the gateway has this one. */
+	if (b->stock >> (i % SP_BATCH_MAX) & 1)
+		o->leased = SP_LEASE_STOCK;
+	else if (o->leased == SP_LEASE_STOCK)
+		o->leased = SP_LEASE_OUT;
+	assign(o, d->gen, b->slot);
 	return 0;
 }
 

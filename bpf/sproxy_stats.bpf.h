@@ -2,6 +2,9 @@
 /*
  * sproxy_stats.bpf.h - how many, how long waited, how long worked: per function and CPU.
  *
+ * Counted is, for the sender, what carried a request before, for the receiver, what carries one
+ * now: a call begins at the callee, and ends there.
+ *
  * For: the walk over a batch. The sender's entry and the gateway's are looked up once per
  * batch; each descriptor costs one bucket for its wait and, at its end, one for its whole way.
  * How: an instance works on its batch one descriptor after another, from when it last handed
@@ -55,26 +58,26 @@ static __always_inline int stats_begin(struct batch *b)
 	b->share_ns = b->now - b->begin_ns;
 	if (b->count > 1)
 		b->share_ns /= b->count;
-	if (b->edge <= SP_EDGE_REPLY)
-		from->last_out_ns = b->now;
 	return 1;
 }
 
-/* In the walk, for a request whose entry `o` is ours and not yet stamped. */
+/* In the walk, for a buffer whose entry `o` is ours and not yet stamped; it came as `was`. */
 static __always_inline void stats_descriptor(struct batch *b, const struct sp_desc *d,
-					     const struct sp_owner *o)
+					     const struct sp_owner *o, __u32 was)
 {
 	__u64 ns;
 
-	if (b->fn != SP_GATEWAY_FN) {
+	if (b->fn != SP_GATEWAY_FN && was != SP_LEASE_STOCK) {
 		ns = b->begin_ns > o->arrived_ns ? b->begin_ns - o->arrived_ns : 0;
 		b->begin_ns += b->share_ns;
 		b->wait_ns += ns;
 		histogram_add(&b->from_counts->stats.wait, ns, 1);
 	}
-	if (b->to_fn == SP_GATEWAY_FN && !b->flag) {
-		b->failed += d->flags / SP_DESC_FAILED & 1;
-		b->dropped += d->flags / SP_DESC_DROPPED & 1;
+	if (b->way != WAY_REPLY || b->flag)
+		return;
+	b->failed += d->flags / SP_DESC_FAILED & 1;
+	b->dropped += d->flags / SP_DESC_DROPPED & 1;
+	if (was == SP_LEASE_NONE) {
 		ns = b->now - o->start_ns;
 		b->end_ns += ns;
 		histogram_add(&b->end_counts->stats.run, ns, 1);
@@ -87,16 +90,19 @@ static __always_inline __u32 us_near(__u64 ns)
 	return us_of(ns + 500);
 }
 
-/* After the walk, which moved `b->requests` requests. */
+/* After the walk, which moved all of the batch. */
 static __always_inline void stats_end(struct batch *b)
 {
-	__u32 n = b->requests, edge = b->edge, key = b->to_fn;
+	__u32 n = b->count - b->unsent, left = b->count - b->parts, edge = b->edge, key = b->to_fn;
 	struct sp_function_counts *from = b->from_counts, *to;
 
 	if (edge > SP_EDGE_REPLY)
 		return;
 	from->stats.out += n;
-	from->edges[edge < SP_EDGE_MAX ? edge : SP_EDGE_MAX] += n;
+	from->edges[edge < SP_EDGE_MAX ? edge : SP_EDGE_MAX] += left;
+	/* The time belongs to the requests alone, however much went with them. */
+	if (n && b->unsent)
+		b->share_ns = b->share_ns * b->count / n;
 	if (b->fn != SP_GATEWAY_FN) {
 		from->stats.wait.sum_us += us_near(b->wait_ns);
 		from->stats.run.sum_us += us_near(b->share_ns * n);
@@ -109,9 +115,9 @@ static __always_inline void stats_end(struct batch *b)
 	if (!to)
 		return;
 	if (b->flag)
-		to->stats.undeliverable += n;
+		to->stats.undeliverable += left;
 	else
-		to->stats.in += n;
+		to->stats.in += b->count - b->ungot;
 }
 
 #endif

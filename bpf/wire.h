@@ -22,7 +22,7 @@
 #define SP_EDGE_MAX 64      /* edges one function may name */
 #define SP_FN_INST_MAX 60   /* instances of one function */
 #define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 27      /* hops stamped per request; later ones overwrite the last */
+#define SP_HOPS_MAX 26      /* hops stamped per request; later ones overwrite the last */
 #define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
 #define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
 #define SP_SLOT_NONE 0      /* no instance has slot 0 */
@@ -34,13 +34,18 @@
  * in the route table. From SP_EDGE_REPLY on: the fixed meanings below.
  */
 enum sp_edge {
-	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home */
+	SP_EDGE_REPLY = 0xf0,   /* the request is answered: to its home. With UNDELIVERABLE, at an
+				 * instance: of a call that was made from its slot before it was
+				 * there; it is stock, to be released */
 	SP_EDGE_RELEASE = 0xf1, /* the buffer is given back: to a gateway worker */
 	SP_EDGE_REFILL = 0xf2,  /* a request for lease buffers: buf = class, len = count */
-	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance */
-	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer */
+	SP_EDGE_GRANT = 0xf3,   /* gateway to function: a leased buffer; home = the instance, len =
+				 * how many of the same answer follow */
+	SP_EDGE_WAKE = 0xf4,    /* an instance to itself; names no buffer. gen = that of the last
+				 * wake it read, at first 0: so only one is ever unread */
 	SP_EDGE_CANCEL = 0xf5,  /* home to holder: nobody waits for this answer any more; the
-				 * buffer stays where it is, home = the sender */
+				 * buffer stays where it is, home = the sender. A function has one
+				 * for each call: more of them are a violation */
 };
 
 /*
@@ -51,11 +56,15 @@ enum sp_flag {
 	SP_DESC_QOS_MASK = 0x03,      /* QoS class, 0 is the highest */
 	SP_DESC_ELEPHANT = 0x04,      /* part of an elephant flow */
 	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance */
-	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why */
+	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why. With
+				       * UNDELIVERABLE on an edge, by the kernel: not the home's
+				       * own call found no instance, but where it was sent on */
 	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
 	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
 	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
+
+	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
 
 	SP_DESC_SHARES = 0x20, /* edge, of a leased buffer: its request reads the payload of
 				* buffer `len`, which the sender holds; the kernel clears it and
@@ -66,15 +75,16 @@ enum sp_flag {
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
- * the same edge and the same home. */
+ * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
 	__u32 gen;  /* the buffer's generation when the sender received it */
-	__u32 len;  /* payload bytes */
+	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
 	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that
-		      * called; of a release and a refill, slot of a gateway worker; of a grant,
+		      * called. A call leaves with a tag of its caller's choice instead, and its
+		      * reply arrives with that tag. Of a release and a refill, slot of a gateway worker; of a grant,
 		      * slot of the instance that receives it */
 };
 
@@ -112,21 +122,28 @@ struct sp_owner {
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
 	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
+	__u16 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u16 life; /* of a call: its caller's, so that whoever has the slot next is told apart */
+	__u32 reserved;
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 
 /* State of an instance slot. Written by the controller; counters by the kernel. */
 struct sp_instance {
 	__u32 in_flight; /* requests handed to it and not yet handed on */
-	__u32 refill;    /* 1 while its request for lease buffers is unanswered */
+	__u32 refill;    /* bit n: its request for lease buffers of class n is unanswered */
 	__u64 in;        /* descriptors handed to it since it was attached */
 	__u64 out;       /* descriptors it handed on */
 	__u32 fn;
 	__u32 cpu;
 	__u64 last_out_ns; /* when it last handed a request on; by the kernel */
-	__u32 lender;      /* gateway slot that takes what comes home when it is gone */
-	__u32 reserved0;
-	__u64 reserved[2];
+	__u32 lender;      /* gateway slot that takes what comes home when it is gone; a worker's
+			    * is its own, and no slot that was never used has one */
+	__u32 wake;        /* gen of its last wake, by the kernel */
+	__u32 cancels;     /* that it may still send: one for each call, by the kernel */
+	__u16 life;        /* how often the slot was attached */
+	__u16 reserved1;
+	__u64 reserved;
 };
 
 /* Instances of a function. Written by the controller: entry first, count last. */
@@ -166,8 +183,9 @@ struct sp_identity {
 	X(STALE, "stale", "generation is not the buffer's current one")      \
 	X(OWNER, "owner", "buffer is not held by the sender")                \
 	X(LENGTH, "length", "payload length is above the buffer's capacity") \
-	X(HOME, "home", "home is not the gateway worker of the buffer")      \
+	X(HOME, "home", "home is not the slot that waits for the answer")    \
 	X(REFILL, "refill", "refill asked for again before it was answered") \
+	X(WAKE, "wake", "woken again before the last wake was read")         \
 	X(BYPASS, "bypass", "bytes reached the kept end of a function's socket")
 
 enum sp_violation {
@@ -209,11 +227,13 @@ struct sp_histogram {
 
 /*
  * What the kernel counts per function and CPU, leases left out.
+ * A call or a message is a request from when it reaches the one called until that one hands it
+ * on: it is no turn of its caller's, and its answer is nobody's request.
  * wait: from the hand-over until the instance had finished what came before;
  * run: from then until it handed on. A batch shares its busy time evenly.
- * Of the gateway (function 0) wait is empty, and run is end to end: from a request's first
- * hand-over until its reply arrives. `in` and `undeliverable` belong to the function meant,
- * everything else to the one that sent.
+ * Of the gateway (function 0) wait is empty, and run is end to end: from the first hand-over
+ * of a client's request until its reply arrives. `in` and `undeliverable` belong to the
+ * function meant, everything else to the one that sent.
  */
 struct sp_function_stats {
 	__u64 in;            /* requests handed to it */
@@ -224,8 +244,8 @@ struct sp_function_stats {
 	struct sp_histogram wait, run;
 };
 
-/* An entry of the statistics map: `edges` counts the requests that left by each edge, those
- * that found no receiver included; the last one is SP_EDGE_REPLY. */
+/* An entry of the statistics map: `edges` counts the requests that left by each edge, calls and
+ * those that found no receiver included; the last one is SP_EDGE_REPLY. */
 struct sp_function_counts {
 	struct sp_function_stats stats;
 	__u64 edges[SP_EDGE_MAX + 1];

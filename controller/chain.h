@@ -25,6 +25,7 @@
 
 #define CHAIN_NAME_MAX 64
 #define CHAIN_PATH_MAX 4096
+#define CHAIN_FILE_NAME "chain.yaml" /* of a folder that is given instead of a file */
 
 struct chain_pair {
 	char *key;
@@ -42,10 +43,15 @@ struct chain_function {
 	struct chain_pairs config;
 	struct chain_pairs env;
 	uint32_t concurrency; /* requests in flight from which an instance counts as behind */
-	uint32_t instances;   /* 0: one for each gateway worker */
+	uint32_t instances;   /* processes; 0: one for each gateway worker */
+	uint32_t workers;     /* threads of a process, each a slot of its own: 1 or more */
 	char **edges;         /* as the executable declares them */
 	size_t edge_count;
-	struct rule_table rules;              /* its routes; wire_edge indexes targets[] */
+	char **calls; /* the same; rules.calls[] has what the file says of each */
+	size_t call_count;
+	bool called_only; /* no client's request comes here: what it answers goes to callers */
+	/* Its routes, joins and calls; edges in it index targets[]. */
+	struct rule_table rules;
 	struct sp_route targets[SP_EDGE_MAX]; /* route table row */
 	uint32_t target_count;
 };
@@ -79,7 +85,7 @@ enum chain_flags {
 };
 
 /*
- * Loads the chain file at `path`; relative `exec` paths are taken from its folder. Errors
+ * Loads the chain file at `path`, which may also be the folder of a chain.yaml; relative `exec` paths are taken from its folder. Errors
  * go to `errors`, one a line. Returns 0 and *ret; -EINVAL when errors were printed (their
  * number in *ret_errors if wanted); -errno when the file cannot be read (also printed).
  */

@@ -81,40 +81,68 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->instances);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (a->workers != b->workers) { /* its revision differs too: new processes */
+			snprintf(text, sizeof(text), "workers %u instead of %u", b->workers,
+				 a->workers);
+			differs(c, CHAIN_CHANGE_LIVE, path, text);
+		}
 	}
 }
 
-/* A rule with the place it leads to: tables of two files may number edges differently. */
-static bool rules_same(const struct rule_table *a, const struct sp_route *a_targets,
-		       const struct rule_table *b, const struct sp_route *b_targets)
+/* An edge as the place it leads to, which fits its byte. */
+static uint8_t place_of(const struct sp_route *targets, uint8_t edge)
 {
-	if (a->count != b->count)
-		return false;
-	for (uint32_t i = 0; i < a->count; i++) {
-		struct rule x = a->rules[i], y = b->rules[i];
+	_Static_assert(SP_FN_MAX <= 64 && SP_ROUTE_CALL < 4, "two bits and six");
 
-		if (a_targets && (a_targets[x.wire_edge].kind != b_targets[y.wire_edge].kind ||
-				  a_targets[x.wire_edge].fn != b_targets[y.wire_edge].fn))
-			return false;
-		if (a_targets)
-			x.wire_edge = y.wire_edge = 0;
-		if (memcmp(&x, &y, sizeof(x)) != 0)
-			return false;
+	return (uint8_t)(targets[edge].kind << 6 | targets[edge].fn);
+}
+
+/* Makes tables comparable that number their edges differently. */
+static void name_places(struct rule_table *table, const struct sp_route *targets)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		struct rule *rule = &table->rules[i];
+
+		rule->wire_edge = place_of(targets, rule->wire_edge);
+		for (uint8_t t = 0; t < rule->tee_count; t++)
+			rule->tees[t] = place_of(targets, rule->tees[t]);
 	}
-	return true;
+	for (uint32_t i = 0; i < table->call_count; i++)
+		table->calls[i].edge = 0; /* fn says it all */
+	for (uint32_t i = 0; i < table->group_count; i++)
+		for (uint8_t m = 0; m < table->groups[i].count; m++)
+			table->groups[i].members[m].edge = 0;
+}
+
+static bool routes_same(const struct rule_table *a, const struct rule_table *b)
+{
+	return a->count == b->count && !memcmp(a->rules, b->rules, a->count * sizeof(*a->rules)) &&
+	       a->group_count == b->group_count &&
+	       !memcmp(a->groups, b->groups, a->group_count * sizeof(*a->groups));
+}
+
+static bool calls_same(const struct rule_table *a, const struct rule_table *b)
+{
+	return a->call_count == b->call_count &&
+	       !memcmp(a->calls, b->calls, a->call_count * sizeof(*a->calls));
 }
 
 static void routes_compare(struct comparison *c, const struct chain *old, const struct chain *next)
 {
-	if (!rules_same(&old->ingress_rules, NULL, &next->ingress_rules, NULL))
+	if (!routes_same(&old->ingress_rules, &next->ingress_rules))
 		differs(c, CHAIN_CHANGE_LIVE, "routes/ingress", "other routes");
 	for (uint32_t i = 0; i < next->function_count; i++) {
-		const struct chain_function *a = &old->functions[i], *b = &next->functions[i];
+		struct rule_table a = old->functions[i].rules, b = next->functions[i].rules;
 		char path[CHAIN_NAME_MAX + 16];
 
-		snprintf(path, sizeof(path), "routes/%s", b->name);
-		if (!rules_same(&a->rules, a->targets, &b->rules, b->targets))
+		name_places(&a, old->functions[i].targets);
+		name_places(&b, next->functions[i].targets);
+		snprintf(path, sizeof(path), "routes/%s", next->functions[i].name);
+		if (!routes_same(&a, &b))
 			differs(c, CHAIN_CHANGE_LIVE, path, "other routes");
+		snprintf(path, sizeof(path), "calls/%s", next->functions[i].name);
+		if (!calls_same(&a, &b))
+			differs(c, CHAIN_CHANGE_LIVE, path, "other calls");
 	}
 }
 
@@ -139,11 +167,26 @@ static void ingress_compare(struct comparison *c, const struct chain *old, const
 		differs(c, CHAIN_CHANGE_LIVE, "ingress", "other hosts, paths, methods or sizes");
 }
 
+static uint32_t threads_of(const struct chain *chain)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < chain->function_count; i++)
+		n += chain->functions[i].instances * chain->functions[i].workers;
+	return n;
+}
+
 static void frame_compare(struct comparison *c, const struct chain *old, const struct chain *next)
 {
+	/* Nobody changed `pool` who asks for other instances; then this says what that does. */
+	const char *pool =
+		threads_of(old) == threads_of(next) ?
+			"another size or other buffers" :
+			"other numbers of buffers: each instance needs one of every size";
+
 	if (memcmp(&old->layout, &next->layout, sizeof(old->layout)) != 0 ||
 	    old->hugepages != next->hugepages)
-		differs(c, CHAIN_CHANGE_REPLACE, "pool", "another size or other buffers");
+		differs(c, CHAIN_CHANGE_REPLACE, "pool", pool);
 	if (old->timeout_ns != next->timeout_ns)
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (!text_same(old->listen, next->listen))

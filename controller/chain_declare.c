@@ -2,10 +2,11 @@
 /*
  * chain_declare.c - what the executables declare, compared with what the file says of them.
  *
- * How: each executable is asked once, however many functions use it. The edges go into the
- * chain, in the executable's order; the config keys are compared with the file's. Where an
- * executable cannot be asked, the edges that the routes name are believed. What executables
- * said before is believed without looking at them: they may be gone, and their processes run.
+ * How: each executable is asked once, however many functions use it. Edges and calls go into
+ * the chain, in the executable's order; the config keys are compared with the file's. Where an
+ * executable cannot be asked, the edges and calls that the file names are believed. What
+ * executables said before is believed without looking at them: they may be gone, and their
+ * processes run.
  * Thread-safety: one owner.
  * Failure modes: see chain_parse.h.
  */
@@ -106,16 +107,15 @@ static bool check_file(struct chain_parse *parse, int number)
 	return false;
 }
 
-static int copy_edges(struct chain_function *function, const struct chain_description *description)
+static int copy_names(char **from, size_t count, char ***ret, size_t *ret_count)
 {
-	function->edges = calloc(description->edge_count + 1, sizeof(*function->edges));
-	if (!function->edges)
+	*ret = calloc(count + 1, sizeof(**ret));
+	if (!*ret)
 		return -ENOMEM;
-	for (size_t i = 0; i < description->edge_count; i++) {
-		function->edges[i] = strdup(description->edges[i]);
-		if (!function->edges[i])
+	for (; *ret_count < count; ++*ret_count) {
+		(*ret)[*ret_count] = strdup(from[*ret_count]);
+		if (!(*ret)[*ret_count])
 			return -ENOMEM;
-		function->edge_count++;
 	}
 	return 0;
 }
@@ -131,7 +131,11 @@ static int apply(struct chain_parse *parse, int number, const struct chain_descr
 
 		if (!function->exec || strcmp(function->exec, path))
 			continue;
-		err = copy_edges(function, description);
+		err = copy_names(description->edges, description->edge_count, &function->edges,
+				 &function->edge_count);
+		if (!err)
+			err = copy_names(description->calls, description->call_count,
+					 &function->calls, &function->call_count);
 		parse->functions[i].described = true;
 		check_config(parse, i, description);
 	}

@@ -15,6 +15,7 @@
 #include "bpf/wire.h"
 #include "controller/chain_run.h"
 #include "controller/chain_value.h"
+#include "sproxy/rule.h"
 #include "sproxy/wiring.h"
 
 __attribute__((format(printf, 2, 3))) static int say(char *why, const char *format, ...)
@@ -27,30 +28,39 @@ __attribute__((format(printf, 2, 3))) static int say(char *why, const char *form
 	return -EBADMSG;
 }
 
-static int read_edges(const json_t *list, struct chain_description *ret, char *why)
+struct names {
+	char ***list; /* becomes the caller's, also after an error */
+	size_t *count;
+	size_t max;
+};
+
+/* Names of "edges" or "calls", each once. */
+static int read_names(const json_t *root, const char *key, struct names ret, char *why)
 {
+	const json_t *list = json_object_get(root, key);
 	size_t count = json_array_size(list);
+	int one = (int)strlen(key) - 1; /* "edge" of "edges" */
 
 	if (list && !json_is_array(list))
-		return say(why, "\"edges\" is no list");
-	if (count > SP_EDGE_MAX)
-		return say(why, "declares %zu edges; the limit is %d", count, SP_EDGE_MAX);
-	ret->edges = calloc(count + 1, sizeof(*ret->edges));
-	if (!ret->edges)
+		return say(why, "\"%s\" is no list", key);
+	if (count > ret.max)
+		return say(why, "declares %zu %s; the limit is %zu", count, key, ret.max);
+	*ret.list = calloc(count + 1, sizeof(**ret.list));
+	if (!*ret.list)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = json_string_value(json_array_get(list, i));
 
 		if (!name || !chain_value_is_edge(name))
-			return say(why, "edge %zu has no valid name", i);
+			return say(why, "%.*s %zu has no valid name", one, key, i);
 		for (size_t j = 0; j < i; j++) {
-			if (!strcmp(name, ret->edges[j]))
-				return say(why, "declares edge \"%s\" twice", name);
+			if (!strcmp(name, (*ret.list)[j]))
+				return say(why, "declares %.*s \"%s\" twice", one, key, name);
 		}
-		ret->edges[i] = strdup(name);
-		if (!ret->edges[i])
+		(*ret.list)[i] = strdup(name);
+		if (!(*ret.list)[i])
 			return -ENOMEM;
-		ret->edge_count++;
+		++*ret.count;
 	}
 	return 0;
 }
@@ -84,6 +94,8 @@ static int read_config(const json_t *list, struct chain_description *ret, char *
 
 static int read_root(const json_t *root, struct chain_description *ret, char *why)
 {
+	const struct names edges = { &ret->edges, &ret->edge_count, SP_EDGE_MAX };
+	const struct names calls = { &ret->calls, &ret->call_count, RULE_CALL_MAX };
 	const json_t *abi = json_object_get(root, "abi");
 	int err;
 
@@ -94,7 +106,9 @@ static int read_root(const json_t *root, struct chain_description *ret, char *wh
 			   "speaks ABI %lld and this runtime %d: build it against this "
 			   "runtime's SDK",
 			   (long long)json_integer_value(abi), CHAIN_DESCRIBE_ABI);
-	err = read_edges(json_object_get(root, "edges"), ret, why);
+	err = read_names(root, "edges", edges, why);
+	if (!err)
+		err = read_names(root, "calls", calls, why);
 	return err ? err : read_config(json_object_get(root, "config"), ret, why);
 }
 
@@ -163,9 +177,12 @@ void chain_description_done(struct chain_description *description)
 {
 	for (size_t i = 0; i < description->edge_count; i++)
 		free(description->edges[i]);
+	for (size_t i = 0; i < description->call_count; i++)
+		free(description->calls[i]);
 	for (size_t i = 0; i < description->config_count; i++)
 		free(description->config[i].name);
 	free(description->edges);
+	free(description->calls);
 	free(description->config);
 	*description = (struct chain_description){ 0 };
 }

@@ -7,8 +7,8 @@
  * read up to a limit; when it ends, or the time is over, the group is killed. What it
  * printed is JSON:
  *
- *     {"abi": 1, "name": "search", "version": "1.0", "edges": ["unknown_plate"],
- *      "config": [{"key": "table", "default": "x"}, {"key": "rate", "required": true}]}
+ *     {"abi": 2, "name": "search", "version": "1.0", "edges": ["unknown_plate"],
+ *      "calls": ["rates"], "config": [{"key": "table", "default": "x"}, {"key": "rate", "required": true}]}
  *
  * Fields that are not known here are ignored, so that newer functions can say more.
  * Trust: none; every length and name is checked.
@@ -33,6 +33,8 @@ struct chain_key {
 struct chain_description {
 	char **edges;
 	size_t edge_count;
+	char **calls;
+	size_t call_count;
 	struct chain_key *config;
 	size_t config_count;
 };

@@ -31,11 +31,13 @@ enum function_key {
 	CONTAINER_CONCURRENCY,
 	INSTANCES,
 	RESOURCES,
+	WORKERS,
+	CALLS,
 	FUNCTION
 };
 static const char *const function_keys[FUNCTION] = {
-	"name",      "exec",      "image", "config", "env", "concurrency", "containerConcurrency",
-	"instances", "resources",
+	"name",      "exec",      "image",   "config", "env", "concurrency", "containerConcurrency",
+	"instances", "resources", "workers", "calls",
 };
 
 enum env_key { ENV_NAME, ENV_VALUE, ENV_KEYS };
@@ -259,6 +261,18 @@ static void read_counts(struct chain_parse *parse, const yaml_node_t *const *v,
 	if (v[INSTANCES])
 		parse->instances_bad |= !chain_node_number(parse, v[INSTANCES], "instances", 0,
 							   SP_FN_INST_MAX, &function->instances);
+	if (v[WORKERS])
+		parse->instances_bad |=
+			!chain_node_number(parse, v[WORKERS], "workers", 1, WIRING_FN_WORKER_MAX,
+					   &function->workers);
+	if (function->instances * function->workers > SP_FN_INST_MAX) {
+		chain_errors_add(parse->errors, chain_node_place(v[WORKERS]),
+				 "instances %u x workers %u is %u; a function has at most %d "
+				 "threads: lower one of them",
+				 function->instances, function->workers,
+				 function->instances * function->workers, SP_FN_INST_MAX);
+		parse->instances_bad = true;
+	}
 }
 
 /* Without an executable there is nothing to run, but a file for a cluster may be checked. */
@@ -278,6 +292,7 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 	int err = 0;
 
 	function->concurrency = CONCURRENCY_DEFAULT;
+	function->workers = 1;
 	parse->functions[number].at = chain_node_place(node);
 	if (!chain_node_take(parse, node, "function", function_keys, FUNCTION, v))
 		return 0;
@@ -290,6 +305,7 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 	if (v[RESOURCES])
 		chain_node_map(parse, v[RESOURCES], "resources");
 	read_counts(parse, v, function);
+	parse->functions[number].calls = v[CALLS];
 	if (!err && v[CONFIG])
 		err = read_config(parse, v[CONFIG], number);
 	if (!err && v[ENV])
@@ -300,6 +316,7 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list)
 {
 	uint32_t total = 0;
+	bool threads = false;
 	int err = 0;
 
 	if (!chain_node_list(parse, list, "functions", SP_FN_MAX - 1))
@@ -307,14 +324,15 @@ int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list)
 	for (size_t i = 0; !err && i < chain_node_count(list); i++)
 		err = read_function(parse, chain_node_item(parse, list, i));
 	for (uint32_t i = 0; i < parse->chain->function_count; i++) {
-		uint32_t instances = parse->chain->functions[i].instances;
+		const struct chain_function *f = &parse->chain->functions[i];
 
-		total += instances ? instances : 1;
+		total += (f->instances ? f->instances : 1) * f->workers;
+		threads |= f->workers > 1;
 	}
 	if (total > INSTANCES_TOTAL_MAX) {
 		chain_errors_add(parse->errors, chain_node_place(list),
-				 "instances add up to %u; a chain has at most %d", total,
-				 INSTANCES_TOTAL_MAX);
+				 "instances%s add up to %u; a chain has at most %d",
+				 threads ? " x workers" : "", total, INSTANCES_TOTAL_MAX);
 		parse->instances_bad = true;
 	}
 	return err;

@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/chain_node.h"
@@ -48,6 +50,9 @@ struct chain *chain_free(struct chain *chain)
 		for (size_t e = 0; e < function->edge_count; e++)
 			free(function->edges[e]);
 		free(function->edges);
+		for (size_t c = 0; c < function->call_count; c++)
+			free(function->calls[c]);
+		free(function->calls);
 		free(function->exec);
 		free_pairs(&function->config);
 		free_pairs(&function->env);
@@ -208,13 +213,27 @@ static ssize_t read_file(const char *path, char *buf)
 	return got < 0 ? -err : (ssize_t)len;
 }
 
+/* The file itself, or that of a folder. */
+static const char *file_in(const char *path, char folder_file[CHAIN_PATH_MAX])
+{
+	struct stat st;
+	int len = 0;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		len = snprintf(folder_file, CHAIN_PATH_MAX, "%s/" CHAIN_FILE_NAME, path);
+	return len > 0 && len < CHAIN_PATH_MAX ? folder_file : path;
+}
+
 int chain_load(const char *path, unsigned flags, FILE *errors, struct chain **ret,
 	       unsigned *ret_errors)
 {
-	char *text = malloc(CHAIN_FILE_MAX + 1);
-	ssize_t len = text ? read_file(path, text) : -ENOMEM;
-	int err = (int)len;
+	char *text = malloc(CHAIN_FILE_MAX + 1), folder_file[CHAIN_PATH_MAX];
+	ssize_t len;
+	int err;
 
+	path = file_in(path, folder_file);
+	len = text ? read_file(path, text) : -ENOMEM;
+	err = (int)len;
 	if (len < 0)
 		fprintf(errors, "%s: cannot be read: %s\n", path, strerror(-err));
 	else

@@ -12,8 +12,7 @@
 
 /* Keys that the format reserves and this release does not read. */
 static const char *const later_keys[] = {
-	"qos",  "scale", "security", "traffic",    "deadLetter", "all",
-	"join", "tee",   "calls",    "idempotent", "workers",
+	"qos", "scale", "security", "traffic", "deadLetter", "idempotent",
 };
 
 struct chain_place chain_node_place(const yaml_node_t *node)
@@ -206,6 +205,30 @@ bool chain_node_size(struct chain_parse *parse, const yaml_node_t *node, const c
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "%s %.80s must be from %s to %s", what, text,
 				 chain_value_size_text(min, low), chain_value_size_text(max, high));
+	return false;
+}
+
+bool chain_node_duration(struct chain_parse *parse, const yaml_node_t *node, const char *what,
+			 uint64_t *ret_ns)
+{
+	const char *text = chain_node_text(parse, node, what);
+	uint64_t ns;
+	int err;
+
+	if (!text)
+		return false;
+	err = chain_value_duration(text, &ns);
+	if (!err && ns >= CHAIN_DURATION_MIN_NS && ns <= CHAIN_DURATION_MAX_NS) {
+		*ret_ns = ns;
+		return true;
+	}
+	if (err == -EINVAL)
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "%s \"%.80s\" is no duration: write it as 50ms, 2s, 1m or 1h",
+				 what, text);
+	else
+		chain_errors_add(parse->errors, chain_node_place(node),
+				 "%s %.80s must be from 1ms to 1h", what, text);
 	return false;
 }
 

@@ -25,9 +25,11 @@ struct chain_source {
 	const char *name;          /* as written, also when it is no valid name */
 	const char *exec;          /* as written; NULL when missing */
 	const yaml_node_t *config; /* mapping, or NULL */
+	const yaml_node_t *calls;  /* as written, or NULL */
 	struct chain_place at;
 	struct chain_place exec_at;
-	bool described; /* edges and config are what the executable says */
+	bool described;     /* edges, calls and config are what the executable says */
+	bool calls_unknown; /* some of its calls have an error */
 };
 
 /* A route. Functions by number: 0 is ingress as `from` and reply as `to`; CHAIN_UNKNOWN
@@ -36,9 +38,13 @@ struct chain_route {
 	struct chain_place at; /* of its `from` */
 	int from;
 	int to;
-	int edge;    /* as rule.from_edge; CHAIN_UNKNOWN */
-	bool broken; /* has an error: from and to may be guesses */
+	int edge;     /* as rule.from_edge; CHAIN_UNKNOWN */
+	bool broken;  /* has an error: from and to may be guesses */
+	bool unknown; /* not all of what it goes to could be told */
 	struct rule when;
+	struct rule_group group; /* count 0: none; else `to` is the join. No edges yet */
+	uint8_t tee_count;
+	uint8_t tees[RULE_TEE_MAX]; /* function numbers */
 };
 
 struct chain_parse {
@@ -73,14 +79,29 @@ int chain_read_ingress(struct chain_parse *parse, const yaml_node_t *list);
 int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
 /* chain_declare.c: asks the executables what they declare, compares it with the file. */
 int chain_read_declarations(struct chain_parse *parse);
+/* chain_call.c: after the declarations. */
+void chain_read_calls(struct chain_parse *parse);
+/* chain_join.c: what a route with `to: {all: ...}` and `join` (NULL: missing), or with `tee`,
+ * goes to; its `from` was read before. */
+void chain_read_fan_out(struct chain_parse *parse, const yaml_node_t *to, const yaml_node_t *join,
+			struct chain_route *route);
+void chain_read_tee(struct chain_parse *parse, const yaml_node_t *tee, struct chain_route *route);
 /* chain_route.c */
 int chain_read_routes(struct chain_parse *parse, const yaml_node_t *list);
 int chain_read_steps(struct chain_parse *parse, const yaml_node_t *list);
+/* Number of the function `name`; `zero` is what number 0 is called here, or NULL. Sets *broken
+ * when there is none, and `what` names it in the error; returns the nearest then, or
+ * CHAIN_UNKNOWN. */
+int chain_find_function(struct chain_parse *parse, const yaml_node_t *node, const char *what,
+			const char *name, const char *zero, bool *broken);
 /* chain_when.c: a route's condition; RULE_ALWAYS is set before. Returns false after an
  * error. */
 bool chain_read_when(struct chain_parse *parse, const yaml_node_t *when, struct rule *ret);
 /* chain_table.c: routes become each function's rules and targets. */
 void chain_build_tables(struct chain_parse *parse);
+/* Index of a target of function `number`, which is added when it is new. */
+uint8_t chain_target(struct chain_parse *parse, struct chain_place at, int number,
+		     enum sp_route_kind kind, int fn);
 /* chain_graph.c: what the routes make as a whole. */
 void chain_check_graph(struct chain_parse *parse);
 

@@ -84,6 +84,7 @@ static void say_too_small(struct chain_parse *parse, uint32_t count_min, uint64_
 {
 	char have[CHAIN_SIZE_TEXT_MAX], need[CHAIN_SIZE_TEXT_MAX], one[CHAIN_SIZE_TEXT_MAX];
 	char list[SHM_CLASS_MAX * (CHAIN_SIZE_TEXT_MAX + 2)] = "";
+	bool few = parse->sizes[parse->size_count - 1] > SHM_SIZE_HUGE && count_min > SHM_HUGE_MIN;
 	size_t used = 0;
 
 	for (uint32_t i = 0; i < parse->size_count; i++)
@@ -91,9 +92,10 @@ static void say_too_small(struct chain_parse *parse, uint32_t count_min, uint64_
 					 chain_value_size_text(parse->sizes[i], one));
 	chain_errors_add(parse->errors, parse->pool_at,
 			 "pool.memory %s is below the smallest workable %s (at least %u buffers of "
-			 "each size: %s)",
+			 "each size%s: %s)",
 			 chain_value_size_text(parse->memory, have),
-			 chain_value_size_text(memory_min, need), count_min, list);
+			 chain_value_size_text(memory_min, need), count_min,
+			 few ? ", 2 above 1Mi" : "", list);
 }
 
 int chain_compute_pool(struct chain_parse *parse)
@@ -105,8 +107,11 @@ int chain_compute_pool(struct chain_parse *parse)
 
 	if (parse->size_count == 0 || parse->pool_bad || parse->instances_bad)
 		return 0;
-	for (uint32_t i = 0; i < chain->function_count; i++)
-		count_min += chain->functions[i].instances ? chain->functions[i].instances : 1;
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		const struct chain_function *f = &chain->functions[i];
+
+		count_min += (f->instances ? f->instances : 1) * f->workers;
+	}
 	if (count_min < 2)
 		count_min = 2;
 	err = shm_layout_compute(parse->sizes, parse->size_count, parse->memory, count_min,

@@ -16,15 +16,11 @@
 #include "controller/chain_value.h"
 #include "controller/suggest.h"
 
-enum route_key { FROM, TO, WHEN, ROUTE };
-static const char *const route_keys[ROUTE] = { "from", "to", "when" };
+enum route_key { FROM, TO, WHEN, JOIN, TEE, ROUTE };
+static const char *const route_keys[ROUTE] = { "from", "to", "when", "join", "tee" };
 
-/*
- * Number of the function `name`; `zero` is what number 0 is called on this side of a
- * route. Sets *broken when there is none; returns the nearest then, or CHAIN_UNKNOWN.
- */
-static int find_function(struct chain_parse *parse, const yaml_node_t *node, const char *what,
-			 const char *name, const char *zero, bool *broken)
+int chain_find_function(struct chain_parse *parse, const yaml_node_t *node, const char *what,
+			const char *name, const char *zero, bool *broken)
 {
 	const char *names[SP_FN_MAX] = { zero };
 	size_t count = parse->chain->function_count + 1;
@@ -107,8 +103,8 @@ static void read_from(struct chain_parse *parse, const yaml_node_t *node, struct
 	}
 	memcpy(name, text, len);
 	name[len] = '\0';
-	route->from = find_function(parse, node, "route from", dot ? name : text, "ingress",
-				    &route->broken);
+	route->from = chain_find_function(parse, node, "route from", dot ? name : text, "ingress",
+					  &route->broken);
 	if (!dot || route->from < 0)
 		return;
 	if (route->from == 0)
@@ -121,17 +117,37 @@ static void read_from(struct chain_parse *parse, const yaml_node_t *node, struct
 
 static void read_to(struct chain_parse *parse, const yaml_node_t *node, struct chain_route *route)
 {
-	const char *text = chain_node_text(parse, node, "to");
+	const char *text = NULL;
 	bool broken = false;
 
+	if (node->type == YAML_SEQUENCE_NODE)
+		chain_errors_add(
+			parse->errors, chain_node_place(node),
+			"a route goes to one function: to: {all: [a, b]} with join: {at: c} "
+			"goes to several");
+	else
+		text = chain_node_text(parse, node, "to");
 	if (text)
-		route->to = find_function(parse, node, "route to", text, "reply", &broken);
+		route->to = chain_find_function(parse, node, "route to", text, "reply", &broken);
 	if (route->from == 0 && route->to == 0 && !broken && !route->broken) {
 		chain_errors_add(parse->errors, chain_node_place(node),
 				 "ingress cannot go to reply: a function has to answer");
 		broken = true;
 	}
 	route->broken |= broken || !text;
+}
+
+static void read_ways(struct chain_parse *parse, const yaml_node_t *const *v,
+		      struct chain_route *route)
+{
+	if (v[TO]->type == YAML_MAPPING_NODE) {
+		chain_read_fan_out(parse, v[TO], v[JOIN], route);
+		return;
+	}
+	if (v[JOIN])
+		chain_errors_add(parse->errors, chain_node_place(v[JOIN]),
+				 "join needs a route to several functions: to: {all: [a, b]}");
+	read_to(parse, v[TO], route);
 }
 
 static void read_route(struct chain_parse *parse, const yaml_node_t *node,
@@ -149,7 +165,9 @@ static void read_route(struct chain_parse *parse, const yaml_node_t *node,
 	if (chain_node_need(parse, node, "route", v[FROM], "from"))
 		read_from(parse, v[FROM], route);
 	if (chain_node_need(parse, node, "route", v[TO], "to"))
-		read_to(parse, v[TO], route);
+		read_ways(parse, v, route);
+	if (v[TEE])
+		chain_read_tee(parse, v[TEE], route);
 	if (!v[FROM] || !v[TO] || (v[WHEN] && !chain_read_when(parse, v[WHEN], &route->when)))
 		route->broken = true;
 }
@@ -182,7 +200,7 @@ static int read_step(struct chain_parse *parse, const yaml_node_t *node, bool *b
 	const char *text = chain_node_text(parse, node, "step");
 
 	if (text)
-		return find_function(parse, node, "step", text, NULL, broken);
+		return chain_find_function(parse, node, "step", text, NULL, broken);
 	*broken = true;
 	return CHAIN_UNKNOWN;
 }

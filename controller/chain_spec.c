@@ -16,8 +16,6 @@
 #define API_VERSION "sprocket.dev/v1alpha1"
 #define KIND "Chain"
 #define MS UINT64_C(1000000)
-#define TIMEOUT_MIN_NS MS
-#define TIMEOUT_MAX_NS (3600 * 1000 * MS)
 
 enum spec_key {
 	LISTEN,
@@ -60,26 +58,6 @@ static int read_listen(struct chain_parse *parse, const yaml_node_t *node)
 	return parse->chain->listen ? 0 : -ENOMEM;
 }
 
-static void read_duration(struct chain_parse *parse, const yaml_node_t *node)
-{
-	const char *text = chain_node_text(parse, node, "timeout");
-	uint64_t ns;
-	int err;
-
-	if (!text)
-		return;
-	err = chain_value_duration(text, &ns);
-	if (!err && ns >= TIMEOUT_MIN_NS && ns <= TIMEOUT_MAX_NS)
-		parse->chain->timeout_ns = ns;
-	else if (err == -EINVAL)
-		chain_errors_add(parse->errors, chain_node_place(node),
-				 "timeout \"%.80s\" is no duration: write it as 50ms, 2s, 1m or 1h",
-				 text);
-	else
-		chain_errors_add(parse->errors, chain_node_place(node),
-				 "timeout %.80s must be from 1ms to 1h", text);
-}
-
 static void read_timeout(struct chain_parse *parse, const yaml_node_t *timeout,
 			 const yaml_node_t *seconds)
 {
@@ -89,7 +67,7 @@ static void read_timeout(struct chain_parse *parse, const yaml_node_t *timeout,
 		chain_errors_add(parse->errors, chain_node_place(seconds),
 				 "timeout and timeoutSeconds say the same: keep one");
 	if (timeout)
-		read_duration(parse, timeout);
+		chain_node_duration(parse, timeout, "timeout", &parse->chain->timeout_ns);
 	else if (seconds && chain_node_number(parse, seconds, "timeoutSeconds", 1, 3600, &value))
 		parse->chain->timeout_ns = value * 1000 * MS;
 }
@@ -138,6 +116,8 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 	err = chain_read_functions(parse, v[FUNCTIONS]);
 	if (!err)
 		err = chain_read_declarations(parse);
+	if (!err)
+		chain_read_calls(parse);
 	if (!err && parse->chain->function_count)
 		err = read_flow(parse, node, v);
 	return err;

@@ -4,7 +4,8 @@
  *
  * How: a source is a function (or the ingress) and one of its edges. Routes of one source
  * are rules in the order of the file, of which the first that matches wins; the kernel's
- * row of a function has one target for each place its routes lead to. Routes that can
+ * row of a function has one target for each place that its routes, tees, fan-outs and calls
+ * lead to. Routes that can
  * never be reached, and sources that may match nothing, are errors.
  * Thread-safety: one owner.
  * Failure modes: see chain_parse.h.
@@ -86,27 +87,66 @@ static void check_default(struct chain_parse *parse, const struct chain_route *r
 			 source, source);
 }
 
-/* Index of a function's target, which is added when it is new. There is room for all:
- * as many targets as functions, and the reply. */
-static uint8_t find_target(struct chain_function *function, int to)
+uint8_t chain_target(struct chain_parse *parse, struct chain_place at, int number,
+		     enum sp_route_kind kind, int fn)
 {
-	struct sp_route target = { .kind = to ? SP_ROUTE_FUNCTION : SP_ROUTE_REPLY,
-				   .fn = (uint16_t)to };
+	struct chain_function *function = &parse->chain->functions[number - 1];
+	struct sp_route target = { .kind = (uint16_t)kind, .fn = (uint16_t)fn };
 	uint32_t i = 0;
 
-	_Static_assert(SP_FN_MAX <= SP_EDGE_MAX, "every target fits");
 	while (i < function->target_count && memcmp(&function->targets[i], &target, sizeof(target)))
 		i++;
+	if (i == SP_EDGE_MAX) {
+		chain_errors_add(parse->errors, at,
+				 "\"%s\" has more than %d ways out, calls and tees included",
+				 chain_source_name(parse, number), SP_EDGE_MAX);
+		return 0;
+	}
 	if (i == function->target_count)
 		function->targets[function->target_count++] = target;
 	return (uint8_t)i;
 }
 
+/* rule.group of the route's fan-out; routes with the same share one. */
+static uint8_t find_group(struct chain_parse *parse, const struct chain_route *route)
+{
+	struct rule_table *table = &parse->chain->functions[route->from - 1].rules;
+	struct rule_group group = route->group;
+	uint32_t i = 0;
+
+	for (uint8_t m = 0; m < group.count; m++)
+		group.members[m].edge = chain_target(parse, route->at, route->from, SP_ROUTE_CALL,
+						     group.members[m].fn);
+	while (i < table->group_count && memcmp(&table->groups[i], &group, sizeof(group)) != 0)
+		i++;
+	if (i == RULE_GROUP_MAX) {
+		chain_errors_add(parse->errors, route->at, "more than %d joins after \"%s\"",
+				 RULE_GROUP_MAX, chain_source_name(parse, route->from));
+		return 0;
+	}
+	if (i == table->group_count)
+		table->groups[table->group_count++] = group;
+	return (uint8_t)(i + 1);
+}
+
+/* Where a function's route goes. */
+static void add_ways(struct chain_parse *parse, const struct chain_route *route, struct rule *rule)
+{
+	rule->wire_edge = chain_target(parse, route->at, route->from,
+				       route->to ? SP_ROUTE_FUNCTION : SP_ROUTE_REPLY, route->to);
+	rule->answers = !route->to;
+	if (route->group.count)
+		rule->group = find_group(parse, route);
+	rule->tee_count = route->tee_count;
+	for (uint8_t i = 0; i < route->tee_count; i++)
+		rule->tees[i] = chain_target(parse, route->at, route->from, SP_ROUTE_FUNCTION,
+					     route->tees[i]);
+}
+
 static void add_rule(struct chain_parse *parse, const struct chain_route *route)
 {
-	struct chain_function *function =
-		route->from ? &parse->chain->functions[route->from - 1] : NULL;
-	struct rule_table *table = function ? &function->rules : &parse->chain->ingress_rules;
+	struct rule_table *table = route->from ? &parse->chain->functions[route->from - 1].rules :
+						 &parse->chain->ingress_rules;
 	struct rule *rule = &table->rules[table->count];
 
 	if (table->count == RULE_MAX) {
@@ -116,7 +156,10 @@ static void add_rule(struct chain_parse *parse, const struct chain_route *route)
 	}
 	*rule = route->when;
 	rule->from_edge = (uint8_t)route->edge;
-	rule->wire_edge = function ? find_target(function, route->to) : (uint8_t)route->to;
+	if (route->from)
+		add_ways(parse, route, rule);
+	else
+		rule->wire_edge = (uint8_t)route->to;
 	table->count++;
 }
 

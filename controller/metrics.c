@@ -130,8 +130,8 @@ static void write_edges(FILE *out, const char *name, const struct runtime_stats 
 
 		for (uint32_t e = 0; e < f->edge_count; e++)
 			metrics_text_count(out, name, f->edges[e].count, "chain", s->chain, "from",
-					   f->name, "to", s->functions[f->edges[e].to_fn].name,
-					   "edge", f->edges[e].name, NULL);
+					   f->name, "to", edge_to_name(s, &f->edges[e]), "edge",
+					   f->edges[e].name, NULL);
 	}
 }
 

@@ -132,6 +132,14 @@ static json_t *functions_json(const struct runtime_stats *s)
 	return list;
 }
 
+static json_t *edge_json(const struct runtime_stats *s, const struct function_stats *from,
+			 const struct edge_stats *edge)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "from", from->name, "to",
+			 edge_to_name(s, edge), "edge", edge->name, "kind",
+			 edge_kind_name(edge->kind), "count", (json_int_t)edge->count);
+}
+
 static json_t *edges_json(const struct runtime_stats *s)
 {
 	json_t *list = json_array();
@@ -140,11 +148,7 @@ static json_t *edges_json(const struct runtime_stats *s)
 		const struct function_stats *f = &s->functions[fn];
 
 		for (uint32_t e = 0; e < f->edge_count; e++)
-			json_array_append_new(list,
-					      json_pack("{s:s, s:s, s:s, s:I}", "from", f->name,
-							"to", s->functions[f->edges[e].to_fn].name,
-							"edge", f->edges[e].name, "count",
-							(json_int_t)f->edges[e].count));
+			json_array_append_new(list, edge_json(s, f, &f->edges[e]));
 	}
 	return list;
 }

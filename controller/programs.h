@@ -12,6 +12,7 @@
 
 /* Path of sprocket-gateway. Returns 0 and `ret`, or -ENOENT. */
 int programs_gateway(char ret[CHAIN_PATH_MAX]);
+int programs_inline(char ret[CHAIN_PATH_MAX]);
 
 /* Path of sprocketd. As programs_gateway(). */
 int programs_daemon(char ret[CHAIN_PATH_MAX]);
@@ -21,5 +22,8 @@ int programs_fdstore(char ret[CHAIN_PATH_MAX]);
 
 /* Path of sprocket-front. As programs_gateway(). */
 int programs_front(char ret[CHAIN_PATH_MAX]);
+
+/* Path of the script that teaches gdb about requests. As programs_gateway(). */
+int programs_gdb_script(char ret[CHAIN_PATH_MAX]);
 
 #endif

@@ -58,6 +58,12 @@ static void name_make(const struct chain *chain, const struct chain_function *f,
 	hash_add(&hash, &chain->max_hops, sizeof(chain->max_hops));
 	for (size_t i = 0; i < f->edge_count; i++)
 		hash_text(&hash, f->edges[i]);
+	if (f->call_count > 0)
+		hash_add(&hash, &f->call_count, sizeof(f->call_count));
+	for (size_t i = 0; i < f->call_count; i++)
+		hash_text(&hash, f->calls[i]);
+	if (f->workers > 1) /* a process has as many threads all its life */
+		hash_add(&hash, &f->workers, sizeof(f->workers));
 	for (int i = 0; i < 12; i++, hash >>= 5)
 		ret[i] = letters[hash % 32];
 	ret[12] = '\0';

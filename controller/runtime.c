@@ -58,20 +58,9 @@ const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn)
 uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
 				  uint32_t fn)
 {
-	uint32_t count = chain->functions[fn - 1].instances;
+	uint32_t count = runtime->options.inlined ? 1 : chain->functions[fn - 1].instances;
 
 	return count ? count : runtime->options.workers;
-}
-
-uint64_t runtime_backoff(uint32_t deaths)
-{
-	uint32_t doublings = deaths > 11 ? 10 : deaths - 1;
-	uint64_t delay;
-
-	if (deaths == 0)
-		return 0;
-	delay = RUNTIME_BACKOFF_FIRST_NS << doublings;
-	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
 }
 
 void runtime_changed(struct runtime *runtime)
@@ -92,6 +81,7 @@ static void children_kill(struct runtime *runtime)
 {
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		process_kill(&runtime->instances[slot].process);
+	process_kill(&runtime->host.process);
 	process_kill(&runtime->gateway.process);
 }
 
@@ -170,9 +160,11 @@ void runtime_functions_stop(struct runtime *runtime)
 static void on_event(const struct sp_event *event, void *arg)
 {
 	struct runtime *runtime = arg;
+	struct instance *instance = slots_instance(runtime, event->slot);
 
-	if (event->slot > runtime->options.workers && event->slot < SP_INST_MAX) {
-		instance_violated(&runtime->instances[event->slot], event);
+	if (event->slot > runtime->options.workers) {
+		if (instance)
+			instance_violated(instance, event);
 		return;
 	}
 	/* A reply that arrives when the gateway is gone already is no news. */
@@ -323,7 +315,11 @@ static int all_start(struct runtime *runtime)
 		r = keep_workers(runtime);
 	if (r == 0)
 		r = gateway_start(runtime);
-	return r == 0 ? instances_start(runtime) : r;
+	if (r == 0 && runtime->options.inlined)
+		r = host_start(runtime);
+	if (r == 0)
+		r = instances_start(runtime);
+	return r == 0 && runtime->options.inlined ? host_go(runtime) : r;
 }
 
 int runtime_start(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
@@ -343,7 +339,7 @@ bool runtime_owns(const struct runtime *runtime, pid_t pid)
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].process.pid == pid)
 			return true;
-	return runtime->gateway.process.pid == pid;
+	return runtime->gateway.process.pid == pid || runtime->host.process.pid == pid;
 }
 
 static void sources_remove(struct runtime *runtime)

@@ -90,9 +90,19 @@ enum runtime_state {
 
 struct runtime;
 
+/* A thread of an instance: to the kernel and the gateway an instance of its own. */
+struct instance_worker {
+	struct instance *instance;
+	uint32_t slot;
+	uint64_t loss; /* which report of its death the gateway has to answer; 0: none */
+	struct loop_source on_kept_send, on_kept_receive;
+};
+
 struct instance {
 	struct runtime *runtime;
-	uint32_t slot;
+	uint32_t slot; /* of its first worker; the instance goes by it */
+	uint32_t worker_count;
+	struct instance_worker workers[WIRING_FN_WORKER_MAX];
 	uint32_t fn; /* 1.. */
 	enum instance_state state;
 	uint32_t number; /* among the function's instances, from 0 */
@@ -103,14 +113,13 @@ struct instance {
 	bool dismissed; /* killed by us, as the change it belonged to was not made */
 	uint64_t started_ns;
 	uint64_t ready_ns;         /* from fork to ready; 0: not yet */
-	uint64_t loss;             /* which report of its death the gateway has to answer */
 	uint64_t drain_at_ns;      /* when a drain must be over */
 	struct revision *revision; /* referenced */
 	struct process process;
 	struct wiring_page *page;
 	int page_fd;
 	struct logs logs;
-	struct loop_source on_exit, on_wiring, on_log, on_kept_send, on_kept_receive;
+	struct loop_source on_exit, on_wiring, on_log;
 	struct loop_timer limit; /* for start, drain and stop */
 };
 
@@ -142,6 +151,16 @@ struct gateway_state {
 	struct loop_timer limit, backoff;
 };
 
+/* The process that has all functions as threads (runtime_inline.c); pid 0: there is none. */
+struct host_state {
+	struct process process;
+	struct logs logs;
+	struct loop_source on_exit, on_wiring, on_log;
+	char folder[96]; /* of the programs' copies; "": none */
+	char why[160];   /* what it said before it died */
+	bool debugged;
+};
+
 /* What a worker of the gateway works with; kept while gateways come and go. */
 struct worker_fds {
 	int listener;
@@ -158,6 +177,13 @@ struct runtime_options {
 	uint32_t cpu_count;
 	bool trace;   /* answer with Server-Timing */
 	bool verbose; /* say when what happened */
+	/* All functions in one process, each with one instance and one thread, of which none is
+	 * started again. */
+	bool inlined;
+	/* Of such a process: called when every function is loaded and none has begun; it waits to
+	 * be gone on with by a debugger. No deadline passes until host_debug_end(). NULL: nobody
+	 * debugs it. */
+	void (*on_loaded)(struct runtime *runtime, pid_t pid, void *arg);
 	/* For chains that outlive their controller; each may be NULL. */
 	uint32_t incarnation;    /* tells runtimes of one chain apart */
 	struct fdstore *fdstore; /* what must be kept is kept there */
@@ -203,8 +229,12 @@ struct runtime {
 	struct sproxy *proxy;
 	struct loop_source on_event;
 	struct gateway_state gateway;
+	struct host_state host;
 	struct function_state functions[SP_FN_MAX]; /* by function number */
-	struct instance instances[SP_INST_MAX];     /* by slot; workers have 1..workers */
+	/* By slot; the gateway's workers have 1..workers. One with several threads is where its
+	 * first slot is, and `taken` names that slot at each of its slots; 0: free. */
+	struct instance instances[SP_INST_MAX];
+	uint8_t taken[SP_INST_MAX];
 	uint32_t children;
 	uint64_t losses;   /* deaths told to gateways */
 	uint64_t bypasses; /* violations that the kernel cannot count: seen at a kept end */
@@ -286,6 +316,9 @@ void runtime_update(struct runtime *runtime, struct chain *next, int document,
 int runtime_revised(const struct runtime *runtime, const struct chain *next, uint64_t *ret);
 /* Is there room for old and new instances beside each other? */
 bool runtime_update_fits(const struct runtime *runtime, const struct chain *next, uint64_t revised);
+
+/* The debugger of a process with all functions has gone: deadlines pass again. */
+void host_debug_end(struct runtime *runtime);
 
 /* Starts one more instance of a function, stopped before its program begins; when it is ready
  * it alone gets the function's requests, and no deadline passes until it is gone.

@@ -12,7 +12,7 @@ static void revision_take(struct instance *i, struct fdstore_entry *entry, json_
 {
 	struct function_state *f = &i->runtime->functions[i->fn];
 	const char *name = json_string_value(json_object_get(data, "revision"));
-	int fd = keep_fd_take(entry, 5);
+	int fd = keep_fd_take(entry, 3);
 
 	if (f->revision && !strcmp(f->revision->name, name ? name : "")) {
 		close(fd);
@@ -24,22 +24,26 @@ static void revision_take(struct instance *i, struct fdstore_entry *entry, json_
 		f->revision = revision_get(i->revision);
 }
 
-/* The slot and state of an entry; false when it is none that can be. */
+/* What an entry says of the instance; false when that cannot be. */
 static bool instance_read(struct runtime *runtime, const struct fdstore_entry *entry, json_t *data,
 			  struct instance **ret)
 {
-	const char *slash = strrchr(entry->name, '/');
-	unsigned long slot = slash ? strtoul(slash + 1, NULL, 10) : 0;
+	json_t *slots = json_object_get(data, "slots"), *slot;
+	json_int_t first = json_integer_value(json_array_get(slots, 0));
 	struct instance *i;
+	size_t n;
 
-	if (!data || entry->fd_count != 6 || slot <= runtime->options.workers ||
-	    slot >= SP_INST_MAX || keep_number(data, "fn") < 1 ||
+	if (first < 1 || first >= SP_INST_MAX ||
+	    entry->fd_count != KEEP_INSTANCE_FDS + 2 * json_array_size(slots) ||
+	    keep_number(data, "fn") < 1 ||
 	    keep_number(data, "fn") > runtime->chain->function_count ||
 	    keep_number(data, "number") >= SP_FN_INST_MAX)
 		return false;
-	i = &runtime->instances[slot];
+	i = &runtime->instances[first];
 	i->runtime = runtime;
-	i->slot = (uint32_t)slot;
+	json_array_foreach(slots, n, slot)
+		if (!slots_add(i, (uint32_t)json_integer_value(slot)))
+			return false;
 	i->fn = (uint32_t)keep_number(data, "fn");
 	i->number = (uint32_t)keep_number(data, "number");
 	i->next = json_is_true(json_object_get(data, "next"));
@@ -87,11 +91,28 @@ static void instance_missed(struct instance *i, enum instance_state state)
 	instance_gone(i, i->state == INSTANCE_STARTING ? "while no controller ran" : NULL);
 }
 
+static int slots_resume(struct instance *i, struct fdstore_entry *entry)
+{
+	int r = 0;
+
+	for (uint32_t n = 0; r == 0 && n < i->worker_count; n++) {
+		struct sproxy_kept kept;
+
+		kept.send = keep_fd_take(entry, KEEP_INSTANCE_FDS + 2 * n);
+		kept.receive = keep_fd_take(entry, KEEP_INSTANCE_FDS + 2 * n + 1);
+		r = sproxy_adopt_slot(i->runtime->proxy, i->workers[n].slot, kept);
+		if (r < 0) {
+			close(kept.send);
+			close(kept.receive);
+		}
+	}
+	return r;
+}
+
 static int instance_take(struct runtime *runtime, struct fdstore_entry *entry,
 			 enum instance_state *states)
 {
 	json_t *data = json_loads(entry->data, 0, NULL);
-	struct sproxy_kept kept;
 	struct instance *i;
 	int r;
 
@@ -101,19 +122,13 @@ static int instance_take(struct runtime *runtime, struct fdstore_entry *entry,
 	}
 	states[i->slot] = (enum instance_state)keep_number(data, "state");
 	runtime->functions[i->fn].restarts = (uint32_t)keep_number(data, "restarts");
-	kept.send = keep_fd_take(entry, 0);
-	kept.receive = keep_fd_take(entry, 1);
-	r = sproxy_adopt_slot(runtime->proxy, i->slot, kept);
-	if (r < 0) {
-		close(kept.send);
-		close(kept.receive);
-	}
+	r = slots_resume(i, entry);
 	revision_take(i, entry, data);
 	if (r == 0 && !i->revision)
 		r = -ENOMEM;
 	if (r == 0)
-		r = instance_page_open(i, keep_fd_take(entry, 4));
-	if (r == 0 && keep_process_take(entry, data, 2, &i->process) == 0) {
+		r = instance_page_open(i, keep_fd_take(entry, 2));
+	if (r == 0 && keep_process_take(entry, data, 0, &i->process) == 0) {
 		runtime->children++;
 		r = instance_sources_add(i);
 	}

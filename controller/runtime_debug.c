@@ -15,7 +15,7 @@ bool debug_goes_on(const struct runtime *runtime)
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].debugged)
 			return true;
-	return false;
+	return runtime->host.debugged;
 }
 
 bool debug_holds(const struct runtime *runtime, uint32_t fn)
@@ -41,7 +41,7 @@ void debug_begin(struct instance *instance)
 
 		if (other != instance && other->state == INSTANCE_READY &&
 		    other->fn == instance->fn)
-			sproxy_disable(runtime->proxy, slot);
+			slots_disable(other);
 	}
 }
 
@@ -56,7 +56,7 @@ void debug_end(struct instance *instance)
 		struct instance *other = &runtime->instances[slot];
 
 		if (other->state == INSTANCE_READY && other->fn == instance->fn)
-			sproxy_enable(runtime->proxy, slot, f->concurrency);
+			slots_enable(other, f->concurrency);
 	}
 	gateway_send(runtime, &thaw);
 	runtime_event(runtime, "Normal", "DebugEnded", "the debugged instance of %s is gone",

@@ -36,7 +36,6 @@ static void on_ready(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
 	struct wiring_msg freeze = { .type = WIRING_FREEZE, .count = 1 };
-	bool frozen = false;
 
 	g->state = GATEWAY_READY;
 	g->served = true;
@@ -45,12 +44,10 @@ static void on_ready(struct runtime *runtime)
 		     runtime_ms_since(g->started_ns));
 	if (runtime->options.fdstore)
 		keep_gateway(runtime);
-	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
-		frozen |= runtime->instances[slot].debugged;
+	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].state == INSTANCE_RECLAIMING)
 			instance_lost_tell(&runtime->instances[slot]);
-	}
-	if (frozen)
+	if (debug_goes_on(runtime))
 		gateway_send(runtime, &freeze);
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
 		struct wiring_msg up = { .type = WIRING_UP, .fn = fn };
@@ -111,8 +108,7 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 			 msg->text);
 		break; /* its exit follows */
 	case WIRING_RECLAIMED:
-		if (msg->slot < SP_INST_MAX)
-			instance_reclaimed(&runtime->instances[msg->slot], msg->token, msg->count);
+		instance_reclaimed(runtime, msg->slot, msg->token, msg->count);
 		break;
 	case WIRING_UPDATED:
 		tables_taken(runtime);

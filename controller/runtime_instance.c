@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "controller/runtime_private.h"
 
@@ -33,7 +32,7 @@ int instance_enable(struct instance *instance, uint32_t concurrency)
 	struct runtime *runtime = instance->runtime;
 	struct wiring_msg up = { .type = WIRING_UP, .slot = instance->slot, .fn = instance->fn };
 	bool held = debug_holds(runtime, instance->fn);
-	int r = held ? 0 : sproxy_enable(runtime->proxy, instance->slot, concurrency);
+	int r = held ? 0 : slots_enable(instance, concurrency);
 
 	if (r < 0)
 		return r;
@@ -90,6 +89,12 @@ static void on_wiring(void *arg, uint32_t events)
 	}
 }
 
+void instance_wiring_drain(struct instance *instance)
+{
+	while (instance->on_wiring.fd >= 0)
+		on_wiring(instance, EPOLLIN);
+}
+
 static void on_log(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -106,8 +111,7 @@ void instance_let_go(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_exit);
 	loop_remove(runtime->loop, &instance->on_wiring);
 	loop_remove(runtime->loop, &instance->on_log);
-	loop_remove(runtime->loop, &instance->on_kept_send);
-	loop_remove(runtime->loop, &instance->on_kept_receive);
+	slots_unwatch(instance);
 	loop_disarm(runtime->loop, &instance->limit);
 	instance_page_close(instance);
 	process_done(&instance->process);
@@ -129,6 +133,7 @@ static void slot_free(struct instance *instance)
 	if (instance->runtime->options.fdstore)
 		keep_remove_instance(instance);
 	instance->revision = revision_put(instance->revision);
+	slots_give_back(instance);
 	instance_set_state(instance, INSTANCE_NONE);
 }
 
@@ -136,14 +141,18 @@ void instance_lost_tell(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_msg lost = { .type = WIRING_LOST,
-				   .slot = instance->slot,
 				   .fn = instance->fn,
 				   .count = runtime->functions[instance->fn].ready };
 
-	/* A report of a controller that was before us may still be under way to the gateway:
-	 * only the answer to this one counts. */
-	instance->loss = lost.token = loop_now_ns() + ++runtime->losses;
-	gateway_send(runtime, &lost);
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		struct instance_worker *worker = &instance->workers[i];
+
+		/* A report of a controller that was before us may still be under way to the
+		 * gateway: only the answer to this one counts. */
+		worker->loss = lost.token = loop_now_ns() + ++runtime->losses;
+		lost.slot = worker->slot;
+		gateway_send(runtime, &lost);
+	}
 }
 
 /* What follows for the chain. */
@@ -165,7 +174,7 @@ static void bereave(struct instance *instance, enum instance_state was, bool nex
 		runtime_fail(runtime, why);
 	} else if ((was == INSTANCE_READY || was == INSTANCE_STARTING ||
 		    was == INSTANCE_PREPARED) &&
-		   !instance->debugged &&
+		   !instance->debugged && !runtime->options.inlined &&
 		   (runtime->state == RUNTIME_SERVING || runtime->state == RUNTIME_DRAINING)) {
 		instance_replace(instance);
 	}
@@ -195,7 +204,7 @@ void instance_gone(struct instance *instance, const char *how)
 	instance->next = false;
 	/* Out of the maps first: after that nothing more can come to it, so what it holds
 	 * can be taken back. */
-	sproxy_detach(runtime->proxy, instance->slot);
+	slots_detach(instance);
 	if (runtime->gateway.served) {
 		instance_set_state(instance, INSTANCE_RECLAIMING);
 		instance_lost_tell(instance);
@@ -205,15 +214,11 @@ void instance_gone(struct instance *instance, const char *how)
 	bereave(instance, was, next, how);
 }
 
-static void on_end(void *arg, uint32_t events)
+void instance_ended(struct instance *instance, int status, const char *how)
 {
-	struct instance *instance = arg;
 	struct runtime *runtime = instance->runtime;
 	bool stopping = instance->state == INSTANCE_STOPPING, in_order;
-	char how[96];
-	int status = process_reap(&instance->process, how, sizeof(how));
 
-	(void)events;
 	/* How an adopted one ended may not be known. */
 	in_order = instance->dismissed || (stopping && (status == 0 || status == -1));
 	instance_core_take(instance, status);
@@ -222,34 +227,14 @@ static void on_end(void *arg, uint32_t events)
 	runtime_child_gone(runtime);
 }
 
-/* A kept end: bytes have bypassed the program, or the instance closed its own end and can
- * send or receive no more. */
-static void kept_ready(struct instance *instance, struct loop_source *source)
-{
-	struct sp_event event = { .slot = instance->slot, .reason = SP_VIOLATION_BYPASS };
-	char byte;
-
-	if (recv(source->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
-		instance_violated(instance, &event);
-	else if (instance->state != INSTANCE_STOPPING)
-		process_kill(&instance->process);
-	loop_remove(instance->runtime->loop, source);
-}
-
-static void on_kept_send(void *arg, uint32_t events)
+static void on_end(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
+	char how[96];
+	int status = process_reap(&instance->process, how, sizeof(how));
 
 	(void)events;
-	kept_ready(instance, &instance->on_kept_send);
-}
-
-static void on_kept_receive(void *arg, uint32_t events)
-{
-	struct instance *instance = arg;
-
-	(void)events;
-	kept_ready(instance, &instance->on_kept_receive);
+	instance_ended(instance, status, how);
 }
 
 void instance_violated(struct instance *instance, const struct sp_event *event)
@@ -259,28 +244,38 @@ void instance_violated(struct instance *instance, const struct sp_event *event)
 	instance->violated = true;
 	instance->runtime->bypasses += event->reason == SP_VIOLATION_BYPASS;
 	runtime_warn(instance->runtime, "Violation", "violation: %s (slot %u): %s: %s",
-		     runtime_fn_name(instance->runtime, instance->fn), instance->slot,
+		     runtime_fn_name(instance->runtime, instance->fn), event->slot,
 		     sproxy_violation_name(event->reason), sproxy_violation_text(event->reason));
-	sproxy_disable(instance->runtime->proxy, instance->slot);
+	slots_disable(instance);
 	process_kill(&instance->process);
 }
 
-void instance_reclaimed(struct instance *instance, uint64_t loss, uint32_t buffers)
+void instance_reclaimed(struct runtime *runtime, uint32_t slot, uint64_t loss, uint32_t buffers)
 {
-	if (instance->state != INSTANCE_RECLAIMING || instance->loss != loss)
+	struct instance *instance = slots_instance(runtime, slot);
+	bool waiting = false;
+
+	if (!instance || instance->state != INSTANCE_RECLAIMING)
 		return;
-	runtime_tell(instance->runtime, "Reclaimed", "slot %u: %u buffers taken back",
-		     instance->slot, buffers);
-	slot_free(instance);
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		struct instance_worker *worker = &instance->workers[i];
+
+		if (worker->slot == slot && worker->loss == loss) {
+			worker->loss = 0;
+			runtime_tell(runtime, "Reclaimed", "slot %u: %u buffers taken back", slot,
+				     buffers);
+		}
+		waiting |= worker->loss != 0;
+	}
+	if (!waiting)
+		slot_free(instance);
 }
 
 void instance_stop(struct instance *instance)
 {
-	struct runtime *runtime = instance->runtime;
-
-	sproxy_disable(runtime->proxy, instance->slot);
+	slots_disable(instance);
 	instance_set_state(instance, INSTANCE_STOPPING);
-	sproxy_stop(runtime->proxy, instance->slot);
+	slots_stop(instance);
 	instance_limit_arm(instance, RUNTIME_STOP_LIMIT_NS);
 }
 
@@ -288,7 +283,7 @@ void instance_drain(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 
-	sproxy_disable(runtime->proxy, instance->slot);
+	slots_disable(instance);
 	instance->drain_at_ns = loop_now_ns() + runtime->chain->timeout_ns + RUNTIME_DRAIN_GRACE_NS;
 	instance_set_state(instance, INSTANCE_DRAINING);
 	instance_limit_arm(instance, RUNTIME_DRAIN_POLL_NS);
@@ -296,7 +291,7 @@ void instance_drain(struct instance *instance)
 
 static void drain_look(struct instance *instance)
 {
-	if (sproxy_idle(instance->runtime->proxy, instance->slot)) {
+	if (slots_idle(instance)) {
 		instance_stop(instance);
 	} else if (loop_now_ns() < instance->drain_at_ns) {
 		instance_limit_arm(instance, RUNTIME_DRAIN_POLL_NS);
@@ -326,24 +321,14 @@ static void on_limit(void *arg)
 int instance_sources_add(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
-	struct sproxy_kept kept = sproxy_kept(runtime->proxy, instance->slot);
 	char source[CHAIN_NAME_MAX + 16];
 	const struct {
 		struct loop_source *source;
 		struct loop_source value;
-		uint32_t events;
 	} watched[] = {
-		{ &instance->on_exit, { instance->process.pidfd, on_end, instance }, EPOLLIN },
-		{ &instance->on_wiring,
-		  { instance->process.wiring, on_wiring, instance },
-		  EPOLLIN },
-		{ &instance->on_log, { instance->process.log, on_log, instance }, EPOLLIN },
-		{ &instance->on_kept_send,
-		  { kept.send, on_kept_send, instance },
-		  EPOLLIN | EPOLLRDHUP },
-		{ &instance->on_kept_receive,
-		  { kept.receive, on_kept_receive, instance },
-		  EPOLLIN | EPOLLRDHUP },
+		{ &instance->on_exit, { instance->process.pidfd, on_end, instance } },
+		{ &instance->on_wiring, { instance->process.wiring, on_wiring, instance } },
+		{ &instance->on_log, { instance->process.log, on_log, instance } },
 	};
 	int r = 0;
 
@@ -355,7 +340,9 @@ int instance_sources_add(struct instance *instance)
 	instance->limit = (struct loop_timer){ .on_time = on_limit, .arg = instance };
 	for (size_t i = 0; r == 0 && i < sizeof(watched) / sizeof(watched[0]); i++) {
 		*watched[i].source = watched[i].value;
-		r = loop_add(runtime->loop, watched[i].source, watched[i].events);
+		/* Of a thread of the host the host's end is looked at. */
+		if (i > 0 || !runtime->options.inlined)
+			r = loop_add(runtime->loop, watched[i].source, EPOLLIN);
 	}
-	return r;
+	return r == 0 ? slots_watch(instance) : r;
 }

@@ -116,8 +116,11 @@ int keep_gateway(struct runtime *runtime)
 
 static json_t *instance_json(const struct instance *instance)
 {
-	json_t *data = process_json(&instance->process);
+	json_t *data = process_json(&instance->process), *slots = json_array();
 
+	for (uint32_t i = 0; i < instance->worker_count; i++)
+		json_array_append_new(slots, json_integer(instance->workers[i].slot));
+	json_object_set_new(data, "slots", slots);
 	json_object_set_new(data, "state", json_integer(instance->state));
 	json_object_set_new(data, "fn", json_integer(instance->fn));
 	json_object_set_new(data, "number", json_integer(instance->number));
@@ -132,17 +135,19 @@ static json_t *instance_json(const struct instance *instance)
 int keep_instance(struct instance *instance, bool whole)
 {
 	struct runtime *runtime = instance->runtime;
-	struct sproxy_kept kept = sproxy_kept(runtime->proxy, instance->slot);
-	const int fds[6] = { kept.send,
-			     kept.receive,
-			     instance->process.wiring,
-			     instance->process.log,
-			     instance->page_fd,
-			     instance->revision->exec_fd };
+	int fds[KEEP_INSTANCE_FDS_MAX] = { instance->process.wiring, instance->process.log,
+					   instance->page_fd, instance->revision->exec_fd };
+	size_t count = KEEP_INSTANCE_FDS;
 	char name[FDSTORE_NAME_MAX];
 
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		struct sproxy_kept kept = sproxy_kept(runtime->proxy, instance->workers[i].slot);
+
+		fds[count++] = kept.send;
+		fds[count++] = kept.receive;
+	}
 	snprintf(name, sizeof(name), PREFIX "%s/instance/%u", runtime->name, instance->slot);
-	return put(runtime, name, instance_json(instance), whole ? fds : NULL, 6);
+	return put(runtime, name, instance_json(instance), whole ? fds : NULL, count);
 }
 
 void keep_remove_gateway(struct runtime *runtime)

@@ -14,6 +14,10 @@
 
 #define KEEP_MEMORY "/memory" /* after the runtime's name */
 
+/* fds of an instance: wiring, log, page, program, then for each thread both kept ends. */
+#define KEEP_INSTANCE_FDS 4
+#define KEEP_INSTANCE_FDS_MAX (KEEP_INSTANCE_FDS + 2 * WIRING_FN_WORKER_MAX)
+
 struct keep_entries {
 	char name[RUNTIME_NAME_MAX];
 	uint32_t incarnation;

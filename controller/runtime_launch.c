@@ -12,25 +12,6 @@
 #include "controller/runtime_private.h"
 #include "controller/tables.h"
 
-static struct instance *slot_find(struct runtime *runtime)
-{
-	for (uint32_t slot = runtime->options.workers + 1; slot < SP_INST_MAX; slot++)
-		if (runtime->instances[slot].state == INSTANCE_NONE) {
-			runtime->instances[slot].slot = slot;
-			return &runtime->instances[slot];
-		}
-	return NULL;
-}
-
-uint32_t instance_slots_free(const struct runtime *runtime)
-{
-	uint32_t count = 0;
-
-	for (uint32_t slot = runtime->options.workers + 1; slot < SP_INST_MAX; slot++)
-		count += runtime->instances[slot].state == INSTANCE_NONE;
-	return count;
-}
-
 int instance_page_open(struct instance *instance, int fd)
 {
 	void *page =
@@ -76,45 +57,49 @@ static int page_make(struct instance *instance, const struct rule_table *rules)
 	return r;
 }
 
-/* The gateway worker that lends it buffers. */
-static uint32_t lender(const struct instance *instance)
-{
-	return instance->number % instance->runtime->options.workers + 1;
-}
-
 static int wire(struct instance *instance, const struct chain *chain,
 		const struct sproxy_ends *ends)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_function *message = calloc(1, sizeof(*message));
-	const int fds[WIRING_FN_FDS] = { [WIRING_FN_SEND] = ends->send,
-					 [WIRING_FN_RECEIVE] = ends->receive,
-					 [WIRING_FN_MEMORY] = runtime->memory.fd,
-					 [WIRING_FN_PAGE] = instance->page_fd };
-	const struct wiring_worker worker = { .slot = instance->slot,
-					      .home = lender(instance),
-					      .cpu = UINT32_MAX };
+	struct wiring_worker workers[WIRING_FN_WORKER_MAX];
+	int fds[WIRING_FN_FDS_MAX] = {
+		[WIRING_FN_MEMORY] = runtime->memory.fd, [WIRING_FN_PAGE] = instance->page_fd
+	};
+	uint32_t count = instance->worker_count;
 	int r;
 
 	if (!message)
 		return -ENOMEM;
-	r = tables_function(chain, instance->fn - 1, &worker, 1, message);
+	for (uint32_t i = 0; i < count; i++) {
+		fds[WIRING_FN_SEND + 2 * i] = ends[i].send;
+		fds[WIRING_FN_RECEIVE + 2 * i] = ends[i].receive;
+		workers[i] = (struct wiring_worker){
+			.slot = instance->workers[i].slot,
+			.home = slots_lender(instance, i),
+			/* One thread is where its process is. */
+			.cpu = count > 1 ? slots_cpu(instance, i) : UINT32_MAX,
+		};
+	}
+	r = tables_function(chain, instance->fn - 1, workers, count, message);
+	message->gateway_count = runtime->options.workers;
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
-				WIRING_FN_FDS);
+				WIRING_FN_WORKERS + 2 * count);
 	free(message);
 	return r;
 }
 
-static int process_begin(struct instance *instance, const struct chain *chain, const uint32_t *cpu)
+static int process_begin(struct instance *instance, const struct chain *chain)
 {
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &chain->functions[instance->fn - 1];
+	uint32_t cpus[WIRING_FN_WORKER_MAX];
 	char cores[PROCESS_CORE_PATH_MAX];
 	struct process_spec spec = { .path = f->exec,
 				     .name = f->name,
-				     .cpus = cpu,
-				     .cpu_count = 1,
+				     .cpus = cpus,
+				     .cpu_count = instance->worker_count,
 				     .env = &f->env,
 				     .exec_fd = instance->revision->exec_fd,
 				     .detached = runtime->options.fdstore != NULL,
@@ -122,30 +107,33 @@ static int process_begin(struct instance *instance, const struct chain *chain, c
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
+	for (uint32_t i = 0; i < instance->worker_count; i++)
+		cpus[i] = slots_cpu(instance, i);
 	instance->started_ns = loop_now_ns();
 	instance->ready_ns = 0;
 	instance->violated = instance->dismissed = instance->late = false;
-	r = process_start(&spec, &instance->process);
+	r = runtime->options.inlined ? host_add(instance, chain) :
+				       process_start(&spec, &instance->process);
 	if (r < 0)
 		return r;
 	instance_set_state(instance, INSTANCE_STARTING);
 	runtime->children++;
-	if (runtime->runstate)
+	if (runtime->runstate && !runtime->options.inlined)
 		runstate_add_child(runtime->runstate, instance->process.pid);
 	r = instance_sources_add(instance);
-	if (r == 0 && !instance->debugged)
+	if (r == 0 && !instance->debugged && !runtime->host.debugged)
 		instance_limit_arm(instance, RUNTIME_START_LIMIT_NS);
 	return r;
 }
 
-static int begin(struct instance *instance, const struct chain *chain, uint32_t cpu,
+static int begin(struct instance *instance, const struct chain *chain,
 		 const struct sproxy_ends *ends)
 {
 	const struct chain_function *f = &chain->functions[instance->fn - 1];
 	int r = page_make(instance, &f->rules);
 
 	if (r == 0)
-		r = process_begin(instance, chain, &cpu);
+		r = process_begin(instance, chain);
 	/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
 	if (r == 0 && instance->runtime->options.fdstore)
 		r = keep_instance(instance, true);
@@ -160,42 +148,44 @@ static void begin_failed(struct instance *instance)
 	}
 	instance->next = instance->debugged = false;
 	instance_page_close(instance);
-	sproxy_detach(instance->runtime->proxy, instance->slot);
+	slots_detach(instance);
 	instance->revision = revision_put(instance->revision);
+	slots_give_back(instance);
 }
 
 int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
 		   struct revision *revision, struct instance **ret)
 {
-	struct instance *instance = slot_find(runtime);
+	struct instance *instance =
+		slots_take(runtime,
+			   runtime->options.inlined ? 1 : chain->functions[fn - 1].workers);
 	const char *name = chain->functions[fn - 1].name;
-	struct sproxy_place place = { .fn = fn };
-	struct sproxy_ends ends;
+	struct sproxy_ends ends[WIRING_FN_WORKER_MAX];
 	int r;
 
 	if (!instance) {
 		runtime_warn(runtime, "NoSlot",
-			     "no free slot for %s: a chain has at most %u instances", name,
-			     SP_INST_MAX - 1);
+			     "no free slot for %s: a chain has at most %u threads of functions",
+			     name, SP_INST_MAX - 1 - runtime->options.workers);
 		return -ENOSPC;
 	}
-	instance->runtime = runtime;
 	instance->fn = fn;
 	instance->number = number;
-	place.cpu = runtime->options.cpus[number % runtime->options.cpu_count];
-	place.lender = lender(instance);
-	r = sproxy_attach(runtime->proxy, instance->slot, &place, &ends);
+	r = slots_attach(instance, ends);
 	if (r < 0) {
+		slots_give_back(instance);
 		runtime_warn(runtime, "Wiring", "cannot wire %s: %s", name, strerror(-r));
 		return r;
 	}
 	instance->next = chain != runtime->chain;
 	instance->debugged = ret && !instance->next;
 	instance->revision = revision_get(revision);
-	r = begin(instance, chain, place.cpu, &ends);
+	r = begin(instance, chain, ends);
 	/* No copy of its own ends may stay with us: it would keep a dead instance routed to. */
-	close(ends.send);
-	close(ends.receive);
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		close(ends[i].send);
+		close(ends[i].receive);
+	}
 	if (r < 0) {
 		runtime_warn(runtime, "FailedStart", "cannot start %s: %s", name, strerror(-r));
 		begin_failed(instance);

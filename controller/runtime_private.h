@@ -39,18 +39,39 @@ void gateway_tables_tell(struct runtime *runtime);
 /* Has it finish what is in flight; then, or without a gateway at once, everybody stops. */
 void gateway_drain(struct runtime *runtime);
 int gateway_stats_map(struct runtime *runtime);
-/* The delay before something that died `deaths` times in a row is started again. */
-uint64_t runtime_backoff(uint32_t deaths);
 
 /* runtime_launch.c */
-/* Free slots for more instances. */
-uint32_t instance_slots_free(const struct runtime *runtime);
 /* Maps the page of an instance, whose fd it takes. Returns 0 or -errno. */
 int instance_page_open(struct instance *instance, int fd);
 void instance_page_close(struct instance *instance);
 /* Starts instance `number` of a function in a free slot, as `chain` has it. */
 int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
 		   struct revision *revision, struct instance **ret);
+
+/* runtime_slots.c: the slots of an instance, all at once */
+/* Free slots for more instances. */
+uint32_t slots_free(const struct runtime *runtime);
+/* An instance that has `count` of them and nothing else yet; NULL: there are not so many. */
+struct instance *slots_take(struct runtime *runtime, uint32_t count);
+/* Makes `slot` the next one of an instance; false when it is another's, or none. */
+bool slots_add(struct instance *instance, uint32_t slot);
+void slots_give_back(struct instance *instance);
+/* Whose it is; NULL: nobody's. */
+struct instance *slots_instance(struct runtime *runtime, uint32_t slot);
+/* Where the n-th worker runs, and which gateway worker lends it buffers. */
+uint32_t slots_cpu(const struct instance *instance, uint32_t n);
+uint32_t slots_lender(const struct instance *instance, uint32_t n);
+int slots_attach(struct instance *instance, struct sproxy_ends ends[WIRING_FN_WORKER_MAX]);
+void slots_detach(struct instance *instance);
+/* Lets requests come to it. Returns 0, or -errno: then none come. */
+int slots_enable(struct instance *instance, uint32_t concurrency);
+void slots_disable(struct instance *instance);
+/* Disabled, and nothing is at any of them or under way. */
+bool slots_idle(const struct instance *instance);
+void slots_stop(struct instance *instance);
+/* Looks at the kept ends. */
+int slots_watch(struct instance *instance);
+void slots_unwatch(struct instance *instance);
 
 /* runtime_instance.c */
 void instance_set_state(struct instance *instance, enum instance_state state);
@@ -60,13 +81,17 @@ int instance_enable(struct instance *instance, uint32_t concurrency);
 void instance_drain(struct instance *instance);
 void instance_stop(struct instance *instance);
 void instance_lost_tell(struct instance *instance);
-/* The gateway has taken back what a dead instance held. */
-void instance_reclaimed(struct instance *instance, uint64_t loss, uint32_t buffers);
+/* The gateway has taken back what a worker of a dead instance held. */
+void instance_reclaimed(struct runtime *runtime, uint32_t slot, uint64_t loss, uint32_t buffers);
 /* The kernel refused a send of it, or bytes bypassed the program: cut off and replace. */
 void instance_violated(struct instance *instance, const struct sp_event *event);
 int instance_sources_add(struct instance *instance);
 /* Of the process, which may go on. */
 void instance_let_go(struct instance *instance);
+/* Reads what a thread of the host has said before it ended. */
+void instance_wiring_drain(struct instance *instance);
+/* Its process has ended with a wait status, or its thread; `how` says so. */
+void instance_ended(struct instance *instance, int status, const char *how);
 /* Its process is gone. `how` NULL: in order. */
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
@@ -84,8 +109,17 @@ int adopt_instances(struct runtime *runtime, struct keep_entries *entries);
 int adopt_gaps_fill(struct runtime *runtime);
 
 /* runtime_replace.c */
+/* The delay before something that died `deaths` times in a row is started again. */
+uint64_t runtime_backoff(uint32_t deaths);
 /* Another one at once for the first death, later and later for those that follow. */
 void instance_replace(struct instance *instance);
+
+/* runtime_inline.c */
+/* The process for all functions, which are added to it and begin together. */
+int host_start(struct runtime *runtime);
+int host_go(struct runtime *runtime);
+/* Adds one as an instance's process. */
+int host_add(struct instance *instance, const struct chain *chain);
 
 /* runtime_debug.c */
 bool debug_goes_on(const struct runtime *runtime);

@@ -2,6 +2,17 @@
 /* An instance in the place of one that died. */
 #include "controller/runtime_private.h"
 
+uint64_t runtime_backoff(uint32_t deaths)
+{
+	uint32_t doublings = deaths > 11 ? 10 : deaths - 1;
+	uint64_t delay;
+
+	if (deaths == 0)
+		return 0;
+	delay = RUNTIME_BACKOFF_FIRST_NS << doublings;
+	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
+}
+
 static void replacements_start(void *arg)
 {
 	struct function_state *f = arg;

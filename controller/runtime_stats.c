@@ -57,58 +57,13 @@ static void read_buffers(const struct runtime *runtime, struct runtime_stats *re
 	}
 }
 
-/* Each name once: several routes may leave by the same one. */
-static void name_routed(const struct chain_function *f, uint32_t wire_edge,
-			char ret[RUNTIME_STATS_EDGE_NAME_MAX])
-{
-	bool named[RULE_MAX + 1] = { false };
-	size_t len = 0;
-
-	ret[0] = '\0';
-	for (uint32_t i = 0; i < f->rules.count && len < RUNTIME_STATS_EDGE_NAME_MAX; i++) {
-		uint32_t from = f->rules.rules[i].from_edge;
-
-		if (f->rules.rules[i].wire_edge != wire_edge || from > RULE_MAX || named[from])
-			continue;
-		named[from] = true;
-		len += (size_t)snprintf(ret + len, RUNTIME_STATS_EDGE_NAME_MAX - len, "%s%s",
-					len ? "," : "",
-					from && from <= f->edge_count ? f->edges[from - 1] :
-									"next");
-	}
-}
-
-static bool is_ingress(const struct chain *chain, uint32_t fn)
-{
-	for (uint32_t i = 0; i < chain->ingress_rules.count; i++)
-		if (chain->ingress_rules.rules[i].wire_edge == fn)
-			return true;
-	return false;
-}
-
-void runtime_stats_edge_name(const struct chain *chain, uint32_t fn, uint32_t edge,
-			     char ret[RUNTIME_STATS_EDGE_NAME_MAX])
-{
-	const char *name = edge == SP_EDGE_REPLY   ? "reply" :
-			   edge == SP_EDGE_RELEASE ? "release" :
-			   edge == SP_EDGE_REFILL  ? "refill" :
-			   edge == SP_EDGE_GRANT   ? "grant" :
-						     "";
-
-	if (!*name && fn == SP_GATEWAY_FN)
-		name = is_ingress(chain, edge) ? "ingress" : "retry";
-	if (*name || fn > chain->function_count)
-		snprintf(ret, RUNTIME_STATS_EDGE_NAME_MAX, "%s", name);
-	else
-		name_routed(&chain->functions[fn - 1], edge, ret);
-}
-
 static void add_edge(const struct chain *chain, uint32_t fn, uint32_t edge, uint32_t to_fn,
 		     uint64_t count, struct function_stats *f)
 {
 	struct edge_stats *e = &f->edges[f->edge_count++];
 
 	runtime_stats_edge_name(chain, fn, edge, e->name);
+	e->kind = runtime_stats_edge_kind(chain, fn, edge);
 	e->to_fn = to_fn;
 	e->count = count;
 }
@@ -123,7 +78,7 @@ static void read_edges(const struct runtime *runtime, uint32_t fn, struct functi
 	sproxy_edge_counts(runtime->proxy, fn, counts);
 	/* The gateway's edge to function n is n; it needs one to each for second tries. */
 	for (uint32_t to = 1; !own && to <= chain->function_count; to++)
-		if (counts[to] || is_ingress(chain, to))
+		if (counts[to] || runtime_stats_is_ingress(chain, to))
 			add_edge(chain, fn, to, to, counts[to], f);
 	for (uint32_t edge = 0; own && edge < own->target_count; edge++)
 		if (own->targets[edge].kind != SP_ROUTE_NONE)
@@ -148,27 +103,37 @@ static void read_function(const struct runtime *runtime, uint32_t fn, struct fun
 	read_edges(runtime, fn, f);
 }
 
-static void read_instance(const struct runtime *runtime, uint32_t slot, uint32_t buffers,
-			  struct runtime_stats *ret)
+static void add_worker(const struct runtime *runtime, uint32_t slot, struct instance_stats *ret)
+{
+	const struct sp_instance *kernel = &sproxy_instances(runtime->proxy)[slot];
+
+	ret->in_flight += __atomic_load_n(&kernel->in_flight, __ATOMIC_RELAXED);
+	ret->in += __atomic_load_n(&kernel->in, __ATOMIC_RELAXED);
+	ret->out += __atomic_load_n(&kernel->out, __ATOMIC_RELAXED);
+}
+
+static void read_instance(const struct runtime *runtime, uint32_t slot,
+			  const uint32_t held[SP_INST_MAX], struct runtime_stats *ret)
 {
 	const struct instance *instance = &runtime->instances[slot];
-	const struct sp_instance *kernel = &sproxy_instances(runtime->proxy)[slot];
+	struct instance_stats *stats = &ret->instances[ret->instance_count];
 
 	if (instance->state == INSTANCE_NONE || !instance->fn)
 		return;
-	ret->instances[ret->instance_count++] = (struct instance_stats){
+	*stats = (struct instance_stats){
 		.slot = slot,
 		.fn = instance->fn,
 		.number = instance->number,
 		.pid = instance->process.pid,
 		.state = instance_state_name(instance->state),
-		.in_flight = __atomic_load_n(&kernel->in_flight, __ATOMIC_RELAXED),
-		.in = __atomic_load_n(&kernel->in, __ATOMIC_RELAXED),
-		.out = __atomic_load_n(&kernel->out, __ATOMIC_RELAXED),
-		.buffers = buffers,
 		.age_ns = loop_now_ns() - instance->started_ns,
 		.process = read_process(instance->process.pid),
 	};
+	for (uint32_t i = 0; i < instance->worker_count; i++) {
+		add_worker(runtime, instance->workers[i].slot, stats);
+		stats->buffers += held[instance->workers[i].slot];
+	}
+	ret->instance_count++;
 }
 
 void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret)
@@ -191,5 +156,5 @@ void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret
 		read_function(runtime, fn, &ret->functions[fn]);
 	ret->instance_count = 0;
 	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++)
-		read_instance(runtime, slot, held[slot], ret);
+		read_instance(runtime, slot, held, ret);
 }

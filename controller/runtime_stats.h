@@ -12,6 +12,7 @@
 #ifndef SPROCKET_CONTROLLER_RUNTIME_STATS_H
 #define SPROCKET_CONTROLLER_RUNTIME_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/wire.h"
@@ -45,9 +46,26 @@ struct class_stats {
 	uint32_t buffers[RUNTIME_STATS_HOLDER_COUNT];
 };
 
+/* What an edge is in the chain file; X(kind, name). */
+#define RUNTIME_STATS_EDGES(X)                                                     \
+	X(ROUTE, "route")                                                          \
+	X(CALL, "call")     /* the answer comes back; also of one that fans out */ \
+	X(JOIN, "join")     /* with the answers of a fan-out */                    \
+	X(TEE, "tee")       /* reads along */                                      \
+	X(RETURN, "return") /* of a function that is only called: to its callers */
+
+enum edge_kind {
+#define X(id, name) EDGE_##id,
+	RUNTIME_STATS_EDGES(X)
+#undef X
+};
+
+const char *edge_kind_name(enum edge_kind kind);
+
 struct edge_stats {
 	char name[RUNTIME_STATS_EDGE_NAME_MAX]; /* as the chain file calls it */
-	uint32_t to_fn;                         /* SP_GATEWAY_FN: the reply */
+	uint32_t to_fn;                         /* SP_GATEWAY_FN: the reply, or the callers */
+	enum edge_kind kind;
 	uint64_t count;
 };
 
@@ -90,6 +108,16 @@ struct runtime_stats {
  * commas between. `edge` is of wire.h. */
 void runtime_stats_edge_name(const struct chain *chain, uint32_t fn, uint32_t edge,
 			     char ret[RUNTIME_STATS_EDGE_NAME_MAX]);
+
+/* What it is; where it is several, a route first. `edge` is one of the route table's, or
+ * SP_EDGE_REPLY. */
+enum edge_kind runtime_stats_edge_kind(const struct chain *chain, uint32_t fn, uint32_t edge);
+
+/* Name of the function that it leads to, "gateway", or "caller" of a return. */
+const char *edge_to_name(const struct runtime_stats *stats, const struct edge_stats *edge);
+
+/* Does the gateway's edge to `fn` carry new requests? It has one to each, for second tries. */
+bool runtime_stats_is_ingress(const struct chain *chain, uint32_t fn);
 
 void runtime_stats_read(const struct runtime *runtime, struct runtime_stats *ret);
 

@@ -93,13 +93,23 @@ static void counters_add(const struct instance *instance, json_t *sums)
 
 static json_t *instance_json(const struct instance *i)
 {
-	const struct sp_instance *entry = &sproxy_instances(i->runtime->proxy)[i->slot];
+	json_int_t in_flight = 0, in = 0, out = 0;
+	json_t *slots = json_array();
 
-	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:i, s:I, s:I, s:I}", "slot", (int)i->slot,
-			 "number", (int)i->number, "pid", (int)i->process.pid, "state",
-			 instance_state_name(i->state), "revision",
-			 i->revision ? i->revision->name : "", "in_flight", (int)entry->in_flight,
-			 "in", (json_int_t)entry->in, "out", (json_int_t)entry->out, "age_s",
+	for (uint32_t n = 0; n < i->worker_count; n++) {
+		uint32_t slot = i->workers[n].slot;
+		const struct sp_instance *entry = &sproxy_instances(i->runtime->proxy)[slot];
+
+		json_array_append_new(slots, json_integer(slot));
+		in_flight += entry->in_flight;
+		in += (json_int_t)entry->in;
+		out += (json_int_t)entry->out;
+	}
+	return json_pack("{s:i, s:o, s:i, s:i, s:s, s:s, s:I, s:I, s:I, s:I}", "slot", (int)i->slot,
+			 "slots", slots, "number", (int)i->number, "pid", (int)i->process.pid,
+			 "state", instance_state_name(i->state), "revision",
+			 i->revision ? i->revision->name : "", "in_flight", in_flight, "in", in,
+			 "out", out, "age_s",
 			 (json_int_t)((loop_now_ns() - i->started_ns) / 1000000000));
 }
 

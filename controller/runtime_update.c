@@ -99,7 +99,7 @@ void instance_conform(struct instance *instance)
 	if (instance_fits(instance)) {
 		wiring_page_rules(instance->page, &f->rules);
 		if (instance->state == INSTANCE_READY) /* with another limit, perhaps */
-			sproxy_enable(runtime->proxy, instance->slot, f->concurrency);
+			slots_enable(instance, f->concurrency);
 	} else if (instance->state == INSTANCE_READY) {
 		instance_drain(instance);
 	} else {
@@ -227,12 +227,16 @@ bool runtime_update_fits(const struct runtime *runtime, const struct chain *next
 				 wanted > have           ? wanted - have :
 							   0;
 
+		/* Each thread takes a place. */
+		fresh *= next->functions[fn - 1].workers;
 		/* Those that are missing now may be back by then. */
-		if (fresh + MAX(have, runtime->functions[fn].ready) > SP_FN_INST_MAX)
+		have = MAX(have, runtime->functions[fn].ready) *
+		       runtime->chain->functions[fn - 1].workers;
+		if (fresh + have > SP_FN_INST_MAX)
 			return false;
 		more += fresh;
 	}
-	return more <= instance_slots_free(runtime);
+	return more <= slots_free(runtime);
 }
 
 /* Starts what is new. Returns 0 or -errno. */

@@ -2,6 +2,7 @@
 #include "controller/tables.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint32_t message_size(size_t struct_size, const struct wiring_heap *heap)
@@ -22,6 +23,15 @@ static int config_put(const struct chain_pairs *config, struct wiring_function *
 	}
 	ret->config_count = (uint32_t)config->count;
 	return r;
+}
+
+static int folder_put(const char *exec, struct wiring_function *ret)
+{
+	const char *end = exec ? strrchr(exec, '/') : NULL;
+	char folder[CHAIN_PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%.*s", end ? (int)(end - exec) : 0, exec ? exec : "");
+	return wiring_put(&ret->heap, folder, &ret->folder);
 }
 
 int tables_function(const struct chain *chain, uint32_t index, const struct wiring_worker *workers,
@@ -45,6 +55,8 @@ int tables_function(const struct chain *chain, uint32_t index, const struct wiri
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);
 	if (r == 0)
+		r = folder_put(f->exec, ret);
+	if (r == 0)
 		r = config_put(&f->config, ret);
 	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
@@ -66,6 +78,21 @@ static int ingress_put(const struct chain_ingress *from, struct wiring_heap *hea
 	return r;
 }
 
+/* Do functions send what no client has sent? */
+static bool makes_messages(const struct chain *chain)
+{
+	bool makes = false;
+
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		const struct rule_table *rules = &chain->functions[i].rules;
+
+		makes |= rules->call_count > 0 || rules->group_count > 0;
+		for (uint32_t r = 0; r < rules->count; r++)
+			makes |= rules->rules[r].tee_count > 0;
+	}
+	return makes;
+}
+
 int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 {
 	int r;
@@ -77,6 +104,7 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->ingress_count = chain->ingress_count;
 	ret->layout = chain->layout;
 	ret->rules = chain->ingress_rules;
+	ret->calls = makes_messages(chain);
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
@@ -121,6 +149,23 @@ static uint32_t target_place(const struct sp_route *row, const struct sp_route *
 	return place;
 }
 
+/* Every edge that the table names. */
+static void rules_move(struct rule_table *table, const uint8_t moved[SP_EDGE_MAX])
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		struct rule *rule = &table->rules[i];
+
+		rule->wire_edge = moved[rule->wire_edge];
+		for (uint8_t t = 0; t < rule->tee_count; t++)
+			rule->tees[t] = moved[rule->tees[t]];
+	}
+	for (uint32_t i = 0; i < table->call_count; i++)
+		table->calls[i].edge = moved[table->calls[i].edge];
+	for (uint32_t i = 0; i < table->group_count; i++)
+		for (uint8_t m = 0; m < table->groups[i].count; m++)
+			table->groups[i].members[m].edge = moved[table->groups[i].members[m].edge];
+}
+
 int tables_row_merge(const struct chain_function *old, struct chain_function *next)
 {
 	struct sp_route row[SP_EDGE_MAX] = { 0 }, merged[SP_EDGE_MAX] = { 0 };
@@ -138,8 +183,7 @@ int tables_row_merge(const struct chain_function *old, struct chain_function *ne
 		if (place >= count)
 			count = place + 1;
 	}
-	for (uint32_t i = 0; i < next->rules.count; i++)
-		next->rules.rules[i].wire_edge = moved[next->rules.rules[i].wire_edge];
+	rules_move(&next->rules, moved);
 	memcpy(next->targets, merged, sizeof(merged));
 	next->target_count = count;
 	return 0;

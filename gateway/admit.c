@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/buffer.h"
 #include "gateway/conn.h"
 #include "gateway/gateway.h"
 #include "gateway/health.h"
 #include "gateway/intake.h"
+#include "gateway/lease.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
 #include "gateway/tables.h"
@@ -142,6 +144,27 @@ static size_t meta_size(const struct admission *a)
 	return size;
 }
 
+/* Takes a buffer of a class that has one left for clients' requests. */
+static int pool_get(struct gw_worker *w, uint32_t room, uint32_t *ret)
+{
+	struct gateway *g = w->gateway;
+	uint32_t cls;
+	int r;
+
+	while ((r = shm_pool_get(g->pool, room, w->slot, ret)) == 0) {
+		cls = gw_buffer_class(g, *ret);
+		if (gw_lease_spares(w, cls))
+			break;
+		gw_buffer_free(w, *ret);
+		if (cls + 1 == g->wiring.layout.class_count)
+			return -ENOBUFS;
+		room = g->wiring.layout.classes[cls].size + 1;
+	}
+	if (r == 0)
+		gw_buffer_use(w, *ret, GW_USE_REQUEST);
+	return r;
+}
+
 /* Takes a buffer with `room` payload bytes and fills in the meta data. 0 and *ret, or the
  * error of the pool or of meta_put(); then nothing is held. */
 static int buffer_take(struct admission *a, size_t room, uint32_t *ret)
@@ -152,13 +175,13 @@ static int buffer_take(struct admission *a, size_t room, uint32_t *ret)
 
 	if (room > SHM_SIZE_MAX)
 		return -EMSGSIZE;
-	r = shm_pool_get(g->pool, (uint32_t)room, a->worker->slot, &index);
+	r = pool_get(a->worker, (uint32_t)room, &index);
 	if (r < 0)
 		return r;
 	a->slot = gw_slot(g, index);
 	r = meta_put(a, shm_layout_class(&g->wiring.layout, index)->stride);
 	if (r < 0) {
-		shm_pool_put(g->pool, index);
+		gw_buffer_free(a->worker, index);
 		return r;
 	}
 	*ret = index;
@@ -196,7 +219,7 @@ static int enter(struct admission *a)
 		return refuse(a, GW_PROBLEM_HEADER_SIZE);
 	fn = rule_match(&w->tables->wiring.rules, 0, &a->header, a->slot);
 	if (fn <= 0 || (uint32_t)fn > g->wiring.fn_count) {
-		shm_pool_put(g->pool, index);
+		gw_buffer_free(w, index);
 		return refuse(a, GW_PROBLEM_NO_ROUTE);
 	}
 	GW_COUNT(w, requests, 1);

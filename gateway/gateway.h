@@ -22,13 +22,14 @@
 #include "shm/pool.h"
 #include "sproxy/wiring.h"
 
-#define GW_RECEIVE_MAX 256          /* descriptors taken by one recv */
-#define GW_FIELD_MAX 64             /* header fields a function may set */
+#define GW_FLAGS_KEPT (SP_DESC_QOS_MASK | SP_DESC_ELEPHANT) /* of who is sent again */
+#define GW_RECEIVE_MAX 256                                  /* descriptors taken by one recv */
+#define GW_FIELD_MAX 64                                     /* header fields a function may set */
 #define GW_DETAIL_MAX 1024          /* bytes of a function's error text that clients see */
 #define GW_ID_MAX 128               /* bytes of an X-Request-Id that is kept */
-#define GW_LEASE_MAX 8              /* buffers of one grant */
+#define GW_LEASE_MAX 32             /* buffers of one grant */
 #define GW_LEASE_LARGE (64U << 10)  /* classes above it are leased one at a time */
-#define GW_LEASE_SHARE 4            /* at most 1/4 of a class is leased out */
+#define GW_LEASE_SHARE 4            /* 1/4 of a class: see lease.h */
 #define GW_PIPELINE_MAX (64U << 10) /* bytes read ahead of a client that does not wait */
 #define GW_IDLE_MS 60000            /* an idle connection is closed after it */
 #define GW_STALL_MS 60000           /* an answer that its client does not take is given up */
@@ -59,6 +60,8 @@ struct gateway {
 	struct shm_pool *pool;
 	struct gw_request **requests; /* by buffer */
 	struct gw_request *request_store;
+	uint8_t *uses; /* by buffer: enum gw_use */
+	uint8_t *kept; /* by buffer, atomic: 1: ended, and others read it (buffer.h) */
 	struct wiring_gateway_stats *stats;
 	struct gw_tables *tables;      /* atomic: what workers take at their next mail */
 	uint32_t tables_waiting;       /* atomic: workers that have not taken them */
@@ -73,8 +76,9 @@ struct gateway {
 	uint32_t frozen;                /* atomic: no deadline passes */
 	uint32_t undrained;             /* workers with something in flight; atomic */
 	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
-	/* Bit n of the row: slot n asked a gateway that died; atomic. */
-	uint64_t unanswered[SP_INST_MAX / 64];
+	uint32_t asking;                /* atomic: bit n: functions wait for leases of worker n */
+	/* By slot, atomic: bit n: it asked a gateway that died for class n. */
+	uint8_t unanswered[SP_INST_MAX];
 	struct gw_loss losses[SP_INST_MAX];
 };
 
@@ -93,6 +97,15 @@ static inline uint64_t gw_owner_word(const struct gateway *g, uint32_t index)
 static inline struct gw_request *gw_request_of(const struct gateway *g, uint32_t index)
 {
 	return __atomic_load_n(&g->requests[index], __ATOMIC_ACQUIRE);
+}
+
+/* True when the slot is a worker's of this gateway, not an instance's. */
+static inline bool gw_is_worker(const struct gateway *g, uint32_t slot)
+{
+	for (uint32_t i = 0; i < g->wiring.worker_count; i++)
+		if (g->wiring.slots[i] == slot)
+			return true;
+	return false;
 }
 
 static inline bool gw_function_up(const struct gateway *g, uint32_t fn)

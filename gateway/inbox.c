@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/call.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
 #include "gateway/request.h"
@@ -14,14 +15,15 @@
 static void on_reply(struct gw_worker *w, const struct sp_desc *d)
 {
 	struct gw_request *r = gw_request_of(w->gateway, d->buf);
+	uint32_t state = gw_request_state(r);
 
-	if (r->state == GW_ORPHAN)
+	if (state == GW_ORPHAN)
 		gw_request_free(r);
-	else if (r->state == GW_LEASED)
-		gw_lease_return(w->gateway, d->buf);
-	else if (r->state != GW_IN_CHAIN)
+	else if (state == GW_LEASED)
+		gw_lease_return(w, d->buf);
+	else if (state != GW_IN_CHAIN)
 		return;
-	else if (d->flags & SP_DESC_DROPPED)
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED)
 		gw_response_drop(r);
 	else
 		gw_response_send(r, d);
@@ -31,34 +33,44 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 {
 	struct gateway *g = w->gateway;
 	struct gw_request *r = gw_request_of(g, d->buf);
+	uint32_t state = gw_request_state(r);
 
 	if (d->flags & SP_DESC_MOVED) {
 		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
 			gw_request_move(w, d->buf, d->len);
-	} else if (r->state == GW_LEASED) {
-		gw_lease_return(g, d->buf);
-	} else if (r->state == GW_IN_CHAIN) {
+	} else if (state == GW_LEASED && gw_call_is(g, d->buf)) {
+		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go");
+	} else if (state == GW_LEASED) {
+		gw_lease_return(w, d->buf);
+	} else if (state == GW_IN_CHAIN) {
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
 		gw_request_free(r);
-	} else if (r->state == GW_ORPHAN) {
+	} else if (state == GW_ORPHAN) {
 		gw_request_free(r);
 	}
+}
+
+/* A denial that came back, as whom it was for is gone; a cancel that reached nobody. */
+static bool names_no_buffer(const struct sp_desc *d)
+{
+	return (d->edge == SP_EDGE_GRANT && d->flags & SP_DESC_DENIED) || d->edge > SP_EDGE_GRANT;
 }
 
 static void on_descriptor(struct gw_worker *w, const struct sp_desc *d)
 {
 	struct gateway *g = w->gateway;
 
+	if (w->joining && !(d->edge < SP_EDGE_MAX && d->flags & SP_DESC_PART))
+		gw_instance_joined(w);
 	if (d->edge == SP_EDGE_REFILL) {
 		gw_lease_refill(w, d);
 		return;
 	}
-	/* A denial that came back, as whom it was for is gone, names no buffer. */
-	if (d->flags & SP_DESC_DENIED || d->buf >= g->wiring.layout.buffer_count ||
+	if (names_no_buffer(d) || d->buf >= g->wiring.layout.buffer_count ||
 	    gw_owner_word(g, d->buf) != SP_OWNER_WORD(d->gen, w->slot))
 		return;
 	if (d->edge == SP_EDGE_GRANT)
-		gw_lease_return(g, d->buf); /* whom it was for is gone */
+		gw_lease_return(w, d->buf); /* whom it was for is gone */
 	else if (d->flags & SP_DESC_UNDELIVERABLE)
 		gw_instance_hold(w, d);
 	else if (d->edge == SP_EDGE_RELEASE)
@@ -99,10 +111,13 @@ void gw_inbox_take(struct gw_worker *w)
 {
 	while (batch_take(w) == GW_RECEIVE_MAX * sizeof(*w->received))
 		;
+	/* What was sent together has arrived together. */
+	gw_instance_joined(w);
 }
 
 void gw_inbox_drain(struct gw_worker *w)
 {
 	while (batch_take(w) > 0)
 		;
+	gw_instance_joined(w);
 }

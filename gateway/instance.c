@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/instance.h"
 
+#include "gateway/call.h"
 #include "gateway/control.h"
 #include "gateway/inbox.h"
 #include "gateway/lease.h"
@@ -15,41 +16,181 @@ static uint32_t function_meant(const struct gateway *g, uint32_t index)
 	return o->hops > 0 && o->hops <= SP_HOPS_MAX ? o->hop[o->hops - 1].fn : 0;
 }
 
+static struct gw_request *part_of(const struct gateway *g, uint32_t part)
+{
+	return part ? gw_request_of(g, part - 1) : NULL;
+}
+
+void gw_instance_parts_free(struct gw_worker *worker, struct gw_request *r)
+{
+	struct gw_request *part = part_of(worker->gateway, r->parts), *next;
+
+	r->parts = r->parts_last = 0;
+	for (; part; part = next) {
+		next = part_of(worker->gateway, part->parts_next);
+		part->parts_next = 0;
+		gw_lease_return(worker, part->buf);
+	}
+}
+
+static void part_add(struct gw_worker *worker, const struct sp_desc *d)
+{
+	struct gw_request *part = gw_request_of(worker->gateway, d->buf), *r = worker->joining;
+
+	if (gw_request_state(part) != GW_LEASED)
+		return;
+	if (!r) { /* what it goes with has ended */
+		gw_lease_return(worker, d->buf);
+		return;
+	}
+	part->len = d->len;
+	part->flags = (d->flags & GW_FLAGS_KEPT) | SP_DESC_PART;
+	part->parts_next = 0;
+	if (r->parts)
+		part_of(worker->gateway, r->parts_last)->parts_next = d->buf + 1;
+	else
+		r->parts = d->buf + 1;
+	r->parts_last = d->buf + 1;
+}
+
+/* Whatever worker gets a leased buffer next sees what was done to its struct here. */
+static void handed_on(struct gw_request *r)
+{
+	__atomic_store_n(&r->state, r->state, __ATOMIC_RELEASE);
+}
+
+/* One send: a row of the outbox is sent before it would be cut between them. */
+static void send_on(struct gw_worker *worker, struct gw_request *r)
+{
+	struct gateway *g = worker->gateway;
+	struct gw_request *part = part_of(g, r->parts), *next;
+	uint32_t count = 1;
+
+	h2o_linklist_unlink(&r->held);
+	if (r->state == GW_HELD)
+		gw_request_set_state(r, GW_IN_CHAIN);
+	else
+		h2o_timeout_unlink(&r->deadline);
+	for (next = part; next; next = part_of(g, next->parts_next))
+		count++;
+	gw_outbox_room(worker, r->fn, count);
+	r->parts = r->parts_last = 0;
+	handed_on(r);
+	gw_outbox_put(worker, r->fn, r->buf, r->len, r->flags);
+	for (; part; part = next) {
+		next = part_of(g, part->parts_next);
+		part->parts_next = 0;
+		handed_on(part);
+		gw_outbox_put(worker, r->fn, part->buf, part->len, part->flags);
+	}
+}
+
+/* Nobody waits for a message: what is lost is counted, no more. */
+static void message_lose(struct gw_worker *worker, uint32_t index)
+{
+	GW_COUNT(worker, lost, 1);
+	gw_lease_return(worker, index);
+}
+
+static void on_message_deadline(h2o_timeout_entry_t *entry)
+{
+	struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, deadline, entry);
+	struct gw_worker *worker = r->worker;
+
+	if (__atomic_load_n(&worker->gateway->frozen, __ATOMIC_RELAXED)) {
+		h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
+		return;
+	}
+	h2o_linklist_unlink(&r->held);
+	message_lose(worker, r->buf);
+}
+
+/* A message that waits for a function from now on, for as long as a request may. */
+static bool message_hold(struct gw_worker *worker, struct gw_request *r)
+{
+	const struct gateway *g = worker->gateway;
+	/* Below 0 when it was made after this turn had begun. */
+	int64_t age = (int64_t)(gw_worker_now(worker) - g->owners[r->buf].start_ns);
+
+	if (!__atomic_load_n(&g->frozen, __ATOMIC_RELAXED) && age >= (int64_t)g->wiring.timeout_ns)
+		return false;
+	r->worker = worker;
+	r->held = (h2o_linklist_t){ NULL, NULL };
+	r->deadline = (h2o_timeout_entry_t){ .cb = on_message_deadline };
+	h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
+	return true;
+}
+
+static bool is_message(const struct gw_worker *worker, uint32_t index)
+{
+	const struct sp_owner *o = &worker->gateway->owners[index];
+
+	return o->leased == SP_LEASE_OUT && o->home == worker->slot;
+}
+
+/* Begins to hold a request or message. False: it ended instead. */
+static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t fn)
+{
+	bool known = fn > 0 && fn <= worker->gateway->wiring.fn_count;
+
+	if (gw_request_state(r) == GW_LEASED) {
+		if (is_message(worker, r->buf) && known && message_hold(worker, r))
+			return true;
+		if (is_message(worker, r->buf))
+			message_lose(worker, r->buf);
+		else /* stock, or an answer whose caller is gone */
+			gw_lease_return(worker, r->buf);
+		return false;
+	}
+	if (known) {
+		gw_request_set_state(r, GW_HELD);
+		return true;
+	}
+	gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_NO_INSTANCE });
+	gw_request_free(r);
+	return false;
+}
+
 void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 {
 	struct gateway *g = worker->gateway;
 	struct gw_request *r = gw_request_of(g, d->buf);
-	uint32_t fn = function_meant(g, d->buf);
+	uint32_t fn = function_meant(g, d->buf), state = gw_request_state(r);
 
-	if (r->state == GW_ORPHAN) {
+	if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_PART) {
+		part_add(worker, d);
+		return;
+	}
+	if (state == GW_ORPHAN) {
 		gw_request_free(r);
 		return;
 	}
-	if (r->state == GW_LEASED) {
-		gw_lease_return(g, d->buf);
+	if ((state != GW_IN_CHAIN && state != GW_LEASED) || !hold_begin(worker, r, fn))
 		return;
-	}
-	if (r->state != GW_IN_CHAIN)
-		return;
-	if (fn == 0 || fn > g->wiring.fn_count) {
-		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_NO_INSTANCE });
-		gw_request_free(r);
-		return;
-	}
 	if (r->fn != fn)
 		r->retried = false;
 	r->len = d->len;
-	r->flags = d->flags & (uint8_t)~SP_DESC_UNDELIVERABLE;
+	r->flags = d->flags & GW_FLAGS_KEPT;
 	r->fn = (uint8_t)fn;
-	/* An instance may have come up while this descriptor was on its way back. */
-	if (gw_function_up(g, fn) && !r->retried) {
-		r->retried = true;
-		gw_outbox_put(worker, fn, r->buf, r->len, r->flags);
-		return;
-	}
-	gw_request_set_state(r, GW_HELD);
+	r->parts = r->parts_last = 0;
 	h2o_linklist_insert(&worker->held[fn], &r->held);
-	GW_COUNT(worker, held, 1);
+	worker->joining = r;
+}
+
+void gw_instance_joined(struct gw_worker *worker)
+{
+	struct gw_request *r = worker->joining;
+
+	worker->joining = NULL;
+	if (!r)
+		return;
+	/* An instance may have come up while the descriptor was on its way back. */
+	if (gw_function_up(worker->gateway, r->fn) && !r->retried) {
+		r->retried = true;
+		send_on(worker, r);
+	} else {
+		GW_COUNT(worker, held, 1);
+	}
 }
 
 void gw_instance_up(struct gw_worker *worker, uint32_t fn)
@@ -60,10 +201,26 @@ void gw_instance_up(struct gw_worker *worker, uint32_t fn)
 	while (!h2o_linklist_is_empty(queue)) {
 		struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, held, queue->next);
 
-		h2o_linklist_unlink(&r->held);
-		gw_request_set_state(r, GW_IN_CHAIN);
 		r->retried = false;
-		gw_outbox_put(worker, fn, r->buf, r->len, r->flags);
+		send_on(worker, r);
+	}
+}
+
+void gw_instance_end(struct gw_worker *worker)
+{
+	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++) {
+		h2o_linklist_t *queue = &worker->held[fn], *at, *next;
+
+		for (at = queue->next; at != queue; at = next) {
+			struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, held, at);
+
+			next = at->next;
+			if (gw_request_state(r) != GW_LEASED)
+				continue;
+			h2o_timeout_unlink(&r->deadline);
+			h2o_linklist_unlink(&r->held);
+			message_lose(worker, r->buf);
+		}
 	}
 }
 
@@ -83,20 +240,34 @@ static void buffer_end(struct gw_worker *worker, uint32_t index, uint32_t slot)
 {
 	struct gateway *g = worker->gateway;
 	struct gw_request *r = gw_request_of(g, index);
+	uint32_t state = gw_request_state(r);
 	uint32_t fn = __atomic_load_n(&g->losses[slot].fn, __ATOMIC_RELAXED);
 
-	if (r->state == GW_IN_CHAIN) {
+	if (state == GW_IN_CHAIN) {
 		struct gw_problem problem = { .kind = GW_PROBLEM_FUNCTION_DIED,
 					      .function = gw_function_name(g, fn) };
 
 		GW_COUNT(worker, lost, 1);
 		gw_request_refuse(r, &problem);
 		gw_request_free(r);
-	} else if (r->state == GW_ORPHAN) {
+	} else if (state == GW_ORPHAN) {
 		gw_request_free(r);
+	} else if (gw_call_is(g, index)) {
+		gw_call_fail(worker, index, fn, "died");
+	} else if (is_message(worker, index)) {
+		message_lose(worker, index);
 	} else {
-		gw_lease_return(g, index);
+		gw_lease_return(worker, index);
 	}
+}
+
+/* True when this worker is to take back the buffer: it is home, or the first one, and home is
+ * an instance. */
+static bool is_ours(const struct gw_worker *worker, uint32_t index)
+{
+	uint32_t home = worker->gateway->owners[index].home;
+
+	return home == worker->slot || (worker->index == 0 && !gw_is_worker(worker->gateway, home));
 }
 
 void gw_instance_lost(struct gw_worker *worker, uint32_t slot)
@@ -107,8 +278,9 @@ void gw_instance_lost(struct gw_worker *worker, uint32_t slot)
 
 	/* What it handed over before it died is not lost, and moves are made known here. */
 	gw_inbox_drain(worker);
+	gw_lease_forget(worker, slot);
 	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
-		if ((uint32_t)gw_owner_word(g, i) != slot || g->owners[i].home != worker->slot ||
+		if ((uint32_t)gw_owner_word(g, i) != slot || !is_ours(worker, i) ||
 		    !buffer_take_back(g, i, slot, worker->slot))
 			continue;
 		buffer_end(worker, i, slot);

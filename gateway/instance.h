@@ -7,8 +7,11 @@
  * How: the kernel program sends an undeliverable descriptor home; it is held in a queue of
  * its function until the controller says that there is an instance, at most until its
  * deadline. Of an instance that is gone, the ownership table names every buffer it held.
- * Thread-safety: each worker looks after the buffers whose home it is; the last one to be
- * done reports to the controller.
+ * A message that a function made is held like a request; nobody hears of it when it is lost.
+ * Parts of a join are held with the request that they follow, and sent on with it.
+ * Thread-safety: each worker looks after the buffers whose home it is, the first one also
+ * after those whose home is an instance: calls and stock. The last one to be done reports to
+ * the controller.
  */
 #ifndef SPROCKET_GATEWAY_INSTANCE_H
 #define SPROCKET_GATEWAY_INSTANCE_H
@@ -18,14 +21,26 @@
 #include "bpf/wire.h"
 
 struct gateway;
+struct gw_request;
 struct gw_worker;
 struct wiring_msg;
 
-/* Keeps an undeliverable request until its function has an instance. */
+/* Keeps an undeliverable request or message until its function has an instance; a part, with
+ * the request that came right before it. */
 void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d);
+
+/* The request held last is whole: no part of it follows. Sends it again when its function has
+ * come up meanwhile. */
+void gw_instance_joined(struct gw_worker *worker);
+
+/* Frees the parts that are held with a request. */
+void gw_instance_parts_free(struct gw_worker *worker, struct gw_request *r);
 
 /* Function `fn` has an instance again: sends what waits for it. */
 void gw_instance_up(struct gw_worker *worker, uint32_t fn);
+
+/* Nobody is waited for any more: messages that still are held are lost. */
+void gw_instance_end(struct gw_worker *worker);
 
 /* Instance `slot` is gone: takes back what it held of this worker's buffers. */
 void gw_instance_lost(struct gw_worker *worker, uint32_t slot);

@@ -107,15 +107,16 @@ static int pool_start(struct gateway *g, int memory_fd)
 	r = shm_dpdk_init();
 	if (r < 0)
 		return fail(g->control, "DPDK does not start: %s", strerror(-r));
-	r = g->wiring.takeover ? shm_pool_take_over(layout, g->owners, g->wiring.slots,
-						    g->wiring.worker_count, &g->pool) :
-				 shm_pool_new(layout, g->owners, &g->pool);
+	r = gw_requests_new(g);
+	if (r == 0 && g->wiring.takeover)
+		r = shm_pool_take_over(layout, g->owners, g->wiring.slots, g->wiring.worker_count,
+				       g->kept, &g->pool);
+	else if (r == 0)
+		r = shm_pool_new(layout, g->owners, &g->pool);
 	if (r == -EBUSY)
 		return fail(g->control,
 			    "the kernel is still handing over a buffer of the pool; start the "
 			    "chain anew");
-	if (r == 0)
-		r = gw_requests_new(g);
 	if (r < 0)
 		return fail(g->control, "no memory for the pool of %u buffers: %s",
 			    layout->buffer_count, strerror(-r));

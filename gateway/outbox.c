@@ -41,7 +41,7 @@ static bool row_send(struct gw_worker *worker, uint32_t edge)
 	if (gw_outbox_send(worker, box->rows[edge], count) == 0)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		gw_request_unsent(gw_request_of(g, box->rows[edge][i].buf));
+		gw_request_unsent(worker, gw_request_of(g, box->rows[edge][i].buf));
 	return true;
 }
 
@@ -62,11 +62,44 @@ void gw_outbox_put(struct gw_worker *worker, uint32_t fn, uint32_t index, uint32
 		row_send(worker, fn);
 }
 
+void gw_outbox_room(struct gw_worker *worker, uint32_t fn, uint32_t count)
+{
+	if (worker->outbox.counts[fn] + count > SP_BATCH_MAX)
+		row_send(worker, fn);
+}
+
+void gw_outbox_cancel(struct gw_worker *worker, uint32_t index)
+{
+	struct gw_outbox *box = &worker->outbox;
+
+	if (box->cancel_count == SP_BATCH_MAX)
+		return;
+	box->cancels[box->cancel_count++] = (struct sp_desc){
+		.buf = index,
+		.gen = (uint32_t)(gw_owner_word(worker->gateway, index) >> 32),
+		.edge = SP_EDGE_CANCEL,
+		.home = (uint16_t)worker->slot,
+	};
+}
+
+/* One send each, as each goes to whoever holds the buffer; none can fail that matters. */
+static void cancels_send(struct gw_worker *worker)
+{
+	struct gw_outbox *box = &worker->outbox;
+
+	for (uint32_t i = 0; i < box->cancel_count; i++)
+		gw_outbox_send(worker, &box->cancels[i], 1);
+	box->cancel_count = 0;
+}
+
 bool gw_outbox_flush(struct gw_worker *worker)
 {
 	bool refused = false;
 
 	while (worker->outbox.dirty)
 		refused |= row_send(worker, (uint32_t)__builtin_ctzll(worker->outbox.dirty));
+	/* After what they may be about. */
+	if (worker->outbox.cancel_count > 0)
+		cancels_send(worker);
 	return refused;
 }

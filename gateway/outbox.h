@@ -22,13 +22,23 @@ struct gw_worker;
 
 struct gw_outbox {
 	uint64_t dirty; /* bit n: row n is not empty */
+	uint32_t cancel_count;
 	uint32_t counts[SP_EDGE_MAX];
 	struct sp_desc rows[SP_EDGE_MAX][SP_BATCH_MAX];
+	struct sp_desc cancels[SP_BATCH_MAX];
 };
 
 /* Queues buffer `index`, held by the worker, for function `fn`. */
 void gw_outbox_put(struct gw_worker *worker, uint32_t fn, uint32_t index, uint32_t len,
 		   uint8_t flags);
+
+/* Makes room for `count` descriptors (at most SP_BATCH_MAX) for function `fn`: those put next
+ * leave in one send. */
+void gw_outbox_room(struct gw_worker *worker, uint32_t fn, uint32_t count);
+
+/* Tells whoever holds buffer `index` at the end of the turn that nobody waits for the answer.
+ * It is a service: of more than SP_BATCH_MAX in a turn the rest is not told. */
+void gw_outbox_cancel(struct gw_worker *worker, uint32_t index);
 
 /* Sends what is queued. Returns true when requests were answered instead, so that the loop
  * must run once more before it sleeps. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/buffer.h"
+#include "gateway/instance.h"
 #include "gateway/lease.h"
 #include "gateway/worker.h"
 
@@ -15,7 +17,9 @@ int gw_requests_new(struct gateway *g)
 
 	g->requests = calloc(count, sizeof(*g->requests));
 	g->request_store = calloc(count, sizeof(*g->request_store));
-	if (!g->requests || !g->request_store) {
+	g->uses = calloc(count, sizeof(*g->uses));
+	g->kept = calloc(count, sizeof(*g->kept));
+	if (!g->requests || !g->request_store || !g->uses || !g->kept) {
 		gw_requests_free(g);
 		return -ENOMEM;
 	}
@@ -30,8 +34,11 @@ void gw_requests_free(struct gateway *g)
 {
 	free(g->requests);
 	free(g->request_store);
+	free(g->uses);
+	free(g->kept);
 	g->requests = NULL;
 	g->request_store = NULL;
+	g->uses = g->kept = NULL;
 }
 
 static struct gw_worker *worker_at(const struct gateway *g, uint32_t slot)
@@ -48,13 +55,15 @@ void gw_requests_take_over(struct gateway *g)
 		const struct sp_owner *o = &g->owners[i];
 		struct gw_request *r = g->requests[i];
 
-		if ((uint32_t)gw_owner_word(g, i) == SP_HOLDER_FREE)
+		if (g->kept[i] || (uint32_t)gw_owner_word(g, i) == SP_HOLDER_FREE)
 			continue;
 		/* Acquire: when a lease becomes a request, its new home is written first. */
-		if (__atomic_load_n(&o->leased, __ATOMIC_ACQUIRE))
-			gw_lease_begun(g, i);
-		else
+		if (__atomic_load_n(&o->leased, __ATOMIC_ACQUIRE)) {
+			gw_lease_begun(&g->workers[0], i);
+		} else {
+			gw_buffer_use(&g->workers[0], i, GW_USE_REQUEST);
 			r->state = GW_ORPHAN;
+		}
 		r->worker = worker_at(g, o->home);
 	}
 }
@@ -106,11 +115,17 @@ static void request_untie(struct gw_request *r)
 
 void gw_request_free(struct gw_request *r)
 {
-	struct gateway *g = r->worker->gateway;
-
 	request_untie(r);
+	gw_instance_parts_free(r->worker, r);
 	gw_request_set_state(r, GW_FREE);
-	shm_pool_put(g->pool, r->buf);
+	gw_buffer_free(r->worker, r->buf);
+}
+
+/* Nobody waits for the answer any more. Who handles the request may stop. */
+static void request_orphan(struct gw_request *r)
+{
+	gw_request_set_state(r, GW_ORPHAN);
+	gw_outbox_cancel(r->worker, r->buf);
 }
 
 /* The HTTP request has ended: answered, or its client is gone. */
@@ -125,7 +140,7 @@ static void on_tie_dispose(void *p)
 		GW_COUNT(r->worker, abandoned, 1);
 	if (r->state == GW_IN_CHAIN) {
 		request_untie(r);
-		gw_request_set_state(r, GW_ORPHAN);
+		request_orphan(r);
 	} else {
 		gw_request_free(r);
 	}
@@ -157,7 +172,7 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 		gw_request_free(r);
 	} else {
 		gw_request_refuse(r, &problem);
-		gw_request_set_state(r, GW_ORPHAN);
+		request_orphan(r);
 	}
 }
 
@@ -171,6 +186,7 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	r->worker = worker;
 	r->req = req;
 	r->retried = false;
+	r->fn = 0;
 	r->head = gw_problem_head(req);
 	r->trace = *trace;
 	r->held = (h2o_linklist_t){ NULL, NULL };
@@ -182,10 +198,14 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	return r;
 }
 
-void gw_request_unsent(struct gw_request *r)
+void gw_request_unsent(struct gw_worker *worker, struct gw_request *r)
 {
 	struct gw_problem problem = { .kind = GW_PROBLEM_UNSENT };
 
+	if (r->state == GW_LEASED) {
+		gw_lease_return(worker, r->buf);
+		return;
+	}
 	/* An orphan's client went between queueing and sending. */
 	if (r->req)
 		gw_request_refuse(r, &problem);
@@ -201,7 +221,7 @@ void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
 
 	/* These two only when it moved while this gateway was taking over. */
 	if (moved->state == GW_LEASED) {
-		gw_lease_return(g, from);
+		gw_lease_return(worker, from);
 		return;
 	}
 	if (moved->state == GW_ORPHAN && state == GW_ORPHAN) {
@@ -210,10 +230,13 @@ void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
 	}
 	if (moved->state == GW_FREE || state != GW_LEASED)
 		return;
-	gw_lease_ended(g, to);
+	__atomic_store_n(&spare->state, GW_FREE, __ATOMIC_RELEASE);
+	gw_buffer_use(worker, to, GW_USE_REQUEST);
 	moved->buf = to;
 	spare->buf = from;
 	__atomic_store_n(&g->requests[to], moved, __ATOMIC_RELEASE);
 	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
-	shm_pool_put(g->pool, from);
+	gw_buffer_free(worker, from);
+	if (moved->state == GW_ORPHAN)
+		gw_outbox_cancel(worker, to);
 }

@@ -24,8 +24,9 @@
 #include "gateway/trace_context.h"
 
 enum gw_state {
-	GW_FREE,      /* no request: the buffer is in the pool */
-	GW_LEASED,    /* no request: a function has the buffer in stock */
+	GW_FREE,      /* no request: the buffer is in the pool, or kept for who reads it */
+	GW_LEASED,    /* no request of a client: a function has the buffer in stock, or made a
+		       * call or a message of it; or a message is back here and held */
 	GW_IN_CHAIN,  /* handed to the chain; the client waits */
 	GW_HELD,      /* back here, as its function has no instance; the client waits */
 	GW_ANSWERING, /* the answer is being written out of the buffer, which is ours */
@@ -44,11 +45,16 @@ struct gw_request {
 	uint8_t fn;     /* function it waits for; while held */
 	bool retried;   /* sent again since the function last came up */
 	bool head;      /* the answer has no body */
+	/* Buffers that go with it to a join, as 1 + index; while held. */
+	uint32_t parts;
+	uint32_t parts_last;
+	uint32_t parts_next; /* of a part: the one after it */
 	struct gw_worker *worker;
 	h2o_req_t *req;     /* NULL without a client */
 	struct gw_tie *tie; /* NULL without a client */
 	struct gw_trace trace;
-	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it */
+	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it; of a
+				       * held message: for its function to come up */
 	h2o_linklist_t held;          /* in the worker's queue of the function */
 };
 
@@ -66,6 +72,12 @@ void gw_requests_take_over(struct gateway *g);
 struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, uint32_t index,
 				    const struct gw_trace *trace);
 
+/* The state of a request that another worker may have had before: acquire. */
+static inline uint32_t gw_request_state(const struct gw_request *r)
+{
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
 /* Changes the state; keeps the worker's counts. */
 void gw_request_set_state(struct gw_request *r, enum gw_state state);
 
@@ -77,11 +89,12 @@ void gw_request_answering(struct gw_request *r);
  * it, or make it an orphan. */
 void gw_request_refuse(struct gw_request *r, const struct gw_problem *problem);
 
-/* Gives the buffer, which must be held by the worker, back to the pool. */
+/* Gives the buffer, which must be held by the worker, back to the pool, and what it held to
+ * go with it. */
 void gw_request_free(struct gw_request *r);
 
-/* Its descriptor could not be sent. */
-void gw_request_unsent(struct gw_request *r);
+/* Its descriptor could not be sent. Also for messages and parts. */
+void gw_request_unsent(struct gw_worker *worker, struct gw_request *r);
 
 /* The request in buffer `from` now lives in buffer `to`; `from` is given back. */
 void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to);

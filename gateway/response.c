@@ -32,15 +32,11 @@ static const struct {
 #undef X
 };
 
-/* The function that answered: the last but one stamp, as the last is our own. */
-static const char *answering_function(const struct gw_request *r)
+uint32_t gw_response_function(const struct gateway *g, uint32_t index)
 {
-	const struct gateway *g = r->worker->gateway;
-	const struct sp_owner *o = &g->owners[r->buf];
+	const struct sp_owner *o = &g->owners[index];
 
-	return o->hops >= 2 && o->hops <= SP_HOPS_MAX ?
-		       gw_function_name(g, o->hop[o->hops - 2].fn) :
-		       "";
+	return o->hops >= 2 && o->hops <= SP_HOPS_MAX ? o->hop[o->hops - 2].fn : 0;
 }
 
 static void failure_send(struct gw_request *r, const struct shm_header *header, const char *text,
@@ -57,7 +53,8 @@ static void failure_send(struct gw_request *r, const struct shm_header *header, 
 	while (len > sizeof(copy) && problem.detail_len > 0 &&
 	       (text[problem.detail_len] & 0xc0) == 0x80)
 		problem.detail_len--;
-	problem.function = answering_function(r);
+	problem.function = gw_function_name(r->worker->gateway,
+					    gw_response_function(r->worker->gateway, r->buf));
 	if (error < SP_ERROR_COUNT && errors[error].title) {
 		problem.status = errors[error].status;
 		problem.title = errors[error].title;
@@ -174,6 +171,22 @@ void gw_response_drop(struct gw_request *r)
 	answer(r, 204, &none, NULL, 0);
 }
 
+/* The payload of the buffer, or of the one whose it is to show: the kernel says which that may
+ * be, and it stays until this one is freed. NULL: garbage. */
+static char *body_find(const struct gw_request *r, const struct shm_header *header, uint32_t *len)
+{
+	const struct gateway *g = r->worker->gateway;
+
+	if (header->body_buf == 0)
+		return shm_buffer_payload(gw_slot(g, r->buf));
+	if (header->body_buf != g->owners[r->buf].ref ||
+	    header->body_buf > g->wiring.layout.buffer_count ||
+	    header->body_len > shm_layout_class(&g->wiring.layout, header->body_buf - 1)->size)
+		return NULL;
+	*len = header->body_len;
+	return shm_buffer_payload(gw_slot(g, header->body_buf - 1));
+}
+
 void gw_response_send(struct gw_request *r, const struct sp_desc *d)
 {
 	struct gateway *g = r->worker->gateway;
@@ -181,13 +194,15 @@ void gw_response_send(struct gw_request *r, const struct sp_desc *d)
 	struct fields fields;
 	struct shm_header header;
 	int status, bad;
+	uint32_t len;
+	char *body;
 
 	if (shm_header_check(slot, shm_layout_class(&g->wiring.layout, r->buf)->stride, d->len,
 			     &header) < 0) {
 		refuse(r, GW_PROBLEM_BAD_BUFFER);
 		return;
 	}
-	if (d->flags & SP_DESC_FAILED) {
+	if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_FAILED) {
 		failure_send(r, &header, shm_buffer_payload(slot), d->len);
 		return;
 	}
@@ -203,5 +218,11 @@ void gw_response_send(struct gw_request *r, const struct sp_desc *d)
 		refuse(r, bad == -EBADMSG ? GW_PROBLEM_BAD_BUFFER : GW_PROBLEM_BAD_HEADER);
 		return;
 	}
-	answer(r, status, &fields, shm_buffer_payload(slot), d->len);
+	len = d->len;
+	body = body_find(r, &header, &len);
+	if (!body) {
+		refuse(r, GW_PROBLEM_BAD_BUFFER);
+		return;
+	}
+	answer(r, status, &fields, body, len);
 }

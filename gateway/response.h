@@ -13,12 +13,18 @@
 #ifndef SPROCKET_GATEWAY_RESPONSE_H
 #define SPROCKET_GATEWAY_RESPONSE_H
 
+#include <stdint.h>
+
 #include "bpf/wire.h"
 
+struct gateway;
 struct gw_request;
 
 /* Answers a request whose buffer is held by its worker again. */
 void gw_response_send(struct gw_request *r, const struct sp_desc *d);
+
+/* The function that answered: the last but one stamp, as the last is our own. 0: unknown. */
+uint32_t gw_response_function(const struct gateway *g, uint32_t index);
 
 /* Answers 204 without looking into the buffer: the function dropped the request. */
 void gw_response_drop(struct gw_request *r);

@@ -69,6 +69,19 @@ void gw_worker_post_updated(struct gw_worker *worker)
 	mailbox_ring(worker);
 }
 
+void gw_worker_post_lease(struct gw_worker *worker)
+{
+	/* Once for all buffers that come free before it looks. */
+	if (!__atomic_exchange_n(&worker->mailbox.lease, 1, __ATOMIC_SEQ_CST))
+		mailbox_ring(worker);
+}
+
+void gw_worker_post_flush(struct gw_worker *worker)
+{
+	if (!__atomic_exchange_n(&worker->mailbox.flush, 1, __ATOMIC_SEQ_CST))
+		mailbox_ring(worker);
+}
+
 void gw_worker_post_finish(struct gw_worker *worker)
 {
 	__atomic_store_n(&worker->mailbox.finish, 1, __ATOMIC_RELEASE);
@@ -83,8 +96,11 @@ static void drained(struct gw_worker *worker)
 		return;
 	worker->drained = true;
 	h2o_timeout_unlink(&worker->drain_entry);
-	if (__atomic_sub_fetch(&worker->gateway->undrained, 1, __ATOMIC_ACQ_REL) == 0)
-		gw_control_tell(worker->gateway, &(struct wiring_msg){ .type = WIRING_DRAINED });
+	if (__atomic_sub_fetch(&worker->gateway->undrained, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	for (uint32_t i = 0; i < worker->gateway->wiring.worker_count; i++)
+		gw_worker_post_lease(&worker->gateway->workers[i]);
+	gw_control_tell(worker->gateway, &(struct wiring_msg){ .type = WIRING_DRAINED });
 }
 
 static void on_drain_timeout(h2o_timeout_entry_t *entry)
@@ -123,6 +139,10 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 	bits = __atomic_exchange_n(&box->up, 0, __ATOMIC_ACQUIRE);
 	for (; bits; bits &= bits - 1)
 		gw_instance_up(w, (uint32_t)__builtin_ctzll(bits));
+	if (__atomic_exchange_n(&box->flush, 0, __ATOMIC_SEQ_CST))
+		gw_lease_flush(w);
+	if (__atomic_exchange_n(&box->lease, 0, __ATOMIC_SEQ_CST))
+		gw_lease_serve(w);
 	if (__atomic_exchange_n(&box->tables, 0, __ATOMIC_ACQUIRE))
 		gw_tables_take(w);
 	if (__atomic_exchange_n(&box->updated, 0, __ATOMIC_ACQUIRE))
@@ -132,6 +152,7 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 		drain_start(w, orders);
 	if (__atomic_exchange_n(&box->finish, 0, __ATOMIC_ACQUIRE)) {
 		gw_inbox_drain(w); /* what functions gave back at their end */
+		gw_instance_end(w);
 		w->stop = true;
 	}
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "gateway/gateway.h"
+#include "gateway/lease.h"
 #include "gateway/outbox.h"
 #include "gateway/trace_context.h"
 
@@ -30,6 +31,8 @@ struct gw_mailbox {
 	uint32_t tables;
 	uint32_t updated; /* of worker 0: the others have them */
 	uint32_t finish;
+	uint32_t lease;                  /* buffers came free that functions wait for */
+	uint32_t flush;                  /* functions wait for buffers that its caches may hold */
 	uint64_t up;                     /* bit n: function n has an instance again */
 	uint64_t lost[SP_INST_MAX / 64]; /* bit n of the row: instance slot n is gone */
 };
@@ -67,8 +70,11 @@ struct gw_worker {
 	uint64_t now_ns; /* CLOCK_MONOTONIC in this turn; 0 = not read yet */
 	uint64_t number; /* of the last request */
 	struct gw_random random;
-	h2o_linklist_t held[SP_FN_MAX]; /* requests that wait for an instance, by function */
-	uint32_t part_len;              /* bytes of a descriptor whose rest has not arrived */
+	h2o_linklist_t held[SP_FN_MAX];  /* requests that wait for an instance, by function */
+	struct gw_request *joining;      /* undeliverable; its parts are what arrives next */
+	struct gw_lease_queue asking;    /* functions that wait for leases */
+	int32_t requests[SHM_CLASS_MAX]; /* atomic: buffers of requests begun less ended here */
+	uint32_t part_len;               /* bytes of a descriptor whose rest has not arrived */
 	struct sp_desc received[GW_RECEIVE_MAX + 1];
 	struct gw_outbox outbox;
 	struct gw_mailbox mailbox;
@@ -103,6 +109,8 @@ void gw_worker_post_lost(struct gw_worker *worker, uint32_t slot);
 void gw_worker_post_drain(struct gw_worker *worker, enum wiring_drain how);
 void gw_worker_post_tables(struct gw_worker *worker);
 void gw_worker_post_updated(struct gw_worker *worker);
+void gw_worker_post_lease(struct gw_worker *worker);
+void gw_worker_post_flush(struct gw_worker *worker);
 void gw_worker_post_finish(struct gw_worker *worker);
 
 #endif

@@ -155,16 +155,14 @@ static void slice_shift(struct shm_slice *s, uint32_t by)
 		s->off = 0;
 }
 
-int shm_buffer_move(struct shm_header *header, const struct shm_header *from, uint32_t from_payload,
-		    struct shm_header *to, uint32_t to_slot_size)
+int shm_meta_copy(struct shm_header *header, const struct shm_header *from, struct shm_header *to,
+		  uint32_t to_slot_size, uint32_t payload_len)
 {
 	uint32_t meta = header->slot_size - header->meta_low;
-	uint32_t shift = to_slot_size - header->slot_size;
+	uint32_t shift = to_slot_size - header->slot_size; /* modulo 2^32, as offsets are */
 
-	if (to_slot_size < header->slot_size ||
-	    (uint64_t)SHM_HEADER_SIZE + from_payload + meta > to_slot_size)
+	if ((uint64_t)SHM_HEADER_SIZE + payload_len + meta > to_slot_size)
 		return -ENOSPC;
-	memcpy((char *)to + SHM_HEADER_SIZE, (const char *)from + SHM_HEADER_SIZE, from_payload);
 	memcpy((char *)to + to_slot_size - meta, (const char *)from + header->meta_low, meta);
 	header->slot_size = to_slot_size;
 	header->meta_low = to_slot_size - meta;
@@ -175,6 +173,17 @@ int shm_buffer_move(struct shm_header *header, const struct shm_header *from, ui
 	slice_shift(&header->topic, shift);
 	slice_shift(&header->request_headers, shift);
 	slice_shift(&header->response_headers, shift);
+	return 0;
+}
+
+int shm_buffer_move(struct shm_header *header, const struct shm_header *from, uint32_t from_payload,
+		    struct shm_header *to, uint32_t to_slot_size)
+{
+	int r = shm_meta_copy(header, from, to, to_slot_size, from_payload);
+
+	if (r < 0)
+		return r;
+	memcpy((char *)to + SHM_HEADER_SIZE, (const char *)from + SHM_HEADER_SIZE, from_payload);
 	*to = *header;
 	return 0;
 }

@@ -58,7 +58,7 @@ struct shm_header {
 	uint32_t body_buf; /* 1 + index; 0: its own */
 	uint32_t body_len; /* bytes of it, when it is another's */
 	uint16_t part_fn;  /* of a part: function whose answer it is */
-	uint16_t reserved0;
+	uint16_t alone;    /* 1: a message that nobody waits for */
 	uint32_t reserved1;
 };
 _Static_assert(sizeof(struct shm_header) == SHM_HEADER_SIZE, "two cache lines");
@@ -143,7 +143,15 @@ int shm_header_check(const struct shm_header *shared, uint32_t slot_size, uint32
 		     struct shm_header *ret);
 
 /*
- * Copies payload and meta data of the buffer `from` into the larger slot `to` of
+ * Copies the meta data of the buffer `from` into the slot `to` of `to_slot_size` bytes, which
+ * may be smaller; `payload_len` bytes of payload keep their room there. `header` as below, but
+ * not written to `to`. Returns 0; -ENOSPC when they do not fit: nothing is changed then.
+ */
+int shm_meta_copy(struct shm_header *header, const struct shm_header *from, struct shm_header *to,
+		  uint32_t to_slot_size, uint32_t payload_len);
+
+/*
+ * Copies payload and meta data of the buffer `from` into the slot `to` of
  * `to_slot_size` bytes. `header` is the checked copy of the source's header; its slices
  * are shifted, since meta data hang from a slot's end, and it is written to `to`.
  * Returns 0; -ENOSPC when they do not fit: nothing is changed then.

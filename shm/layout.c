@@ -8,6 +8,7 @@
 #include "shm/memory.h"
 
 #define LINE 64U
+#define PLENTY (1U << 14) /* of a class: more only when no other has use for the memory */
 
 static uint32_t stride_of(uint32_t size)
 {
@@ -35,6 +36,22 @@ static bool sizes_valid(const uint32_t *sizes, uint32_t count)
 	return true;
 }
 
+/* Beyond their least, all classes get the same share of `memory`, but none more than `most`
+ * buffers; what it does not take the larger ones share. Returns what is left. */
+static uint64_t share_out(struct shm_layout *layout, uint64_t memory, uint32_t most)
+{
+	for (uint32_t i = 0; i < layout->class_count; i++) {
+		struct shm_class *c = &layout->classes[i];
+		uint64_t more = memory / (layout->class_count - i) / c->stride;
+		uint64_t room = c->count < most ? most - c->count : 0;
+
+		more = more < room ? more : room;
+		c->count += (uint32_t)more;
+		memory -= more * c->stride;
+	}
+	return memory;
+}
+
 int shm_layout_compute(const uint32_t *sizes, uint32_t class_count, uint64_t memory,
 		       uint32_t count_min, struct shm_layout *ret, uint64_t *ret_memory_min)
 {
@@ -44,28 +61,29 @@ int shm_layout_compute(const uint32_t *sizes, uint32_t class_count, uint64_t mem
 	if (!sizes_valid(sizes, class_count) || count_min == 0 ||
 	    count_min > SHM_BUFFER_COUNT_MAX / class_count)
 		return -EINVAL;
-	for (uint32_t i = 0; i < class_count; i++)
-		needed += (uint64_t)stride_of(sizes[i]) * count_min;
+	for (uint32_t i = 0; i < class_count; i++) {
+		struct shm_class *c = &layout.classes[i];
+
+		c->size = sizes[i];
+		c->stride = stride_of(sizes[i]);
+		c->count = c->size > SHM_SIZE_HUGE && count_min > SHM_HUGE_MIN ? SHM_HUGE_MIN :
+										 count_min;
+		needed += (uint64_t)c->stride * c->count;
+	}
 	if (ret_memory_min)
 		*ret_memory_min = round_up(needed);
 	if (needed > memory)
 		return -ENOSPC;
 
-	/* Every class gets its minimum, then an equal share of what is left over. */
+	memory = share_out(&layout, memory - needed, PLENTY);
+	share_out(&layout, memory, SHM_BUFFER_COUNT_MAX / class_count);
 	for (uint32_t i = 0; i < class_count; i++) {
 		struct shm_class *c = &layout.classes[i];
-		uint64_t count;
 
-		c->size = sizes[i];
-		c->stride = stride_of(sizes[i]);
-		count = count_min + (memory - needed) / class_count / c->stride;
-		if (count > SHM_BUFFER_COUNT_MAX / class_count)
-			count = SHM_BUFFER_COUNT_MAX / class_count;
-		c->count = (uint32_t)count;
 		c->first = layout.buffer_count;
 		c->offset = used;
 		layout.buffer_count += c->count;
-		used += count * c->stride;
+		used += (uint64_t)c->count * c->stride;
 	}
 	layout.size = round_up(used);
 	*ret = layout;

@@ -20,6 +20,8 @@
 #define SHM_META_ROOM 1920U      /* meta bytes a slot has beside its payload */
 #define SHM_SIZE_MIN 64U         /* payload bytes of the smallest allowed class */
 #define SHM_SIZE_MAX (64U << 20) /* and of the largest */
+#define SHM_SIZE_HUGE (1U << 20) /* larger ones are few: */
+#define SHM_HUGE_MIN 2U          /* so many are enough to work with */
 
 struct shm_class {
 	uint64_t offset; /* of the first slot, bytes from the start of the memory */
@@ -37,8 +39,9 @@ struct shm_layout {
 };
 
 /*
- * Divides `memory` bytes among the classes, each the same share, each at least
- * `count_min` buffers. `sizes` ascend strictly.
+ * Divides `memory` bytes among the classes, each the same share, but small classes no more than
+ * is plenty while larger ones can use it; each at least `count_min` buffers, or SHM_HUGE_MIN
+ * above SHM_SIZE_HUGE when that is less. `sizes` ascend strictly.
  * Returns 0; -EINVAL for sizes out of range or order, or a count_min with which they exceed
  * SHM_BUFFER_COUNT_MAX; -ENOSPC when `memory` cannot hold
  * count_min buffers of each class: then *ret_memory_min (if wanted) says what can.

@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -20,26 +18,9 @@
 #include "shm/buffer.h"
 #include "shm/dpdk_clock.h"
 #include "shm/dpdk_folder.h"
+#include "shm/pool_private.h"
 
 #define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
-
-/* A mempool object: private to the gateway, names one buffer. */
-struct control {
-	uint32_t index;
-};
-
-struct class_pool {
-	struct rte_mempool *pool;
-	void *memory; /* of the objects */
-	size_t memory_size;
-};
-
-struct shm_pool {
-	struct shm_layout layout;
-	struct sp_owner *owners;
-	struct control **controls; /* by buffer index */
-	struct class_pool classes[SHM_CLASS_MAX];
-};
 
 /* DPDK pins the thread that starts it to its first core: one that we may use. */
 static void first_cpu(const cpu_set_t *allowed, char *ret, size_t size)
@@ -164,9 +145,7 @@ static void owners_reset(struct shm_pool *pool)
 	}
 }
 
-/* A pool whose free lists have every buffer. */
-static int pool_make(const struct shm_layout *layout, struct sp_owner *owners,
-		     struct shm_pool **ret)
+int shm_pool_make(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret)
 {
 	struct shm_pool *pool = calloc(1, sizeof(*pool));
 	int r = 0;
@@ -195,108 +174,11 @@ static int pool_make(const struct shm_layout *layout, struct sp_owner *owners,
 
 int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struct shm_pool **ret)
 {
-	int r = pool_make(layout, owners, ret);
+	int r = shm_pool_make(layout, owners, ret);
 
 	if (r == 0)
 		owners_reset(*ret);
 	return r;
-}
-
-/* ---- after a gateway that died ---- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-/* The word of an entry that is not being moved. A move takes the kernel nanoseconds, unless
- * whoever sends is preempted in it. */
-static int word_settled(const struct sp_owner *o, uint64_t until_ms, __u64 *ret)
-{
-	__u64 word;
-
-	while ((uint32_t)(word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE)) == SP_HOLDER_MOVING) {
-		if (now_ms() >= until_ms)
-			return -EBUSY;
-		sched_yield();
-	}
-	*ret = word;
-	return 0;
-}
-
-static bool instance_holds(uint32_t holder, const uint32_t *slots, uint32_t slot_count)
-{
-	for (uint32_t i = 0; i < slot_count; i++)
-		if (holder == slots[i])
-			return false;
-	return holder != SP_SLOT_NONE && holder < SP_INST_MAX;
-}
-
-/* Makes an entry free, or leaves it with the instance that holds it. 1: free, 0: not. */
-static int owner_take_over(struct sp_owner *o, uint64_t until_ms, const uint32_t *slots,
-			   uint32_t slot_count)
-{
-	__u64 word;
-	int r;
-
-	do {
-		r = word_settled(o, until_ms, &word);
-		if (r < 0)
-			return r;
-		if ((uint32_t)word == SP_HOLDER_FREE)
-			return 1;
-		if (instance_holds((uint32_t)word, slots, slot_count))
-			return 0;
-		/* The kernel takes back what it handed over in a send that it then refused. */
-	} while (!__atomic_compare_exchange_n(&o->word, &word,
-					      SP_OWNER_WORD((word >> 32) + 1, SP_HOLDER_FREE),
-					      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	return 1;
-}
-
-/* Empties the free list of a class and puts in what is free. */
-static int class_take_over(struct shm_pool *pool, uint32_t cls, const uint32_t *slots,
-			   uint32_t slot_count)
-{
-	const struct shm_class *c = &pool->layout.classes[cls];
-	struct rte_mempool *mempool = pool->classes[cls].pool;
-	uint64_t until_ms = now_ms() + SHM_MOVING_MAX_MS;
-	void *object;
-	int r;
-
-	while (rte_mempool_generic_get(mempool, &object, 1, NULL) == 0)
-		;
-	for (uint32_t i = c->first; i < c->first + c->count; i++) {
-		/* The gateway may have died before it had set all of them. */
-		pool->owners[i].cap = c->size;
-		r = owner_take_over(&pool->owners[i], until_ms, slots, slot_count);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			rte_mempool_generic_put(mempool, (void **)&pool->controls[i], 1, NULL);
-	}
-	return 0;
-}
-
-int shm_pool_take_over(const struct shm_layout *layout, struct sp_owner *owners,
-		       const uint32_t *slots, uint32_t slot_count, struct shm_pool **ret)
-{
-	struct shm_pool *pool;
-	int r = pool_make(layout, owners, &pool);
-
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; r == 0 && i < layout->class_count; i++)
-		r = class_take_over(pool, i, slots, slot_count);
-	if (r < 0) {
-		shm_pool_free(pool);
-		return r;
-	}
-	*ret = pool;
-	return 0;
 }
 
 struct shm_pool *shm_pool_free(struct shm_pool *pool)
@@ -313,6 +195,25 @@ struct shm_pool *shm_pool_free(struct shm_pool *pool)
 	return NULL;
 }
 
+/* The buffer of a free list's object is the slot's from now on. */
+static uint32_t buffer_begin(struct shm_pool *pool, void *object, uint32_t slot)
+{
+	uint32_t index = ((struct control *)object)->index;
+	struct sp_owner *o = &pool->owners[index];
+	/* What the thread that put it did to the entry is done: see the put's store. */
+	uint64_t word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE);
+
+	o->start_ns = 0;
+	o->home = (uint16_t)slot;
+	o->leased = SP_LEASE_NONE;
+	o->hops = 0;
+	__atomic_store_n(&o->refs, 0, __ATOMIC_RELAXED);
+	o->ref = 0;
+	/* The kernel reads the entry after it read the word. */
+	__atomic_store_n(&o->word, SP_OWNER_WORD(word >> 32, slot), __ATOMIC_RELEASE);
+	return index;
+}
+
 int shm_pool_get(struct shm_pool *pool, uint32_t len, uint32_t slot, uint32_t *ret)
 {
 	int cls = shm_layout_class_for(&pool->layout, len);
@@ -320,25 +221,42 @@ int shm_pool_get(struct shm_pool *pool, uint32_t len, uint32_t slot, uint32_t *r
 	if (cls < 0)
 		return -EMSGSIZE;
 	for (uint32_t i = (uint32_t)cls; i < pool->layout.class_count; i++) {
-		struct sp_owner *o;
-		uint64_t word;
 		void *object;
 
 		if (rte_mempool_get(pool->classes[i].pool, &object) < 0)
 			continue;
-		*ret = ((struct control *)object)->index;
-		o = &pool->owners[*ret];
-		/* What the thread that put it did to the entry is done: see the put's store. */
-		word = __atomic_load_n(&o->word, __ATOMIC_ACQUIRE);
-		o->start_ns = 0;
-		o->home = (uint16_t)slot;
-		o->leased = 0;
-		o->hops = 0;
-		/* The kernel reads the entry after it read the word. */
-		__atomic_store_n(&o->word, SP_OWNER_WORD(word >> 32, slot), __ATOMIC_RELEASE);
+		*ret = buffer_begin(pool, object, slot);
 		return 0;
 	}
 	return -ENOBUFS;
+}
+
+int shm_pool_take(struct shm_pool *pool, uint32_t cls, uint32_t slot, uint32_t *ret)
+{
+	void *object;
+
+	if (cls >= pool->layout.class_count ||
+	    rte_mempool_generic_get(pool->classes[cls].pool, &object, 1, NULL) < 0)
+		return -ENOBUFS;
+	*ret = buffer_begin(pool, object, slot);
+	return 0;
+}
+
+uint32_t shm_pool_flush(struct shm_pool *pool)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < pool->layout.class_count; i++) {
+		struct rte_mempool *mempool = pool->classes[i].pool;
+		struct rte_mempool_cache *cache =
+			rte_mempool_default_cache(mempool, rte_lcore_id());
+
+		if (!cache)
+			continue;
+		count += cache->len;
+		rte_mempool_cache_flush(cache, mempool);
+	}
+	return count;
 }
 
 void shm_pool_put(struct shm_pool *pool, uint32_t index)

@@ -12,6 +12,8 @@
  * it is a bug in the gateway, never bad input.
  * Failure modes: an empty class falls to the next larger one; -ENOBUFS when those are
  * empty too.
+ * References: a buffer whose payload others read (sp_owner.refs) must not be put; who has it
+ * waits until there are none.
  */
 #ifndef SPROCKET_SHM_POOL_H
 #define SPROCKET_SHM_POOL_H
@@ -42,18 +44,28 @@ int shm_pool_new(const struct shm_layout *layout, struct sp_owner *owners, struc
  * The same after a gateway that died with its pool: makes the pool anew from what the table
  * says. Free are the buffers that were free, and all that no instance holds, `slots` being
  * the dead gateway's own: these get a new generation, so that descriptors of them that are
- * still queued are stale. What an instance holds stays out until it is put.
+ * still queued are stale, and the references of requests in them end. What an instance holds
+ * stays out until it is put; so does what no instance holds but others read: its entry in
+ * `kept` (one for each buffer, all zero before) becomes 1, and its holder slots[0].
  * The gateway must have ended; instances may go on handing over meanwhile.
  * -EBUSY: the kernel did not finish handing over a buffer within SHM_MOVING_MAX_MS.
  */
 #define SHM_MOVING_MAX_MS 200
 int shm_pool_take_over(const struct shm_layout *layout, struct sp_owner *owners,
-		       const uint32_t *slots, uint32_t slot_count, struct shm_pool **ret);
+		       const uint32_t *slots, uint32_t slot_count, uint8_t *kept,
+		       struct shm_pool **ret);
 struct shm_pool *shm_pool_free(struct shm_pool *pool);
 
 /* Takes a buffer that holds `len` payload bytes for gateway slot `slot`.
  * Returns 0 and *ret, -EMSGSIZE when no class is that large, -ENOBUFS when none is free. */
 int shm_pool_get(struct shm_pool *pool, uint32_t len, uint32_t slot, uint32_t *ret);
+
+/* The same, but from class `cls` alone and past the thread's cache, so that the thread keeps
+ * nothing that others wait for. Returns 0 and *ret, or -ENOBUFS. */
+int shm_pool_take(struct shm_pool *pool, uint32_t cls, uint32_t slot, uint32_t *ret);
+
+/* Gives what the calling thread's caches hold to all threads. Returns how many buffers. */
+uint32_t shm_pool_flush(struct shm_pool *pool);
 
 /* Gives back a buffer; afterwards its generation is one higher and its holder nobody. */
 void shm_pool_put(struct shm_pool *pool, uint32_t index);

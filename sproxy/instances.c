@@ -60,10 +60,12 @@ static int ends_insert(struct sproxy *proxy, uint32_t slot, uint32_t fn, int sen
 int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place *place,
 		  struct sproxy_ends *ret)
 {
+	/* The kernel knows a worker's slot by its lending from itself. */
+	const uint32_t lender = place->fn == SP_GATEWAY_FN ? slot : place->lender;
 	int tcp[2] = { -1, -1 }, local[2] = { -1, -1 }, r;
 
 	if (slot == SP_SLOT_NONE || slot >= SP_INST_MAX || place->fn > proxy->fn_count ||
-	    place->lender >= SP_INST_MAX)
+	    lender == SP_SLOT_NONE || lender >= SP_INST_MAX)
 		return -EINVAL;
 	if (proxy->slots[slot].used)
 		return -EBUSY;
@@ -75,9 +77,11 @@ int sproxy_attach(struct sproxy *proxy, uint32_t slot, const struct sproxy_place
 	if (r < 0)
 		goto fail;
 	wiring_refuse_fds(local[1]);
-	proxy->instances[slot] = (struct sp_instance){ .fn = place->fn,
-						       .cpu = place->cpu,
-						       .lender = place->lender };
+	proxy->instances[slot] =
+		(struct sp_instance){ .fn = place->fn,
+				      .cpu = place->cpu,
+				      .lender = lender,
+				      .life = (uint16_t)(proxy->instances[slot].life + 1) };
 	proxy->slots[slot] =
 		(struct slot){ .used = true, .kept = { .send = tcp[1], .receive = local[1] } };
 	r = ends_insert(proxy, slot, place->fn, tcp[0], local[0]);
@@ -115,7 +119,8 @@ int sproxy_adopt_slot(struct sproxy *proxy, uint32_t slot, struct sproxy_kept ke
 		return -EINVAL;
 	if (proxy->slots[slot].used)
 		return -EBUSY;
-	if (proxy->instances[slot].fn > proxy->fn_count)
+	if (proxy->instances[slot].fn > proxy->fn_count ||
+	    proxy->instances[slot].lender == SP_SLOT_NONE)
 		return -ESTALE;
 	f = &proxy->functions[proxy->instances[slot].fn];
 	proxy->slots[slot] = (struct slot){ .used = true,
@@ -188,18 +193,33 @@ void sproxy_disable(struct sproxy *proxy, uint32_t slot)
 	proxy->slots[slot].enabled = false;
 }
 
-/* Only what an instance was given before the last grace period can still be on its way. */
-bool sproxy_idle(const struct sproxy *proxy, uint32_t slot)
+static bool is_empty(const struct sproxy *proxy, uint32_t slot)
 {
-	const struct sp_instance *instance;
+	return slot < SP_INST_MAX && proxy->slots[slot].used && !proxy->slots[slot].enabled &&
+	       __atomic_load_n(&proxy->instances[slot].in_flight, __ATOMIC_ACQUIRE) == 0;
+}
 
-	if (slot >= SP_INST_MAX || !proxy->slots[slot].used || proxy->slots[slot].enabled)
-		return false;
-	instance = &proxy->instances[slot];
-	if (__atomic_load_n(&instance->in_flight, __ATOMIC_ACQUIRE) != 0)
+static bool are_empty(const struct sproxy *proxy, const uint32_t *slots, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && is_empty(proxy, slots[i]))
+		i++;
+	return i == count;
+}
+
+/* Only what an instance was given before the last grace period can still be on its way. */
+bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count)
+{
+	if (!are_empty(proxy, slots, count))
 		return false;
 	grace_period();
-	return __atomic_load_n(&instance->in_flight, __ATOMIC_ACQUIRE) == 0;
+	return are_empty(proxy, slots, count);
+}
+
+bool sproxy_idle(const struct sproxy *proxy, uint32_t slot)
+{
+	return sproxy_idle_many(proxy, &slot, 1);
 }
 
 void sproxy_stop(struct sproxy *proxy, uint32_t slot)

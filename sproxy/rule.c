@@ -54,8 +54,7 @@ static bool rule_holds(const struct rule *rule, const struct shm_header *header,
 }
 
 static const struct rule *rule_first(const struct rule_table *table, uint32_t from_edge,
-				     const struct shm_header *header,
-				     const struct shm_header *slot)
+				     const struct shm_header *header, const struct shm_header *slot)
 {
 	uint32_t count = table->count < RULE_MAX ? table->count : RULE_MAX;
 
@@ -93,6 +92,7 @@ int rule_find(const struct rule_table *table, uint32_t from_edge, const struct s
 	if (!rule)
 		return -ENOENT;
 	ret->edge = rule->wire_edge;
+	ret->answers = rule->answers;
 	ret->tee_count = rule->tee_count < RULE_TEE_MAX ? rule->tee_count : RULE_TEE_MAX;
 	memcpy(ret->tees, rule->tees, sizeof(ret->tees));
 	ret->group.count = 0;

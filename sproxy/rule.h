@@ -47,6 +47,7 @@ struct rule {
 	uint16_t status;   /* for RULE_STATUS */
 	uint16_t name_len;
 	uint16_t value_len;
+	uint8_t answers;   /* 1: wire_edge leads to no function, it is the answer */
 	uint8_t group;     /* 0: wire_edge is where it goes; n: to all of group n - 1 first */
 	uint8_t tee_count; /* copies by reference, which nobody waits for */
 	uint8_t tees[RULE_TEE_MAX];
@@ -81,7 +82,8 @@ struct rule_table {
 
 /* Where a request goes; a copy, whatever becomes of the table. */
 struct rule_way {
-	uint8_t edge; /* with a group: where request and answers go then */
+	uint8_t edge;    /* with a group: where request and answers go then */
+	uint8_t answers; /* 1: to no function: it is the answer */
 	uint8_t tee_count;
 	uint8_t tees[RULE_TEE_MAX];
 	struct rule_group group; /* count 0: none */

@@ -34,7 +34,8 @@ struct sproxy_ends {
 struct sproxy_place {
 	uint32_t fn;
 	uint32_t cpu;
-	uint32_t lender; /* gateway slot that takes what comes home when it is gone */
+	uint32_t lender; /* gateway slot that takes what comes home when it is gone; a worker's
+			  * is always its own */
 };
 
 /* The peers of an instance's two ends; owned by the sproxy, for polling only. */
@@ -63,7 +64,8 @@ int sproxy_open(const struct sproxy_options *options, struct sproxy **ret);
 int sproxy_adopt(const struct sproxy_options *options, struct sproxy **ret);
 
 /* An instance of the process before us. Takes the ends, which may be -1 when they are lost;
- * whether it is enabled is known. -EBUSY when the slot is in use here, -EINVAL, -ESTALE. */
+ * whether it is enabled is known. -EBUSY when the slot is in use here, -EINVAL, -ESTALE when
+ * the tables know no such function, or no lender of its. */
 int sproxy_adopt_slot(struct sproxy *proxy, uint32_t slot, struct sproxy_kept kept);
 
 /* Takes everything down, pins included. / Frees our side only: maps and pins stay, and the
@@ -93,6 +95,8 @@ bool sproxy_enabled(const struct sproxy *proxy, uint32_t slot);
 /* Disabled, and nothing at it nor on its way to it. Costs a grace period (8 to 16 ms) once
  * nothing is in flight; before that it costs nothing. */
 bool sproxy_idle(const struct sproxy *proxy, uint32_t slot);
+/* The same for several, with one grace period for all. */
+bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count);
 
 /* Orders an instance to stop: it reads EOF after what is queued. Disable and drain first. */
 void sproxy_stop(struct sproxy *proxy, uint32_t slot);

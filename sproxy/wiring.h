@@ -91,9 +91,11 @@ struct wiring_function {
 	uint32_t concurrency; /* requests that one worker has begun and not ended */
 	uint32_t max_hops;
 	uint32_t config_count;
-	uint32_t fn_count; /* functions of the chain; numbers 1..fn_count */
+	uint32_t fn_count;      /* functions of the chain; numbers 1..fn_count */
+	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
 	struct wiring_string chain;
 	struct wiring_string name;
+	struct wiring_string folder;              /* of its executable */
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct shm_layout layout;
 	struct wiring_pair config[WIRING_CONFIG_MAX];
@@ -175,7 +177,7 @@ enum wiring_drain {
 	X(refused, "requests refused before they entered the chain") \
 	X(no_buffer, "requests refused because no buffer was free")  \
 	X(timed_out, "requests whose deadline passed")               \
-	X(lost, "requests lost with the instance that held them")    \
+	X(lost, "requests and messages lost with who held them")     \
 	X(held, "requests that waited for an instance")              \
 	X(bad_buffer, "answers whose buffer was garbage")            \
 	X(abandoned, "requests whose client went away")              \
@@ -196,7 +198,8 @@ struct wiring_stats {
  */
 struct wiring_gateway_stats {
 	struct wiring_stats worker[WIRING_WORKER_MAX];
-	/* Instance slot whose refill a worker answers just now, 0: none. The next gateway
+	/* Instance slot whose refill a worker answers just now, and above it the class that was
+	 * asked for; 0: none. The next gateway
 	 * reads here to whom the one that died may owe an answer. */
 	uint32_t granting[WIRING_WORKER_MAX];
 };

@@ -19,10 +19,10 @@
 
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
+#include "controller/cli/gdb.h"
 #include "controller/cli/object.h"
 #include "controller/cli/options.h"
 
-#define GDB_ARGS_MAX 64
 #define WHAT_MAX 160
 
 static const char help[] =
@@ -35,57 +35,25 @@ static const char help[] =
 static const char hint[] =
 	"echo \\nThe function's program is loaded. Break in its handler, then go on:\\n"
 	"    (gdb) break FUNCTION_OF_ON_REQUEST\\n    (gdb) continue\\n\\n";
-
-static bool is_program(const char *name)
-{
-	const char *folders = getenv("PATH");
-	char path[4096];
-
-	while (folders && *folders) {
-		size_t len = strcspn(folders, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)len, folders, name);
-		if (access(path, X_OK) == 0)
-			return true;
-		folders += len + (folders[len] == ':');
-	}
-	return false;
-}
-
-static void gdb_exec(pid_t pid, char **more, int more_count)
-{
-	char number[16];
-	/* The SIGSTOP that the instance waits in is no news. */
-	const char *begin[] = {
-		"gdb",  "-q",
-		"-iex", "set confirm off",
-		"-iex", "set breakpoint pending on",
-		"-iex", "handle SIGSTOP nostop noprint nopass",
-		"-p",   number,
-		"-ex",  "catch exec",
-		"-ex",  "continue",
-		"-ex",  "handle SIGSTOP stop print pass",
-		"-ex",  hint,
-	};
-	const char *args[sizeof(begin) / sizeof(begin[0]) + GDB_ARGS_MAX + 1];
-	int count = sizeof(begin) / sizeof(begin[0]);
-
-	snprintf(number, sizeof(number), "%d", (int)pid);
-	memcpy(args, begin, sizeof(begin));
-	for (int i = 0; i < more_count; i++)
-		args[count++] = more[i];
-	args[count] = NULL;
-	execvp("gdb", (char **)(uintptr_t)args); /* takes no const, changes nothing */
-	perror("sprocket debug: gdb");
-	_exit(CLI_FAILED);
-}
-
 static int gdb_run(pid_t pid, char **more, int more_count)
 {
 	static const int ours[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	char go_on[32];
+	/* Without SIGCONT the process stays a stopped one to the kernel: each thread that it
+	 * begins would stop, too. */
+	const char *const begin[] = {
+		"-ex", "handle SIGCONT nostop noprint nopass",
+		"-ex", go_on,
+		"-ex", "catch exec",
+		"-ex", "continue",
+		"-ex", "handle SIGSTOP SIGCONT stop print pass",
+		"-ex", hint,
+		NULL,
+	};
 	int status = 0;
 	pid_t gdb;
 
+	snprintf(go_on, sizeof(go_on), "shell kill -CONT %d", (int)pid);
 	fflush(NULL);
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		signal(ours[i], SIG_IGN);
@@ -93,7 +61,8 @@ static int gdb_run(pid_t pid, char **more, int more_count)
 	if (gdb == 0) {
 		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 			signal(ours[i], SIG_DFL);
-		gdb_exec(pid, more, more_count);
+		gdb_exec(pid, begin, more, more_count);
+		_exit(CLI_FAILED);
 	}
 	if (gdb < 0) {
 		perror("sprocket debug");
@@ -152,21 +121,6 @@ static int debug(const char *chain, const char *function, char **more, int more_
 	return CLI_FAILED;
 }
 
-/* Before an instance is started for nothing. */
-static int can_debug(void)
-{
-	if (!is_program("gdb")) {
-		fputs("sprocket debug: there is no gdb here: apt-get install gdb\n", stderr);
-		return CLI_FAILED;
-	}
-	if (geteuid() != 0) {
-		fputs("sprocket debug: functions can be debugged by root alone: use sudo\n",
-		      stderr);
-		return CLI_UNPRIVILEGED;
-	}
-	return CLI_OK;
-}
-
 int cli_debug(int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON };
@@ -187,7 +141,7 @@ int cli_debug(int argc, char **argv)
 	function = options_chain(&options, argv[optind + 1]);
 	if (!chain || !function)
 		return options.code;
-	code = can_debug();
+	code = gdb_check("debug");
 	if (code != CLI_OK)
 		return code;
 	return debug(chain, function, argv + optind + 2, argc - optind - 2);

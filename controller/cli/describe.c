@@ -5,6 +5,7 @@
  * Thread-safety: none, it is a command.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "controller/cli/cli.h"
@@ -146,6 +147,35 @@ static void describe_functions(const json_t *functions)
 	table_done(&instances);
 }
 
+static void describe_calls(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "CALL", "TO" };
+	const json_t *function;
+	struct table table;
+	bool any = false;
+	size_t i;
+
+	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	json_array_foreach(functions, i, function) {
+		const char *text = object_text(function, "name"), *call;
+		char name[80];
+		json_t *to;
+
+		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
+		json_object_foreach((json_t *)object_get(function, "calls"), call, to) {
+			const char *cells[] = { name, call, json_string_value(to) };
+
+			table_row(&table, cells);
+			any = true;
+		}
+	}
+	if (any) {
+		printf("Calls:\n");
+		table_flush(&table, stdout);
+	}
+	table_done(&table);
+}
+
 static int describe_events(struct client *client, const char *name)
 {
 	struct table table;
@@ -182,6 +212,7 @@ static int describe(struct client *client, const char *name)
 	describe_chain(chain);
 	describe_conditions(object_get(chain, "status.conditions"));
 	describe_functions(object_get(chain, "status.functions"));
+	describe_calls(object_get(chain, "spec.functions"));
 	json_decref(chain);
 	return describe_events(client, name);
 }

@@ -110,6 +110,18 @@ static double count_before(const json_t *before, const json_t *edge)
 	return 0;
 }
 
+/* False for what is no edge of the drawing. */
+static bool read_kind(const json_t *json, enum graph_kind *ret)
+{
+	const char *kind = text_of(json, "kind");
+
+	*ret = !strcmp(kind, "call") ? GRAPH_CALL :
+	       !strcmp(kind, "join") ? GRAPH_JOIN :
+	       !strcmp(kind, "tee")  ? GRAPH_TEE :
+				       GRAPH_ROUTE;
+	return strcmp(kind, "return") != 0;
+}
+
 static int read_edges(const json_t *before, const json_t *after, struct graph *graph)
 {
 	const json_t *list = json_object_get(after, "edges"), *json;
@@ -123,7 +135,8 @@ static int read_edges(const json_t *before, const json_t *after, struct graph *g
 
 		edge->from = find_node(graph, text_of(json, "from"));
 		edge->to = find_node(graph, text_of(json, "to"));
-		if (edge->from == graph->node_count || edge->to == graph->node_count)
+		if (!read_kind(json, &edge->kind) || edge->from == graph->node_count ||
+		    edge->to == graph->node_count)
 			continue;
 		if (edge->to == GRAPH_GATEWAY)
 			edge->to = GRAPH_REPLY;
@@ -170,7 +183,8 @@ static void set_ranks(struct graph *graph)
 		changed = false;
 		for (size_t i = 0; i < graph->edge_count; i++) {
 			const struct graph_edge *edge = &graph->edges[i];
-			unsigned rank = graph->nodes[edge->from].rank + 1;
+			unsigned step = edge->kind == GRAPH_JOIN ? 2 : 1;
+			unsigned rank = graph->nodes[edge->from].rank + step;
 
 			if (edge->back || graph->nodes[edge->to].rank >= rank)
 				continue;

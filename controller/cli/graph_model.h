@@ -5,7 +5,8 @@
  * How: made from two answers of GET /v1/chains/NAME/graph. The gateway is two nodes, so that a
  * drawing reads from left to right: "gateway" where requests come in, "reply" where answers go
  * out. Ranks are the longest way from the gateway; an edge that closes a circle is `back` and
- * has no part in them.
+ * has no part in them. A join ranks two behind, which leaves room for those it waits for. What a
+ * called function answers is the way back of the call's edge, and no edge of its own.
  * Limits: SP_FN_MAX functions; of each, SP_EDGE_MAX + 1 edges.
  * Trust: the JSON is input: edges between unknown functions are left out.
  * Thread-safety: no state.
@@ -35,8 +36,16 @@ struct graph_node {
 	unsigned ready, desired;        /* instances; 0 and 0 for gateway and reply */
 };
 
+enum graph_kind {
+	GRAPH_ROUTE,
+	GRAPH_CALL, /* there and back */
+	GRAPH_JOIN,
+	GRAPH_TEE,
+};
+
 struct graph_edge {
 	unsigned from, to;
+	enum graph_kind kind;
 	char name[GRAPH_NAME_MAX];
 	double rate;
 	bool back;

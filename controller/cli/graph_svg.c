@@ -3,7 +3,8 @@
  * The graph as SVG: ranks from left to right, the nodes of a rank below each other in the
  * order of those they come from, edges as curves with their name and rate in the middle, thicker
  * the more they carry. An edge that passes ranks, or leads back, runs in a lane below all boxes;
- * up and down it goes between two ranks, so that no box is crossed.
+ * up and down it goes between two ranks, so that no box is crossed. Calls are dashed, with a
+ * head at both ends; tees are dotted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,7 @@ static void place_lanes(struct drawing *d)
 
 	for (size_t i = 0; i < d->graph->edge_count; i++)
 		d->lanes[i] = NO_LANE;
-	for (unsigned length = 0; length < GRAPH_NODE_MAX; length++)
+	for (unsigned length = 0; length < 2 * GRAPH_NODE_MAX; length++)
 		for (size_t i = 0; i < d->graph->edge_count; i++) {
 			int lane = 0;
 
@@ -263,11 +264,15 @@ static void write_edge_label(const struct drawing *d, int x, int y, const struct
 /* The busier an edge, the thicker. */
 static void end_path(const struct drawing *d, const struct graph_edge *edge)
 {
+	const char *kind = edge->kind == GRAPH_CALL ? " call" :
+			   edge->kind == GRAPH_TEE  ? " tee" :
+						      "";
+
 	if (edge->rate > 0)
-		fprintf(d->out, "\" class=\"edge\" stroke-width=\"%.1f\"/>\n",
+		fprintf(d->out, "\" class=\"edge%s\" stroke-width=\"%.1f\"/>\n", kind,
 			1 + WIDEN * edge->rate / d->busiest);
 	else
-		fputs("\" class=\"edge idle\"/>\n", d->out);
+		fprintf(d->out, "\" class=\"edge idle%s\"/>\n", kind);
 }
 
 /* Below its own box and back. */
@@ -336,13 +341,15 @@ static const char head[] =
 	".box{fill:#eef4fb;stroke:#346}.end{fill:#f4f4f0;stroke:#666}.down{fill:#fbe4e4;stroke:#a33}"
 	".edge{fill:none;stroke:#346;marker-end:url(#end)}"
 	".edge.idle{stroke:#9ab;stroke-dasharray:4 3;marker-end:url(#idle)}text.idle{fill:#678}"
+	".edge.call{stroke-dasharray:9 4;marker-start:url(#end)}.edge.tee{stroke-dasharray:2 4}"
+	".edge.idle.call{marker-start:url(#idle)}"
 	"</style>\n<defs>";
 
 static void write_marker(FILE *out, const char *id, const char *color)
 {
 	fprintf(out,
 		"<marker id=\"%s\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"9\" "
-		"markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">"
+		"markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\">"
 		"<path d=\"M0 0 L8 4 L0 8 z\" fill=\"%s\"/></marker>",
 		id, color);
 }

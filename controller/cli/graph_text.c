@@ -63,8 +63,9 @@ static void write_branches(struct tree *tree, unsigned node)
 
 		next = next_edge(tree->graph, node, &at);
 		graph_node_text(to, text);
-		fprintf(tree->out, "%s%s %s %s -> %s", tree->indent, next ? "|-" : "`-", edge->name,
-			graph_rate_text(edge->rate, rate), to->name);
+		fprintf(tree->out, "%s%s %s %s %s %s", tree->indent, next ? "|-" : "`-", edge->name,
+			graph_rate_text(edge->rate, rate), edge->kind == GRAPH_CALL ? "<->" : "->",
+			to->name);
 		if (follow)
 			fprintf(tree->out, "%s%s\n", *text ? "  " : "", text);
 		else
@@ -112,6 +113,12 @@ static void write_quoted(FILE *out, const char *text)
 
 void graph_write_dot(const struct graph *graph, FILE *out)
 {
+	static const char *const styles[] = {
+		[GRAPH_ROUTE] = "",
+		[GRAPH_CALL] = ", style=dashed, dir=both",
+		[GRAPH_JOIN] = "",
+		[GRAPH_TEE] = ", style=dotted",
+	};
 	char text[GRAPH_TEXT_MAX];
 
 	fputs("digraph \"", out);
@@ -128,8 +135,8 @@ void graph_write_dot(const struct graph *graph, FILE *out)
 
 		fprintf(out, "\tn%u -> n%u [label=\"", edge->from, edge->to);
 		write_quoted(out, edge->name);
-		fprintf(out, "\\n%s\"%s];\n", graph_rate_text(edge->rate, text),
-			edge->back ? ", constraint=false" : "");
+		fprintf(out, "\\n%s\"%s%s];\n", graph_rate_text(edge->rate, text),
+			edge->back ? ", constraint=false" : "", styles[edge->kind]);
 	}
 	fputs("}\n", out);
 }

@@ -113,6 +113,18 @@ static const char template_readme[] =
 	"\n"
 	"- `@NAME@.c` the function\n"
 	"- `test_@NAME@.c` its test\n"
-	"- `chain.yaml` the chain it runs in; `sprocket validate chain.yaml` checks it\n";
+	"- `chain.yaml` the chain it runs in; `sprocket validate chain.yaml` checks it\n"
+	"\n"
+	"To call another function, here one of the chain's that is named `rates`:\n"
+	"\n"
+	"    static const char *const calls[] = { \"rates\", NULL }; /* .calls = calls in SP_FUNCTION */\n"
+	"\n"
+	"    sp_call ask = { .fn = 0, .body = SP_S(\"EUR\") };\n"
+	"\n"
+	"    if (sp_call_one(req, &ask) != SP_OK)\n"
+	"        return sp_fail(req, SP_EUPSTREAM, \"no rates: %.*s\", SP_ARG(ask.reply));\n"
+	"\n"
+	"and `calls: [rates]` beside `exec` in the chain file, where `rates` is a function, too. In the\n"
+	"test `sp_test_answer(test, \"rates\", SP_S(\"1.25\"));` answers. `man sp_call` has the rest.\n";
 
 #endif

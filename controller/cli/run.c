@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "controller/cli/cli.h"
+#include "controller/cli/gdb.h"
+#include "controller/cli/run_gdb.h"
 #include "controller/cpus.h"
 #include "controller/privilege.h"
 #include "controller/runtime.h"
@@ -19,7 +21,7 @@
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 
 static const char help[] =
-	"usage: sprocket run CHAIN.yaml [OPTION...]\n"
+	"usage: sprocket run CHAIN.yaml|FOLDER [OPTION...] [-- GDB-ARGUMENT...]\n"
 	"\n"
 	"Runs the chain behind HTTP until SIGINT or SIGTERM, then finishes what is in flight and\n"
 	"takes everything down. A second signal kills. SIGUSR1 prints the state as JSON.\n"
@@ -29,6 +31,10 @@ static const char help[] =
 	"  --workers N         gateway threads, each with an instance of each function (default 1)\n"
 	"  --cpus LIST         CPUs of the chain, as 0,2-3: worker n and instance n of each function\n"
 	"                      share the n-th of them (default: all allowed ones, last one first)\n"
+	"  --inline            all functions in one process, each in one thread of it: for debuggers\n"
+	"                      and profilers. What ends one function ends the run\n"
+	"  --gdb               with --inline: gdb on that process, before any function begins. No\n"
+	"                      request times out; the run ends when gdb does\n"
 	"  --trace             answer with Server-Timing: the path and the time of each hop\n"
 	"  --verbose           say when what was ready\n"
 	"\n"
@@ -41,6 +47,7 @@ struct run {
 	struct runtime *runtime;
 	struct runstate *runstate;
 	struct loop_source on_signal;
+	struct run_gdb gdb;
 	bool ready_said;
 };
 
@@ -78,21 +85,39 @@ static int wrong(const char *what, const char *value)
 	return CLI_USAGE;
 }
 
+/* What stands behind the chain file: arguments of gdb, if it is wanted. */
+static int gdb_arguments(int argc, char **argv, const struct runtime_options *options,
+			 struct run_gdb *gdb)
+{
+	gdb->args = argv + optind + 1;
+	gdb->arg_count = argc - optind - 1;
+	if (gdb->wanted && !options->inlined)
+		return wrong("--gdb goes with --inline; ",
+			     "a chain of sprocketd is debugged with sprocket debug");
+	if (!gdb->wanted && gdb->arg_count > 0)
+		return wrong("one chain file, not also ", gdb->args[0]);
+	if (gdb->arg_count > GDB_ARGS_MAX)
+		return wrong("too many arguments for gdb", "");
+	return gdb->wanted ? gdb_check("run") : CLI_OK;
+}
+
 /* Returns CLI_OK and the options, -1 when help was asked for, or CLI_USAGE. */
 static int arguments_parse(int argc, char **argv, struct runtime_options *options,
-			   const char **ret_file)
+			   struct run_gdb *gdb, const char **ret_file)
 {
 	static const struct option longs[] = {
 		{ "listen", required_argument, NULL, 'l' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "cpus", required_argument, NULL, 'c' },
+		{ "inline", no_argument, NULL, 'i' },
+		{ "gdb", no_argument, NULL, 'g' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	const char *cpus = NULL;
-	int c;
+	int c, r;
 
 	*options = (struct runtime_options){ .workers = 1 };
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -106,6 +131,12 @@ static int arguments_parse(int argc, char **argv, struct runtime_options *option
 			break;
 		case 'c':
 			cpus = optarg;
+			break;
+		case 'i':
+			options->inlined = true;
+			break;
+		case 'g':
+			gdb->wanted = true;
 			break;
 		case 't':
 			options->trace = true;
@@ -121,11 +152,11 @@ static int arguments_parse(int argc, char **argv, struct runtime_options *option
 			return CLI_USAGE;
 		}
 	}
-	if (optind + 1 != argc)
-		return wrong(optind == argc ? "which chain file?" : "one chain file, not also ",
-			     optind == argc ? "" : argv[optind + 1]);
+	if (optind == argc)
+		return wrong("which chain file?", "");
 	*ret_file = argv[optind];
-	return cpus_take(cpus, options);
+	r = gdb_arguments(argc, argv, options, gdb);
+	return r == CLI_OK ? cpus_take(cpus, options) : r;
 }
 
 static void ready_say(struct run *run)
@@ -169,7 +200,26 @@ static void status_print(const struct runtime *runtime)
 
 static bool is_known(pid_t pid, void *arg)
 {
-	return runtime_owns(arg, pid);
+	const struct run *run = arg;
+
+	return pid == run->gdb.pid || runtime_owns(run->runtime, pid);
+}
+
+static void on_loaded(struct runtime *runtime, pid_t pid, void *arg)
+{
+	struct run *run = arg;
+
+	if (run_gdb_start(&run->gdb, pid) < 0)
+		runtime_stop(runtime, false);
+}
+
+static void on_gdb_end(void *arg)
+{
+	struct run *run = arg;
+
+	host_debug_end(run->runtime);
+	if (run->runtime->state == RUNTIME_STARTING || run->runtime->state == RUNTIME_SERVING)
+		runtime_stop(run->runtime, false);
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -183,8 +233,8 @@ static void on_signal(void *arg, uint32_t events)
 	if (info.ssi_signo == SIGUSR1)
 		status_print(run->runtime);
 	else if (info.ssi_signo == SIGCHLD)
-		process_reap_adopted(is_known, run->runtime);
-	else
+		process_reap_adopted(is_known, run);
+	else if (info.ssi_signo != SIGINT || run->gdb.pid == 0) /* that was for gdb */
 		runtime_stop(run->runtime, false);
 }
 
@@ -230,6 +280,11 @@ static int run_chain(struct run *run, struct chain *chain, struct runtime_option
 
 	options->on_state = on_state;
 	options->arg = run;
+	if (run->gdb.wanted)
+		options->on_loaded = on_loaded;
+	run->gdb.loop = &run->loop;
+	run->gdb.on_end = on_gdb_end;
+	run->gdb.arg = run;
 	run->runtime = runtime_new();
 	if (!run->runtime)
 		return CLI_FAILED;
@@ -240,6 +295,7 @@ static int run_chain(struct run *run, struct chain *chain, struct runtime_option
 		pool_check(run->runtime);
 	if (failed == CLI_OK && (r < 0 || run->runtime->result != 0))
 		failed = CLI_FAILED;
+	run_gdb_stop(&run->gdb);
 	runtime_done(run->runtime);
 	return failed;
 }
@@ -260,7 +316,7 @@ int cli_run(int argc, char **argv)
 	struct runtime_options options;
 	struct chain *chain;
 	const char *file;
-	int r = arguments_parse(argc, argv, &options, &file);
+	int r = arguments_parse(argc, argv, &options, &run.gdb, &file);
 
 	if (r != CLI_OK)
 		return r < 0 ? CLI_OK : r;

@@ -40,14 +40,30 @@ static const char *plural(uint32_t count)
 	return count == 1 ? "" : "s";
 }
 
+/* Calls and joins, where there are any. */
+static void print_messages(const struct chain *chain)
+{
+	uint32_t calls = 0, joins = 0;
+
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		calls += chain->functions[i].rules.call_count;
+		joins += chain->functions[i].rules.group_count;
+	}
+	if (calls)
+		printf(", %u call%s", calls, plural(calls));
+	if (joins)
+		printf(", %u join%s", joins, plural(joins));
+}
+
 static void print_chain(const struct chain *chain)
 {
 	uint32_t routes = count_routes(chain);
 	char text[CHAIN_SIZE_TEXT_MAX];
 
-	printf("%s: valid: %u function%s, %u route%s, pool %s", chain->file, chain->function_count,
-	       plural(chain->function_count), routes, plural(routes),
-	       chain_value_size_text(chain->layout.size, text));
+	printf("%s: valid: %u function%s, %u route%s", chain->file, chain->function_count,
+	       plural(chain->function_count), routes, plural(routes));
+	print_messages(chain);
+	printf(", pool %s", chain_value_size_text(chain->layout.size, text));
 	for (uint32_t i = 0; i < chain->layout.class_count; i++)
 		printf("%s%u x %s", i ? ", " : " (", chain->layout.classes[i].count,
 		       chain_value_size_text(chain->layout.classes[i].size, text));

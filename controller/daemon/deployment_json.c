@@ -128,17 +128,30 @@ static json_t *conditions_json(const struct deployment *d)
 	return list;
 }
 
+static json_t *calls_json(const struct chain *chain, const struct chain_function *f)
+{
+	json_t *calls = json_object();
+
+	for (size_t i = 0; i < f->call_count; i++)
+		json_object_set_new(calls, f->calls[i],
+				    json_string(chain->functions[f->rules.calls[i].fn - 1].name));
+	return calls;
+}
+
 static json_t *spec_json(const struct deployment *d)
 {
 	json_t *functions = json_array();
 	const struct chain *chain = d->runtime ? d->runtime->chain : NULL;
 
-	for (uint32_t i = 0; chain && i < chain->function_count; i++)
+	for (uint32_t i = 0; chain && i < chain->function_count; i++) {
+		const struct chain_function *f = &chain->functions[i];
+		int instances = (int)runtime_instances_wanted(d->runtime, chain, i + 1);
+
 		json_array_append_new(functions,
-				      json_pack("{s:s, s:s, s:i}", "name", chain->functions[i].name,
-						"exec", chain->functions[i].exec, "instances",
-						(int)runtime_instances_wanted(d->runtime, chain,
-									      i + 1)));
+				      json_pack("{s:s, s:s, s:i, s:i, s:o}", "name", f->name,
+						"exec", f->exec, "instances", instances, "workers",
+						(int)f->workers, "calls", calls_json(chain, f)));
+	}
 	return json_pack("{s:s, s:o}", "file", d->document ? d->document->file : "", "functions",
 			 functions);
 }

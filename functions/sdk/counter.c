@@ -76,6 +76,8 @@ void sdk_counters_snapshot(struct shm_counters *ret)
 	memcpy(ret, page, sizeof(*ret));
 }
 
+static sp_counter errors[SP_ERROR_COUNT];
+
 /* "SP_EINPUT" counts as "error_input". */
 static void error_name(const char *constant, char name[ERROR_NAME_MAX])
 {
@@ -87,20 +89,25 @@ static void error_name(const char *constant, char name[ERROR_NAME_MAX])
 	name[at] = '\0';
 }
 
-void sdk_count_error(sp_error error)
+static void errors_name(void)
 {
-	static const char *const constants[] = { "SP_OK",
+	static const char *const constants[] = {
 #define X(name, status, title) #name,
-						 SP_ERRORS(X)
+		SP_ERRORS(X)
 #undef X
 	};
 	static char names[SP_ERROR_COUNT][ERROR_NAME_MAX];
-	static sp_counter counters[SP_ERROR_COUNT];
-	sp_counter *c = &counters[error];
 
-	if (!c->name) {
-		error_name(constants[error], names[error]);
-		c->name = names[error];
+	for (int error = SP_OK + 1; error < SP_ERROR_COUNT; error++) {
+		error_name(constants[error - 1], names[error]);
+		errors[error].name = names[error];
 	}
-	sp_count(c, 1);
+}
+
+void sdk_count_error(sp_error error)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, errors_name);
+	sp_count(&errors[error], 1);
 }

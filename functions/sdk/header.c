@@ -59,6 +59,11 @@ static void lower(char *to, const char *from, size_t len)
 		to[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
 }
 
+static uint32_t body_len(const struct sp_request *req)
+{
+	return (uint32_t)sdk_body(req).len;
+}
+
 int sp_set_header(sp_request *req, const char *name, sp_str value)
 {
 	size_t len = strlen(name);
@@ -79,7 +84,7 @@ int sp_set_header(sp_request *req, const char *name, sp_str value)
 	if (r == -ENOSPC) {
 		need = shm_record_size(field.name_len, field.value_len) +
 		       req->header.response_headers.len;
-		r = sdk_request_move(req, req->len, need);
+		r = sdk_request_move(req, body_len(req), body_len(req), need);
 		if (r == 0)
 			r = push_here(req, &field);
 	}
@@ -96,7 +101,8 @@ int sp_set_topic(sp_request *req, sp_str topic)
 	if (topic.len > SHM_VALUE_MAX)
 		return -ENOSPC;
 	r = put_here(req, topic.data, topic.len, &slice);
-	if (r == -ENOSPC && sdk_request_move(req, req->len, (uint32_t)topic.len) == 0)
+	if (r == -ENOSPC &&
+	    sdk_request_move(req, body_len(req), body_len(req), (uint32_t)topic.len) == 0)
 		r = put_here(req, topic.data, topic.len, &slice);
 	if (r == 0)
 		req->header.topic = slice;

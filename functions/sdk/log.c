@@ -16,6 +16,7 @@
 #define SECOND_NS 1000000000ULL
 #define UNREAD_MAX 80 /* bytes that say what was lost */
 
+static int log_fd = STDERR_FILENO;
 static sdk_log_sink *log_sink;
 static void *log_arg;
 
@@ -26,6 +27,11 @@ static unsigned unread; /* lines that did not fit into the log, not said yet */
 static sp_counter dropped_counter = { "log_dropped", NULL };
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
+
+void sdk_log_fd(int fd)
+{
+	log_fd = fd;
+}
 
 void sdk_log_to(sdk_log_sink *sink, void *arg)
 {
@@ -50,7 +56,7 @@ static bool write_stderr(const char *line, size_t len)
 	sigaddset(&pipe_signal, SIGPIPE);
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-	if (write(STDERR_FILENO, line, len) < 0) {
+	if (write(log_fd, line, len) < 0) {
 		full = errno == EAGAIN;
 		if (errno == EPIPE && !sigismember(&pending, SIGPIPE))
 			sigtimedwait(&pipe_signal, NULL, &at_once);

@@ -17,6 +17,8 @@
 #define SDK_LOG_RATE 100 /* lines a second */
 #define SDK_LOG_MAX 1024 /* bytes of a line */
 
+/* What is used as stderr, from the start on. */
+void sdk_log_fd(int fd);
 /* Where lines go instead of stderr; NULL: stderr again. Starts the rate anew. */
 typedef void sdk_log_sink(void *arg, const char *line, size_t len);
 void sdk_log_to(sdk_log_sink *sink, void *arg);

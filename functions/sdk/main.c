@@ -3,10 +3,13 @@
  * main.c - sp_main(): arguments, start, loop, exit code.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "functions/sdk/describe.h"
+#include "functions/sdk/log.h"
 #include "functions/sdk/start.h"
 #include "sproxy/wiring.h"
 
@@ -49,16 +52,10 @@ static int handle_arguments(int argc, char **argv, const sp_function *function)
 	return EXIT_USAGE;
 }
 
-static void say_why_ended(int error)
+/* As a thread of a process that has several functions: "--wiring FD --log FD". */
+static bool is_inline(int argc, char **argv)
 {
-	if (error == -EACCES)
-		sp_log(NULL, SP_ERROR,
-		       "cut off by the kernel: a descriptor this process sent was refused, see the "
-		       "runtime's log for the reason");
-	else if (error == -EPIPE || error == -ECONNRESET)
-		sp_log(NULL, SP_ERROR, "the runtime has closed the chain's socket");
-	else
-		sp_log(NULL, SP_ERROR, "the chain's socket failed: %s", strerror(-error));
+	return argc == 5 && strcmp(argv[1], "--wiring") == 0 && strcmp(argv[3], "--log") == 0;
 }
 
 static int serve(const sp_function *function, int sock)
@@ -68,11 +65,11 @@ static int serve(const sp_function *function, int sock)
 
 	if (sdk_process_start(function, sock, &process) < 0)
 		return EXIT_FAILED;
-	r = sdk_loop_run(sdk_process_loop(process));
-	if (r < 0)
-		say_why_ended(r);
+	r = sdk_process_run(process);
+	if (r < 0) /* other workers may be in the middle of something: the end of all frees all */
+		return EXIT_FAILED;
 	sdk_process_free(process);
-	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
+	return EXIT_STOPPED;
 }
 
 int sp_main(int argc, char **argv, const sp_function *function)
@@ -84,6 +81,10 @@ int sp_main(int argc, char **argv, const sp_function *function)
 	if (sdk_function_check(function, why, sizeof(why)) < 0) {
 		fprintf(stderr, "%s: %s\n", self, why);
 		return EXIT_FAILED;
+	}
+	if (is_inline(argc, argv)) {
+		sdk_log_fd(atoi(argv[4]));
+		return serve(function, atoi(argv[2]));
 	}
 	if (argc > 1)
 		return handle_arguments(argc, argv, function);

@@ -9,6 +9,18 @@
 #include "functions/sdk/clock.h"
 #include "functions/sdk/counter.h"
 
+/* Where its body is, when that is another buffer. */
+static int body_find(struct sp_request *req)
+{
+	struct sdk_port *port = req->worker->port;
+
+	req->body = NULL;
+	if (req->header.body_buf == 0)
+		return 0;
+	req->body = port->view(port, req->header.body_buf - 1, req->header.body_len);
+	return req->body ? 0 : -EBADMSG;
+}
+
 int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const struct sdk_slot *slot,
 		      uint32_t len)
 {
@@ -19,9 +31,20 @@ int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const st
 	req->left.at = NULL;
 	req->len = len;
 	req->meta_known = false;
+	req->unwritable = false;
+	req->canceled = false;
 	req->error = SP_OK;
 	req->text_len = 0;
+	req->body = NULL;
+	req->waits_for = NULL;
+	req->take_until_ns = 0;
+	req->collects = 0;
+	req->parts = NULL;
+	req->part_count = 0;
+	req->token = (struct sp_token){ .req = req };
 	r = shm_header_check(slot->at, slot->stride, len, &req->header);
+	if (r == 0)
+		r = body_find(req);
 	if (r < 0) {
 		shm_header_init(&req->header, slot->stride);
 		req->len = 0;
@@ -29,29 +52,48 @@ int sdk_request_begin(struct sp_request *req, struct sp_worker *worker, const st
 	return r;
 }
 
-sp_verdict sdk_request_run(struct sp_request *req)
+sp_verdict sdk_request_check(struct sp_request *req, sp_verdict verdict)
 {
-	struct sp_worker *worker = req->worker;
-	sp_verdict verdict = worker->function->on_request(req, worker->state);
+	const struct sp_worker *worker = req->worker;
 
 	if (verdict >= 0 && (uint32_t)verdict >= worker->edge_count)
 		return sp_fail(req, SP_EINTERNAL, "%s returned edge %d, but declares %u",
 			       worker->name, verdict, worker->edge_count);
-	if (verdict < SP_FAILED)
+	if (verdict < SP_DEFERRED)
 		return sp_fail(req, SP_EINTERNAL, "%s returned %d, which is no verdict",
 			       worker->name, verdict);
+	if (verdict == SP_DEFERRED && !req->token.out && !req->token.done)
+		return sp_fail(req, SP_EINTERNAL, "%s returned SP_DEFERRED without sp_defer",
+			       worker->name);
 	if (verdict == SP_FAILED && req->error == SP_OK)
 		return sp_fail(req, SP_EINTERNAL, "%s failed without saying why", worker->name);
+	if (verdict != SP_FAILED && req->unwritable)
+		return sp_fail(req, SP_ETIMEOUT, "no buffer for a copy of a body that others read");
 	return verdict;
+}
+
+sp_verdict sdk_request_run(struct sp_request *req)
+{
+	struct sp_worker *worker = req->worker;
+
+	return sdk_request_check(req, worker->function->on_request(req, worker->state));
 }
 
 /* The text becomes the payload: plain, as much as fits; the gateway makes the document. */
 static void put_failure(struct sp_request *req)
 {
-	uint32_t cap = shm_buffer_capacity(&req->header, req->slot.size);
+	uint32_t cap;
 
+	/* Not where others read. Without another buffer the error goes without its text. */
+	if (req->shared && sdk_request_move(req, req->text_len, 0, 0) < 0)
+		req->text_len = 0;
+	sdk_request_settle(req);
+	cap = shm_buffer_capacity(&req->header, req->slot.size);
 	req->len = req->text_len < cap ? req->text_len : cap;
-	memcpy(sdk_payload(req), req->text, req->len);
+	if (req->len > 0)
+		memcpy(sdk_payload(req), req->text, req->len);
+	req->body = NULL;
+	req->header.body_buf = 0;
 	req->header.error = req->error;
 	req->header.status = 0;
 	sdk_count_error((sp_error)req->error);
@@ -61,10 +103,11 @@ void sdk_request_end(struct sp_request *req, sp_verdict verdict)
 {
 	sdk_request_settle(req);
 	req->header.error = SP_OK;
+	req->header.parts = 0;
 	if (verdict == SP_FAILED)
 		put_failure(req);
 	else if (verdict == SP_DROP)
-		req->len = 0;
+		req->len = req->header.body_buf = 0;
 	if (req->header.hops < UINT8_MAX)
 		req->header.hops++;
 	*req->slot.at = req->header;

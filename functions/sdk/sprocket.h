@@ -87,9 +87,9 @@ typedef struct sp_buf {
 /* What a handler returns: one of these, or the index of an edge in .edges. */
 typedef int sp_verdict;
 enum {
-	SP_NEXT = -1,  /* on by the default edge of the chain file */
-	SP_REPLY = -2, /* the body as it is now is the answer */
-	SP_DROP = -3,  /* no answer to give: the client gets 204 and no body */
+	SP_NEXT = -1,    /* on by the default edge of the chain file */
+	SP_REPLY = -2,   /* the body as it is now is the answer */
+	SP_DROP = -3,    /* no answer to give: the client gets 204 and no body */
 	SP_FAILED = -4,  /* what sp_fail returned */
 	SP_DEFERRED = -5 /* sp_complete will say; only after sp_defer */
 };
@@ -155,6 +155,10 @@ typedef struct sp_function {
 /* The function of this program, as SP_FUNCTION registers it; for unit tests. */
 SP_API extern const sp_function sp_function_registered;
 
+/* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
+ * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
+SP_API int sp_main(int argc, char **argv, const sp_function *function);
+
 #ifdef __cplusplus
 #define SP_ASSERT_ static_assert
 #define SP_PARTIAL_ _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
@@ -163,20 +167,33 @@ SP_API extern const sp_function sp_function_registered;
 #define SP_PARTIAL_
 #endif
 
+/* What `sprocket run --inline` finds in a program that it loads into another process. */
+struct sp_entry_ {
+	const sp_function *function;
+	int (*main)(int argc, char **argv, const sp_function *function);
+};
+
+/* Kept also by a linker that drops what nothing refers to. */
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define SP_ENTRY_ __attribute__((used, retain, section("sprocket_entry")))
+#endif
+#endif
+#ifndef SP_ENTRY_
+#define SP_ENTRY_ __attribute__((used, section("sprocket_entry")))
+#endif
+
 /* Registers the function and supplies main(), which a unit test's own main() overrides.
  * Once per program. In C++ (20) the initialisers go in the order of the fields above. */
-#define SP_FUNCTION(...)                                                           \
-	SP_PARTIAL_                                                                \
-	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ }; \
-	SP_WEAK int main(int argc, char **argv)                                    \
-	{                                                                          \
-		return sp_main(argc, argv, &sp_function_registered);               \
-	}                                                                          \
+#define SP_FUNCTION(...)                                                                       \
+	SP_PARTIAL_                                                                            \
+	const sp_function sp_function_registered = { .abi = SP_ABI, __VA_ARGS__ };             \
+	SP_ENTRY_ static struct sp_entry_ sp_entry_at_ = { &sp_function_registered, sp_main }; \
+	SP_WEAK int main(int argc, char **argv)                                                \
+	{                                                                                      \
+		return sp_main(argc, argv, &sp_function_registered);                           \
+	}                                                                                      \
 	SP_ASSERT_(SP_ABI == 2U, "takes the semicolon")
-
-/* Runs a function until its controller stops it. Exit codes: 0 stopped in order, 1 failed
- * (the reason is on stderr), 2 wrong arguments or not started by a controller. */
-SP_API int sp_main(int argc, char **argv, const sp_function *function);
 
 /* ---- the request ---- */
 
@@ -189,7 +206,8 @@ SP_API const sp_meta *sp_meta_of(sp_request *req);
  * before the deadline; the request then fails whatever the handler returns. */
 SP_API sp_buf sp_body(sp_request *req);
 
-/* The body, to be read: never copied. A write to it ends the process (SIGSEGV). */
+/* The body, to be read: never copied. A write to one that others read, too, ends the process
+ * (SIGSEGV). */
 SP_API sp_str sp_view(sp_request *req);
 
 /*
@@ -252,13 +270,13 @@ SP_API sp_worker *sp_worker_of(sp_request *req);
  *             return sp_fail(req, SP_EUPSTREAM, "no rates");
  */
 typedef struct sp_call {
-	int fn;              /* index into .calls */
-	int by_reference;    /* 1: the callee reads this request's body where it lies; no other */
-	sp_str topic;        /* sp_meta.topic of the callee: what it is asked to do */
-	sp_str body;         /* copied */
-	sp_buf message;      /* instead of body, when data is not NULL: given away, also when the
+	int fn;             /* index into .calls */
+	int by_reference;   /* 1: the callee reads this request's body where it lies; no other */
+	sp_str topic;       /* sp_meta.topic of the callee: what it is asked to do */
+	sp_str body;        /* copied */
+	sp_buf message;     /* instead of body, when data is not NULL: given away, also when the
 			      * call fails */
-	int64_t timeout_ns;  /* 0: as long as the request itself has */
+	int64_t timeout_ns; /* 0: as long as the request itself has */
 	/* What came back. */
 	sp_error error; /* SP_OK, or why there is no reply: what the callee said (sp_fail),
 			 * SP_ETIMEOUT, SP_ECANCELED (nobody waits for this request any more),
@@ -273,8 +291,9 @@ typedef struct sp_call {
 SP_API SP_MUST_USE sp_error sp_call_one(sp_request *req, sp_call *call);
 
 /* Makes all calls at once and waits for all replies, or for the last timeout. Returns SP_OK
- * when all have succeeded, else the error of the first that has not. */
-SP_API SP_MUST_USE sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
+ * when all have succeeded, else the error of the first that has not; each call holds its own, so
+ * what this returns may be left alone where some replies are enough. */
+SP_API sp_error sp_call_all(sp_request *req, sp_call *calls, size_t count);
 
 /* A buffer to build a message in: {data, 0, cap} with cap >= size; set len to what is
  * used. It waits, in order, while the pool has none. Yours until the handler returns or it is
@@ -286,7 +305,8 @@ SP_API void sp_release(sp_request *req, sp_buf message);
 
 /*
  * Sends an extra message by an edge (a declared one, or SP_NEXT): a request of its own that
- * nobody waits for, with this request's id, trace context, topic and deadline. Its answer is dropped.
+ * nobody waits for and no tee reads along, with this request's id, trace context, topic and
+ * deadline. Its answer is dropped.
  * sp_emit copies `body`; sp_emit_message gives `message` away, as in struct sp_call;
  * sp_emit_same has the receiver read this request's body where it lies, to which nobody
  * writes from then on (see sp_body).
@@ -330,6 +350,10 @@ SP_API sp_verdict sp_await(sp_request *req);
 SP_API int sp_canceled(sp_request *req);
 
 /* ---- around it ---- */
+
+/* Folder of the function's executable, where files that go with it are: absolute, of a unit test
+ * that of the test. NUL-terminated beyond its length; valid for the process's life. */
+SP_API sp_str sp_folder(const sp_worker *worker);
 
 /* Which of the function's threads this is: 0 to `workers` - 1. */
 SP_API unsigned sp_worker_index(const sp_worker *worker);

@@ -6,76 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "bpf/wire.h"
-#include "functions/sdk/clock.h"
 #include "functions/sdk/counter.h"
 #include "functions/sdk/log.h"
-#include "functions/sdk/request.h"
+#include "functions/sdk/sprocket_test_private.h"
 
 #define POOL_MEMORY (64U << 20) /* of the layout only: buffers are allocated one by one */
-#define SLOT_ALIGN 64
 
-struct sp_test {
-	struct sdk_source source; /* first: its calls get back to the test by it */
-	struct sp_worker worker;
-	struct sp_request req;
-	struct shm_layout layout;
-	uint32_t next_index;
-	bool deny;
-	struct shm_header header; /* of the last result */
-	struct shm_header *last;  /* its slot, copied; NULL before the first */
-	struct sp_test_result result;
-	struct shm_counters before; /* the counters as they were at the start */
-	char *log;                  /* NUL-terminated */
-	size_t log_len;
-};
-
-static void *must(void *p)
+void *test_must(void *p)
 {
-	if (!p) {
-		fputs("sprocket-test: no memory\n", stderr);
-		abort();
-	}
+	if (!p)
+		test_die("no memory");
 	return p;
 }
 
-/* ---- buffers from the heap ---- */
-
-static struct sdk_slot slot_new(struct sp_test *t, uint32_t cls)
+void *test_copy(const void *from, size_t len)
 {
-	const struct shm_class *c = &t->layout.classes[cls];
+	void *to = test_must(malloc(len + 1));
 
-	return (struct sdk_slot){ .at = must(aligned_alloc(SLOT_ALIGN, c->stride)),
-				  .index = t->next_index++,
-				  .gen = 1,
-				  .size = c->size,
-				  .stride = c->stride };
+	if (len > 0)
+		memcpy(to, from, len);
+	return to;
 }
 
-static int take(struct sdk_source *source, uint32_t cls, struct sdk_slot *ret)
+void test_die(const char *format, ...)
 {
-	struct sp_test *t = (struct sp_test *)source;
+	va_list args;
 
-	if (t->deny)
-		return -ENOBUFS;
-	*ret = slot_new(t, cls);
-	return 0;
-}
-
-static void moved(struct sdk_source *source, const struct sp_request *req,
-		  const struct sdk_slot *from, const struct sdk_slot *to)
-{
-	(void)req;
-	(void)from;
-	(void)to;
-	((struct sp_test *)source)->result.moves++;
-}
-
-static void retire(struct sdk_source *source, const struct sdk_slot *slot)
-{
-	(void)source;
-	free(slot->at);
+	va_start(args, format);
+	fputs("sprocket-test: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	abort();
 }
 
 /* ---- the log ---- */
@@ -84,7 +49,7 @@ static void log_take(void *arg, const char *line, size_t len)
 {
 	struct sp_test *t = arg;
 
-	t->log = must(realloc(t->log, t->log_len + len + 1));
+	t->log = test_must(realloc(t->log, t->log_len + len + 1));
 	memcpy(t->log + t->log_len, line, len);
 	t->log_len += len;
 	t->log[t->log_len] = '\0';
@@ -99,6 +64,13 @@ static void log_begin(struct sp_test *t)
 
 /* ---- start and end ---- */
 
+static void emitted_free(struct sp_test_result *r)
+{
+	for (size_t i = 0; i < r->emitted_count; i++)
+		free((char *)(uintptr_t)r->emitted[i].body.data);
+	free((sp_test_emitted *)(uintptr_t)r->emitted);
+}
+
 static struct sp_test *refuse(struct sp_test *t, const char *why, int error)
 {
 	fputs(t->log, stderr);
@@ -109,24 +81,37 @@ static struct sp_test *refuse(struct sp_test *t, const char *why, int error)
 	return NULL;
 }
 
+/* Once found, of the process. */
+static const char *folder_of_test(void)
+{
+	static char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[len > 0 ? len : 0] = '\0';
+	if (strrchr(path, '/'))
+		*strrchr(path, '/') = '\0';
+	return path;
+}
+
 sp_test *sp_test_new(const sp_function *function, const char *const *config)
 {
 	static const uint32_t sizes[] = { 2U << 10, 16U << 10, 64U << 10, 1U << 20 };
-	struct sp_test *t = must(calloc(1, sizeof(*t)));
+	struct sp_test *t = test_must(calloc(1, sizeof(*t)));
 	char why[256];
 	int r;
 
-	t->log = must(calloc(1, 1));
+	t->log = test_must(calloc(1, 1));
 	log_begin(t);
 	shm_layout_compute(sizes, sizeof(sizes) / sizeof(sizes[0]), POOL_MEMORY, 1, &t->layout,
 			   NULL);
 	sdk_counters_snapshot(&t->before);
-	t->source = (struct sdk_source){ .take = take, .moved = moved, .retire = retire };
+	test_port_init(t);
 	t->worker = (struct sp_worker){ .function = function,
 					.chain = "test",
 					.name = function->name,
+					.folder = folder_of_test(),
 					.layout = &t->layout,
-					.source = &t->source };
+					.port = &t->port };
 	for (; config && config[0] && config[1] && t->worker.config_count < SDK_CONFIG_MAX;
 	     config += 2)
 		t->worker.config[t->worker.config_count++] =
@@ -145,81 +130,15 @@ sp_test *sp_test_free(sp_test *t)
 		sdk_worker_stop(&t->worker);
 	sdk_log_to(NULL, NULL);
 	free(t->last);
+	free(t->last_body);
+	emitted_free(&t->result);
+	free(t->buffers);
 	free(t->log);
 	free(t);
 	return NULL;
 }
 
 /* ---- one request ---- */
-
-static bool put(struct shm_header *h, uint32_t len, const char *text, size_t text_len,
-		struct shm_slice *ret)
-{
-	return text_len == 0 || shm_meta_put(h, len, text, text_len, ret) == 0;
-}
-
-static bool put_text(struct shm_header *h, uint32_t len, const char *text, struct shm_slice *ret)
-{
-	return !text || put(h, len, text, strlen(text), ret);
-}
-
-static bool put_headers(struct shm_header *h, uint32_t len, const char *const *headers)
-{
-	for (; headers && headers[0] && headers[1]; headers += 2) {
-		char name[SHM_NAME_MAX];
-		struct shm_field field = { .name = name,
-					   .value = headers[1],
-					   .name_len = (uint32_t)strlen(headers[0]),
-					   .value_len = (uint32_t)strlen(headers[1]) };
-
-		if (field.name_len > sizeof(name))
-			return false;
-		for (uint32_t i = 0; i < field.name_len; i++) {
-			char c = headers[0][i];
-
-			name[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-		}
-		if (shm_record_push(h, len, &h->request_headers, &field) < 0)
-			return false;
-	}
-	return true;
-}
-
-/* Fills a buffer as the gateway does. False when it is too small. */
-static bool fill(const struct sdk_slot *slot, const sp_test_request *q)
-{
-	const char *path = q->path ? q->path : "/", *query = strchr(path, '?');
-	uint32_t len = (uint32_t)q->body.len;
-	struct shm_header *h = slot->at;
-
-	shm_header_init(h, slot->stride);
-	if (len > shm_buffer_capacity(h, slot->size))
-		return false;
-	if (len > 0)
-		memcpy(shm_buffer_payload(h), q->body.data, len);
-	h->hops = q->hop;
-	h->qos = q->qos;
-	if (q->remaining_ns != 0)
-		h->deadline_ns = (uint64_t)((int64_t)sdk_now_ns() + q->remaining_ns);
-	return put_text(h, len, q->method ? q->method : "POST", &h->method) &&
-	       put(h, len, path, query ? (size_t)(query - path) : strlen(path), &h->path) &&
-	       put_text(h, len, query ? query + 1 : NULL, &h->query) &&
-	       put_text(h, len, q->id ? q->id : "test", &h->id) &&
-	       put_text(h, len, q->topic, &h->topic) && put_headers(h, len, q->headers);
-}
-
-static struct sdk_slot place(struct sp_test *t, const sp_test_request *q)
-{
-	for (uint32_t cls = 0; cls < t->layout.class_count; cls++) {
-		struct sdk_slot slot = slot_new(t, cls);
-
-		if (fill(&slot, q))
-			return slot;
-		free(slot.at);
-	}
-	fputs("sprocket-test: the request is larger than the largest buffer (1 MiB)\n", stderr);
-	abort();
-}
 
 static int status_of(const struct sp_test *t, sp_verdict verdict)
 {
@@ -236,23 +155,29 @@ static int status_of(const struct sp_test *t, sp_verdict verdict)
 	return t->header.status ? t->header.status : 200;
 }
 
-static void keep_result(struct sp_test *t, sp_verdict verdict)
+static void keep_result(struct sp_test *t, struct test_run *run, sp_verdict verdict)
 {
-	struct sp_request *req = &t->req;
+	struct sp_request *req = &run->req;
 	struct sp_test_result *r = &t->result;
-	sp_str payload;
+	sp_str payload = verdict == SP_DROP ? (sp_str){ "", 0 } : sdk_body(req);
 
 	free(t->last);
-	t->last = must(malloc(req->slot.stride));
-	memcpy(t->last, req->slot.at, req->slot.stride);
+	free(t->last_body);
+	emitted_free(r);
+	t->last = test_copy(req->slot.at, req->slot.stride);
+	t->last_body = test_copy(payload.data, payload.len);
+	t->last_calls = run->calls;
 	t->header = *t->last;
-	payload = (sp_str){ shm_buffer_payload(t->last), req->len };
-	r->verdict = verdict;
-	r->edge = verdict == SP_NEXT ? "next" :
-		  verdict >= 0       ? t->worker.function->edges[verdict] :
-				       NULL;
-	r->status = status_of(t, verdict);
-	r->error = (sp_error)t->header.error;
+	payload.data = t->last_body;
+	*r = (sp_test_result){ .verdict = verdict,
+			       .edge = verdict == SP_NEXT ? "next" :
+				       verdict >= 0       ? t->worker.function->edges[verdict] :
+							    NULL,
+			       .status = status_of(t, verdict),
+			       .error = (sp_error)t->header.error,
+			       .moves = run->moves,
+			       .emitted = run->emitted,
+			       .emitted_count = run->emitted_count };
 	if (t->header.topic.len > 0)
 		r->topic =
 			(sp_str){ shm_slice_data(t->last, t->header.topic), t->header.topic.len };
@@ -262,24 +187,83 @@ static void keep_result(struct sp_test *t, sp_verdict verdict)
 		r->body = payload;
 }
 
+/* What the handler returned, or sp_complete was given later. */
+static sp_verdict handle(struct sp_test *t, struct sp_request *req)
+{
+	sp_verdict verdict = sdk_request_run(req), given;
+
+	if (!req->token.out)
+		return verdict;
+	/* Who holds the token may use the request until it is complete. */
+	given = test_await(t, req);
+	return verdict == SP_DEFERRED ? sdk_request_check(req, given) : verdict;
+}
+
 const sp_test_result *sp_test_run(sp_test *t, const sp_test_request *request)
 {
-	struct sp_request *req = &t->req;
-	struct sdk_slot slot;
+	struct test_run run = { .outer = t->run };
 	sp_verdict verdict;
 
-	log_begin(t);
-	memset(&t->result, 0, sizeof(t->result));
-	slot = place(t, request);
-	req->home = 0;
-	req->flags = (uint8_t)((request->qos & SP_DESC_QOS_MASK) |
-			       (request->elephant ? SP_DESC_ELEPHANT : 0));
-	sdk_request_begin(req, &t->worker, &slot, (uint32_t)request->body.len);
-	verdict = sdk_request_run(req);
-	sdk_request_end(req, verdict);
-	keep_result(t, verdict);
-	free(req->slot.at);
+	if (!run.outer)
+		log_begin(t);
+	test_request_begin(t, &run, request);
+	__atomic_store_n(&t->run, &run, __ATOMIC_RELEASE);
+	verdict = handle(t, &run.req);
+	t->port.give_back_kept(&t->port, &run.req);
+	sdk_request_end(&run.req, verdict);
+	keep_result(t, &run, verdict);
+	t->port.give_back_kept(&t->port, &run.req);
+	__atomic_store_n(&t->run, run.outer, __ATOMIC_RELEASE);
+	test_request_end(t, &run);
 	return &t->result;
+}
+
+/* ---- calls ---- */
+
+static struct test_mock *mock_of(struct sp_test *t, const char *call)
+{
+	const char *const *calls = t->worker.function->calls;
+
+	for (uint32_t i = 0; calls && calls[i]; i++)
+		if (strcmp(calls[i], call) == 0)
+			return &t->mocks[i];
+	test_die("%s declares no call \"%s\" in .calls", t->worker.name, call);
+}
+
+void sp_test_on_call(sp_test *t, const char *call, sp_test_reply_fn *fn, void *arg)
+{
+	struct test_mock *mock = mock_of(t, call);
+
+	mock->fn = fn;
+	mock->arg = arg;
+}
+
+static void answer(void *arg, const sp_test_call *call, sp_test_reply *reply)
+{
+	const struct test_mock *mock = arg;
+
+	(void)call;
+	reply->body = mock->answer;
+}
+
+void sp_test_answer(sp_test *t, const char *call, sp_str body)
+{
+	struct test_mock *mock = mock_of(t, call);
+
+	*mock = (struct test_mock){ .fn = answer, .arg = mock, .answer = body };
+}
+
+size_t sp_test_calls(const sp_test *t)
+{
+	return t->run ? t->run->calls : t->last_calls;
+}
+
+void sp_test_cancel(sp_test *t)
+{
+	struct test_run *run = __atomic_load_n(&t->run, __ATOMIC_ACQUIRE);
+
+	if (run)
+		__atomic_store_n(&run->req.canceled, true, __ATOMIC_RELAXED);
 }
 
 /* ---- what is asked afterwards ---- */

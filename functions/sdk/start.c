@@ -11,26 +11,30 @@
 
 #include "functions/sdk/counter.h"
 #include "functions/sdk/log.h"
+#include "functions/sdk/poison.h"
+#include "functions/sdk/process.h"
 #include "shm/memory.h"
-#include "sproxy/wiring.h"
 
 #define HEAP_AT offsetof(struct wiring_function, heap.data)
-
-struct sdk_process {
-	struct sdk_loop loop;
-	bool started; /* init succeeded: fini is due */
-	int sock;     /* to the controller; open while we live */
-	int fds[WIRING_FN_FDS];
-	size_t fd_count;
-	void *memory;  /* NULL: not mapped */
-	char why[224]; /* what is wrong, for people */
-	struct wiring_function wiring;
-};
 
 static int wrong(struct sdk_process *p, int error, const char *what)
 {
 	snprintf(p->why, sizeof(p->why), "%s: %s", what, strerror(-error));
 	return error;
+}
+
+/* ---- what the controller hands over ---- */
+
+static bool workers_valid(const struct sdk_process *p)
+{
+	const struct wiring_function *w = &p->wiring;
+
+	if (w->worker_count == 0 || w->worker_count > WIRING_FN_WORKER_MAX)
+		return false;
+	for (uint32_t i = 0; i < w->worker_count; i++)
+		if (w->workers[i].slot >= SP_INST_MAX || w->workers[i].home >= SP_INST_MAX)
+			return false;
+	return p->fd_count == WIRING_FN_WORKERS + 2 * w->worker_count;
 }
 
 static int wiring_check(struct sdk_process *p, size_t size)
@@ -45,16 +49,16 @@ static int wiring_check(struct sdk_process *p, size_t size)
 	}
 	if (size < HEAP_AT || w->size != size || w->heap.used > size - HEAP_AT ||
 	    w->heap.used > WIRING_HEAP_MAX || w->config_count > WIRING_CONFIG_MAX ||
-	    w->worker_count != 1 || w->workers[0].home >= SP_INST_MAX || shm_layout_check(&w->layout) < 0 ||
-	    p->fd_count != WIRING_FN_FDS)
+	    w->fn_count >= SP_FN_MAX || w->concurrency == 0 || !workers_valid(p) ||
+	    shm_layout_check(&w->layout) < 0)
 		return wrong(p, -EBADMSG, "the controller's wiring");
 	return 0;
 }
 
 static int wiring_take(struct sdk_process *p)
 {
-	ssize_t n = wiring_receive(p->sock, &p->wiring, sizeof(p->wiring), p->fds, WIRING_FN_FDS,
-				   &p->fd_count);
+	ssize_t n = wiring_receive(p->sock, &p->wiring, sizeof(p->wiring), p->fds,
+				   WIRING_FN_FDS_MAX, &p->fd_count);
 
 	if (n <= 0)
 		return wrong(p, n < 0 ? (int)n : -EPIPE, "cannot receive the wiring");
@@ -71,75 +75,75 @@ static int make_blocking(int fd)
 	return 0;
 }
 
+/* Twice: what others read as well is read through a mapping that cannot be written. */
+static int memory_map(struct sdk_process *p)
+{
+	uint64_t size = p->wiring.layout.size;
+	int r = shm_memory_map(p->fds[WIRING_FN_MEMORY], size, &p->memory);
+
+	if (r < 0)
+		return wrong(p, r, "cannot map the pool");
+	p->view = mmap(NULL, size, PROT_READ, MAP_SHARED, p->fds[WIRING_FN_MEMORY], 0);
+	if (p->view == MAP_FAILED) {
+		p->view = NULL;
+		return wrong(p, -errno, "cannot map the pool to read");
+	}
+	/* A core would hold other requests as well, and be long in the writing, and so the
+	 * process long in dying; hugepages are left out by the kernel anyway. */
+	madvise(p->memory, size, MADV_DONTDUMP);
+	madvise(p->view, size, MADV_DONTDUMP);
+	/* Nothing is ours yet: a touch of any buffer is a report under AddressSanitizer. */
+	sdk_poison(p->memory, size);
+	return 0;
+}
+
 static int map_all(struct sdk_process *p)
 {
 	struct wiring_page *page;
 	void *at;
-	int r;
+	int r = 0;
 
-	r = make_blocking(p->fds[WIRING_FN_SEND]);
-	if (r == 0)
-		r = make_blocking(p->fds[WIRING_FN_RECEIVE]);
+	for (size_t i = WIRING_FN_WORKERS; r == 0 && i < p->fd_count; i++)
+		r = make_blocking(p->fds[i]);
 	if (r < 0)
 		return wrong(p, r, "cannot use the sockets");
-	r = shm_memory_map(p->fds[WIRING_FN_MEMORY], p->wiring.layout.size, &p->memory);
+	r = memory_map(p);
 	if (r < 0)
-		return wrong(p, r, "cannot map the pool");
-	/* A core would hold other requests as well, and be long in the writing, and so the
-	 * process long in dying; hugepages are left out by the kernel anyway. */
-	madvise(p->memory, p->wiring.layout.size, MADV_DONTDUMP);
+		return r;
 	r = shm_memory_map(p->fds[WIRING_FN_PAGE], sizeof(*page), &at);
 	if (r < 0)
 		return wrong(p, r, "cannot map the page of counters and routes");
 	page = at;
-	p->loop.page = page;
+	p->page = page;
 	sdk_counters_use(&page->counters); /* never unmapped: threads may count at any time */
+	for (uint32_t i = 1; i <= p->wiring.fn_count; i++)
+		p->fn_names[i] = wiring_get(&p->wiring.heap, p->wiring.fn_names[i]);
+	p->fn_names[0] = "";
 	return 0;
 }
 
-static void worker_fill(struct sdk_process *p, const sp_function *function)
-{
-	struct wiring_function *w = &p->wiring;
-	struct sp_worker *worker = &p->loop.worker;
-
-	worker->function = function;
-	worker->chain = wiring_get(&w->heap, w->chain);
-	worker->name = wiring_get(&w->heap, w->name);
-	worker->config_count = w->config_count;
-	for (uint32_t i = 0; i < w->config_count; i++) {
-		worker->config[i].key = wiring_get(&w->heap, w->config[i].key);
-		worker->config[i].value = wiring_get(&w->heap, w->config[i].value);
-	}
-	p->loop.home = w->workers[0].home;
-	p->loop.max_hops = w->max_hops;
-	p->loop.layout = &w->layout;
-	p->loop.memory = p->memory;
-}
+/* ---- the process ---- */
 
 static int report(struct sdk_process *p, uint32_t type)
 {
-	struct wiring_msg msg = { .type = type, .slot = p->wiring.workers[0].slot, .fn = p->wiring.fn };
+	struct wiring_msg msg = { .type = type,
+				  .slot = p->wiring.workers[0].slot,
+				  .fn = p->wiring.fn };
 
 	snprintf(msg.text, sizeof(msg.text), "%s", p->why);
 	return wiring_send(p->sock, &msg, sizeof(msg), NULL, 0);
 }
 
-static int start(struct sdk_process *p, const sp_function *function)
+static int start(struct sdk_process *p)
 {
 	int r = wiring_take(p);
 
 	if (r == 0)
 		r = map_all(p);
+	if (r == 0)
+		r = sdk_threads_begin(p);
 	if (r < 0)
 		return r;
-	worker_fill(p, function);
-	r = sdk_loop_init(&p->loop, p->fds[WIRING_FN_RECEIVE], p->fds[WIRING_FN_SEND]);
-	if (r < 0)
-		return wrong(p, r, "cannot make the inbox");
-	r = sdk_worker_start(&p->loop.worker, p->why, sizeof(p->why));
-	if (r < 0)
-		return r;
-	p->started = true;
 	r = report(p, WIRING_READY);
 	return r < 0 ? wrong(p, r, "cannot reach the controller") : 0;
 }
@@ -153,8 +157,11 @@ int sdk_process_start(const sp_function *function, int sock, struct sdk_process 
 		close(sock);
 		return -ENOMEM;
 	}
+	p->function = function;
 	p->sock = sock;
-	r = start(p, function);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->changed, NULL);
+	r = start(p);
 	if (r < 0) {
 		sp_log(NULL, SP_ERROR, "cannot start: %s", p->why);
 		report(p, WIRING_FAILED);
@@ -165,25 +172,33 @@ int sdk_process_start(const sp_function *function, int sock, struct sdk_process 
 	return 0;
 }
 
-struct sdk_loop *sdk_process_loop(struct sdk_process *process)
+int sdk_process_run(struct sdk_process *p)
 {
-	return &process->loop;
+	int r = sdk_loop_run(&p->threads[0].loop);
+
+	if (r < 0)
+		sdk_say_why_ended(r);
+	return r;
 }
 
 struct sdk_process *sdk_process_free(struct sdk_process *p)
 {
 	if (!p)
 		return NULL;
-	if (p->started)
-		sdk_worker_stop(&p->loop.worker);
+	sdk_threads_end(p);
 	sdk_log_flush();
-	if (p->loop.memory)
-		sdk_loop_done(&p->loop);
-	if (p->memory)
+	if (p->memory) {
+		sdk_unpoison(p->memory, p->wiring.layout.size);
 		munmap(p->memory, p->wiring.layout.size);
+	}
+	if (p->view)
+		munmap(p->view, p->wiring.layout.size);
 	for (size_t i = 0; i < p->fd_count; i++)
 		close(p->fds[i]);
 	close(p->sock);
+	pthread_cond_destroy(&p->changed);
+	pthread_mutex_destroy(&p->lock);
+	free(p->threads);
 	free(p);
 	return NULL;
 }

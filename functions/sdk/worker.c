@@ -89,9 +89,11 @@ int sdk_worker_start(struct sp_worker *worker, char *why, size_t why_size)
 	const sp_function *f = worker->function;
 	int r;
 
-	worker->edge_count = 0;
+	worker->edge_count = worker->call_count = 0;
 	while (f->edges && f->edges[worker->edge_count])
 		worker->edge_count++;
+	while (f->calls && f->calls[worker->call_count])
+		worker->call_count++;
 	r = config_check(worker, why, why_size);
 	if (r < 0)
 		return r;
@@ -113,4 +115,14 @@ void sdk_worker_stop(struct sp_worker *worker)
 {
 	if (worker->function->fini)
 		worker->function->fini(worker->state);
+}
+
+sp_str sp_folder(const sp_worker *worker)
+{
+	return (sp_str){ worker->folder, strlen(worker->folder) };
+}
+
+unsigned sp_worker_index(const sp_worker *worker)
+{
+	return worker->index;
 }

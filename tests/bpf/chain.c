@@ -7,12 +7,22 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static const uint32_t function_of[SLOTS] = { 0, 0, 0, 1, 1, 2 };
 static const uint32_t cpu_of[SLOTS] = { 0, 0, 1, 0, 1, 0 };
+
+/* fn 0: function 1 of 2, or 2 of 1 */
+static const struct sp_route edges[] = {
+	[EDGE_NEXT] = { .kind = SP_ROUTE_FUNCTION },
+	[EDGE_REPLY] = { .kind = SP_ROUTE_REPLY },
+	[EDGE_NOBODY] = { .kind = SP_ROUTE_FUNCTION, .fn = 3 },
+	[EDGE_CALL] = { .kind = SP_ROUTE_CALL },
+	[EDGE_CALL_NOBODY] = { .kind = SP_ROUTE_CALL, .fn = 3 },
+};
 
 int setup_with(void **state, const char *pins)
 {
@@ -39,13 +49,13 @@ int setup_with(void **state, const char *pins)
 	for (uint32_t fn = 1; fn <= 3; fn++)
 		sproxy_route(f.proxy, 0, fn,
 			     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = (uint16_t)fn });
-	sproxy_route(f.proxy, 1, EDGE_NEXT,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 2 });
-	sproxy_route(f.proxy, 1, EDGE_REPLY, (struct sp_route){ .kind = SP_ROUTE_REPLY, .fn = 0 });
-	sproxy_route(f.proxy, 1, EDGE_NOBODY,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 3 });
-	sproxy_route(f.proxy, 2, EDGE_NEXT,
-		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 1 });
+	for (uint32_t fn = 1; fn <= 2; fn++)
+		for (uint32_t edge = 0; edge < sizeof(edges) / sizeof(edges[0]); edge++)
+			sproxy_route(f.proxy, fn, edge,
+				     (struct sp_route){ .kind = edges[edge].kind,
+							.fn = edges[edge].fn ?
+								      edges[edge].fn :
+								      (uint16_t)(3 - fn) });
 	for (uint32_t i = 0; i < BUFFERS; i++) {
 		struct sp_owner *o = &sproxy_owners(f.proxy)[i];
 
@@ -79,6 +89,25 @@ struct sp_desc desc(uint32_t buf, uint8_t edge)
 	return (struct sp_desc){ .buf = buf, .gen = 7, .len = 10, .edge = edge, .home = GW };
 }
 
+struct sp_desc call(uint32_t buf, uint32_t slot)
+{
+	struct sp_desc d = desc(buf, EDGE_CALL);
+
+	d.home = (uint16_t)slot;
+	return d;
+}
+
+struct sp_owner *owner(struct fixture *f, uint32_t buf)
+{
+	return &sproxy_owners(f->proxy)[buf];
+}
+
+void stock(struct fixture *f, uint32_t buf, uint32_t slot)
+{
+	owner(f, buf)->leased = SP_LEASE_STOCK;
+	give(f, buf, slot);
+}
+
 ssize_t put(struct fixture *f, uint32_t slot, const void *data, size_t len)
 {
 	return send(f->ends[slot].send, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -94,6 +123,14 @@ ssize_t take(struct fixture *f, uint32_t slot, struct sp_desc *ret, size_t max)
 	ssize_t n = recv(f->ends[slot].receive, ret, max * sizeof(*ret), MSG_DONTWAIT);
 
 	return n < 0 ? -1 : n / (ssize_t)sizeof(*ret);
+}
+
+struct sp_desc taken(struct fixture *f, uint32_t slot)
+{
+	struct sp_desc d[2];
+
+	assert_int_equal(take(f, slot, d, 2), 1);
+	return d[0];
 }
 
 uint64_t word(struct fixture *f, uint32_t buf)
@@ -133,4 +170,71 @@ void assert_refused(struct fixture *f, uint32_t slot, uint32_t reason)
 	for (uint32_t s = GW; s < SLOTS; s++)
 		assert_int_equal(take(f, s, &d, 1), -1);
 	assert_int_equal(put_one(f, slot, desc(0, EDGE_NEXT)), -EACCES);
+}
+
+struct sp_desc called(struct fixture *f, uint32_t buf)
+{
+	stock(f, buf, A);
+	assert_int_equal(put_one(f, A, call(buf, A)), 0);
+	return taken(f, B);
+}
+
+struct sp_desc answer(struct sp_desc d)
+{
+	d.edge = SP_EDGE_REPLY;
+	return d;
+}
+
+uint32_t in_flight(struct fixture *f, uint32_t slot)
+{
+	return sproxy_instances(f->proxy)[slot].in_flight;
+}
+
+void detach(struct fixture *f, uint32_t slot)
+{
+	sproxy_detach(f->proxy, slot);
+	close(f->ends[slot].send);
+	close(f->ends[slot].receive);
+	f->ends[slot] = (struct sproxy_ends){ -1, -1 };
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+uint64_t work(unsigned us)
+{
+	uint64_t end = now_ns() + us * 1000ULL, now;
+
+	do
+		now = now_ns();
+	while (now < end);
+	return now;
+}
+
+void round_trip(struct fixture *f, uint32_t count, uint8_t flags)
+{
+	struct sp_desc descs[SP_BATCH_MAX] = { 0 };
+	size_t size = count * sizeof(descs[0]);
+
+	for (uint32_t i = 0; i < count; i++)
+		descs[i] = desc(i, 1);
+	assert_int_equal(put(f, GW, descs, size), size);
+	assert_int_equal(take(f, A, descs, count), count);
+	for (uint32_t i = 0; i < count; i++)
+		descs[i].edge = EDGE_NEXT;
+	assert_int_equal(put(f, A, descs, size), size);
+	assert_int_equal(take(f, B, descs, count), count);
+	for (uint32_t i = 0; i < count; i++) {
+		descs[i].edge = SP_EDGE_REPLY;
+		descs[i].flags = flags;
+	}
+	assert_int_equal(put(f, B, descs, size), size);
+	assert_int_equal(take(f, GW, descs, count), count);
+	for (uint32_t i = 0; i < count; i++)
+		sproxy_owners(f->proxy)[i].hops = 0;
 }

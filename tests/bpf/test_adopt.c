@@ -260,6 +260,26 @@ static void test_what_cannot_be_adopted(void **state)
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0); /* none of it disturbed the chain */
 }
 
+/* What home buffers go to when an instance is gone has to be known from the start. */
+static void test_every_slot_has_a_lender(void **state)
+{
+	struct fixture *f = *state;
+	const struct sproxy_place nobody = { .fn = 1 },
+				  worker = { .fn = SP_GATEWAY_FN, .lender = GW };
+	struct sproxy_ends ends;
+
+	assert_int_equal(sproxy_attach(f->proxy, SLOTS, &nobody, &ends), -EINVAL);
+	assert_int_equal(sproxy_attach(f->proxy, SLOTS, &worker, &ends), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[SLOTS].lender, SLOTS); /* its own */
+	assert_int_equal(sproxy_instances(f->proxy)[A].lender, GW);
+	sproxy_detach(f->proxy, SLOTS);
+	close(ends.send);
+	close(ends.receive);
+	sproxy_instances(f->proxy)[SLOTS].lender = SP_SLOT_NONE; /* as a build before knew it */
+	assert_int_equal(sproxy_adopt_slot(f->proxy, SLOTS, (struct sproxy_kept){ -1, -1 }),
+			 -ESTALE);
+}
+
 /* Killed between the stores of sproxy_disable(): the last instance is there twice. */
 static void test_torn_table_is_put_right(void **state)
 {
@@ -342,6 +362,7 @@ int main(void)
 		PINNED(test_torn_table_is_put_right),
 		PINNED(test_nothing_is_left),
 		CASE(test_detach_many),
+		CASE(test_every_slot_has_a_lender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static void test_reply_to_a_dead_gateway(void **state)
 	sproxy_detach(f->proxy, GW);
 	close(f->ends[GW].send);
 	assert_int_equal(sproxy_attach(f->proxy, GW, &(struct sproxy_place){ .lender = GW },
-				       &f->ends[GW]), 0);
+				       &f->ends[GW]),
+			 0);
 	assert_int_equal(put_one(f, B, desc(1, SP_EDGE_REPLY)), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.buf, 1);
@@ -52,7 +53,7 @@ static void test_refill_without_a_gateway_is_denied(void **state)
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, A, &d, 1), 1);
 	assert_int_equal(d.edge, SP_EDGE_GRANT);
-	assert_int_equal(d.flags, SP_DESC_DENIED);
+	assert_int_equal(d.flags, SP_DESC_DENIED | 2);
 	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 0);
 }
 

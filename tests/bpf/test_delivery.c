@@ -138,7 +138,7 @@ static void test_lease_and_move(void **state)
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.edge, SP_EDGE_REFILL);
 	assert_int_equal(d.gen, A); /* the kernel says who asks */
-	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 1);
+	assert_int_equal(sproxy_instances(f->proxy)[A].refill, 1U << 2);
 
 	o[9].leased = 1;
 	sproxy_instances(f->proxy)[A].refill = 0;
@@ -197,7 +197,8 @@ static void test_slot_is_reused_cleanly(void **state)
 	close(f->ends[A].send);
 	close(f->ends[A].receive);
 	assert_int_equal(sproxy_attach(f->proxy, A, &(struct sproxy_place){ .fn = 1, .lender = GW },
-				       &f->ends[A]), 0);
+				       &f->ends[A]),
+			 0);
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0); /* not enabled yet */
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(sproxy_enable(f->proxy, A, 8), 0);

@@ -130,6 +130,10 @@ static void test_refused_refill_flood(void **state)
 
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, GW, &got, 1), 1);
+	d.buf = 1; /* another class is another question */
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(take(f, GW, &got, 1), 1);
+	d.buf = 0;
 	assert_int_equal(put_one(f, A, d), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_REFILL);
 }
@@ -143,13 +147,14 @@ static void test_refused_refill_to_a_function(void **state)
 	assert_refused(f, A, SP_VIOLATION_HOME);
 }
 
-static void test_refused_lease_as_request(void **state)
+/* Stock holds no request, so it answers none. */
+static void test_refused_stock_as_reply(void **state)
 {
 	struct fixture *f = *state;
 
 	give(f, 0, A);
-	sproxy_owners(f->proxy)[0].leased = 1;
-	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), -EACCES);
+	sproxy_owners(f->proxy)[0].leased = SP_LEASE_STOCK;
+	assert_int_equal(put_one(f, A, desc(0, SP_EDGE_REPLY)), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_OWNER);
 }
 
@@ -211,7 +216,8 @@ static void test_other_chain_is_another_world(void **state)
 	give(f, 0, A);
 	assert_int_equal(sproxy_open(&options, &other), 0);
 	assert_int_equal(sproxy_attach(other, A, &(struct sproxy_place){ .fn = 1, .lender = GW },
-				       &ends), 0);
+				       &ends),
+			 0);
 	assert_int_equal(send(ends.send, &d, sizeof(d), MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EACCES);
 	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
@@ -237,7 +243,7 @@ int main(void)
 		CASE(test_refused_length),
 		CASE(test_refused_refill_flood),
 		CASE(test_refused_refill_to_a_function),
-		CASE(test_refused_lease_as_request),
+		CASE(test_refused_stock_as_reply),
 		CASE(test_refused_move_to_not_held),
 		CASE(test_flags_of_the_kernel_are_cleared),
 		CASE(test_refused_move_leaves_the_holders),

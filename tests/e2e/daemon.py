@@ -239,8 +239,11 @@ class Daemon:
 class Stream:
     """Requests on kept-alive connections, one after the other, while things change."""
 
-    def __init__(self, port, path="/in", clients=4, body=b"hello", reconnect=False, rate=0):
+    def __init__(self, port, path="/in", clients=4, body=b"hello", reconnect=False, rate=0,
+                 headers=(), expect=None):
+        """`expect`: the answer's body, where it is not the request's."""
         self.port, self.path, self.body, self.rate = port, path, body, rate
+        self.headers, self.expect = headers, body if expect is None else expect
         self.stopping = threading.Event()
         self.done = 0
         self.failures = []
@@ -264,9 +267,9 @@ class Stream:
         if connection is None:
             connection = Connection(self.port, timeout=20)
         began = time.monotonic()
-        answer = connection.request("POST", self.path, self.body)
+        answer = connection.request("POST", self.path, self.body, self.headers)
         took = time.monotonic() - began
-        ok = answer.status == 200 and answer.body == self.body
+        ok = answer.status == 200 and answer.body == self.expect
         with self.lock:
             self.done += 1
             self.slowest = max(self.slowest, took)

@@ -36,7 +36,7 @@ PROGRAMS = {
 START_S = 15.0
 STOP_S = 10.0
 KINDS = ("size", "identity", "mixed", "edge", "index", "stale", "owner", "length", "home",
-         "refill", "bypass")
+         "refill", "wake", "bypass")
 
 
 def program(name, build=BUILD):

@@ -90,6 +90,33 @@ class Change(ChainTest):
             self.assertEqual(sum(daemon.status("fork")["kernel"]["violations"].values()), 0)
             daemon.whole("fork")
 
+    def test_joins_and_tees(self):
+        """They come and go in the chain that runs, and its graph shows them."""
+        with Daemon() as daemon:
+            plain = chain_text("fork", way="left")
+            all_of = "{all: [left, right]}, join: {at: right, wait: any}"
+            daemon.apply(plain)
+            pids = {i["pid"] for f in ("first", "left", "right")
+                    for i in daemon.instances("fork", f)}
+            for way, more in (
+                    (all_of, {("left", "all", "call"), ("right", "all", "call"),
+                              ("right", "right,join", "route")}),
+                    ("left, tee: [right]", {("left", "left,next", "route"),
+                                            ("right", "right,tee", "route")}),
+                    (all_of + ", tee: [left]", {("left", "left,tee", "route"),
+                                                ("left", "all", "call")}),
+                    ("left", {("left", "left,next", "route"), ("right", "right", "route")})):
+                done = daemon.apply(chain_text("fork", way=way))
+                self.assertIn("fork configured", done.stdout)
+                graph = daemon.api("GET", "/v1/chains/fork/graph")
+                edges = {(e["to"], e["edge"], e["kind"]) for e in graph["edges"]
+                         if e["from"] == "first"}
+                self.assertLessEqual(more, edges)
+            self.assertIn("unchanged", daemon.apply(plain).stdout)
+            self.assertEqual({i["pid"] for f in ("first", "left", "right")
+                              for i in daemon.instances("fork", f)}, pids)
+            daemon.whole("fork")
+
     def test_ingress(self):
         with Daemon() as daemon:
             small = one().replace("maxBody: 2Ki", "maxBody: 1Ki")

@@ -138,7 +138,8 @@ class Get(ClientTest):
             done = daemon.run("describe", "parking")
             self.ends(done, 0)
             for text in (r"Phase: +Serving", r"Ready +True +\S+ +Serving +all: good",
-                         r"detect +1 +77 +READY +0 +5 +5 +3m20s", r"BackOff +parking +waits 2 s"):
+                         r"detect +1 +77 +READY +0 +5 +5 +3m20s", r"BackOff +parking +waits 2 s",
+                         r"Calls:\n +FUNCTION +CALL +TO\n +detect +plates +search\n"):
                 self.assertRegex(done.stdout, text)
             self.assertEqual(daemon.asked("GET")[-1][2], {"chain": "parking"})
 

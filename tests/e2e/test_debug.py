@@ -100,12 +100,22 @@ class Debug(ChainTest):
         self.assertEqual(late.status, 504)
         daemon.whole("trio")
 
+    def see_request(self, gdb):
+        """The script is loaded, and finds the request in the handler of the real program."""
+        gdb.wait(r"sprocket bt NUMBER")
+        gdb.tell("sprocket requests")
+        number = gdb.wait(r"(\d+) +\S+ +second +\d+ +.*\(runs\)$")[1]
+        gdb.tell(f"sprocket bt {number}")
+        gdb.wait(rf"request {number}, second, runs:")
+        gdb.wait(r"^#\d+ .* sdk_fiber_start \(\)")
+
     def test_breakpoint(self):
         with Daemon() as daemon:
             daemon.apply(trio())
             before = self.instances(daemon)
             with Gdb(daemon) as gdb:
                 answers = self.at_handler(daemon, gdb)
+                self.see_request(gdb)
                 second = daemon.api("POST", "/v1/chains/trio/functions/second/debug")
                 self.assertEqual(second["http"], 422, second)
                 self.assertIn("debugged already", second["error"])
@@ -127,6 +137,22 @@ class Debug(ChainTest):
                 gdb.process.wait(20)
             self.as_before(daemon, before)
             self.assertIn("trio unchanged", daemon.apply(trio()).stdout)
+
+    def test_threads(self):
+        """All of them begin, and stop at the breakpoint alone."""
+        with Daemon() as daemon:
+            daemon.apply(trio().replace("concurrency: 1}", "concurrency: 1, workers: 3}"))
+            before = self.instances(daemon)
+            with Gdb(daemon) as gdb:
+                answers = self.at_handler(daemon, gdb)
+                self.see_request(gdb)
+                gdb.tell("delete")
+                gdb.tell("continue")
+                self.assertEqual(poll("answered", lambda: answers, 20)[0][0], 200)
+                os.kill(gdb.gdb_pid(), signal.SIGINT)
+                gdb.tell("quit")
+                gdb.process.wait(20)
+            self.as_before(daemon, before)
 
     def test_gdb_killed_in_the_handler(self):
         with Daemon() as daemon:

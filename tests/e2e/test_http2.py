@@ -1,33 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 without TLS: by prior knowledge and by upgrade, many streams, and rapid reset."""
 import re
-import struct
 import subprocess
 import time
 
 import tap
 from client import poll
 from echo import LIMIT, EchoTest, noise
+from h2 import (CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM,
+                SETTINGS, frame, post, read_frame)
 
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
-END_STREAM, END_HEADERS = 1, 4
-CANCEL = b"\0\0\0\x08"
 # :method POST, :scheme http, :path /echo, :authority a.
-POST_ECHO = bytes([0x83, 0x86, 0x04, 5]) + b"/echo" + bytes([0x01, 1]) + b"a"
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) \
-        + struct.pack(">I", stream) + payload
-
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0)
-
-
-def read_frame(connection):
-    head = connection.take(9)
-    size = int.from_bytes(head[:3], "big")
-    return head[3], head[4], int.from_bytes(head[5:], "big"), connection.take(size)
+POST_ECHO = post("/echo")
 
 
 class Http2(EchoTest):

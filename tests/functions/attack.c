@@ -186,6 +186,16 @@ static bool attack_release(struct hostile *h, struct sp_desc d, const struct ord
 	return true;
 }
 
+/* The call is given back to who lends, not answered: allowed. */
+static bool attack_let_go(struct hostile *h, struct sp_desc d, const struct order *order)
+{
+	d.edge = SP_EDGE_RELEASE;
+	d.flags = 0;
+	d.home = (uint16_t)h->wiring->workers[0].home;
+	hostile_send(h, order->kind, &d, sizeof(d));
+	return true;
+}
+
 /* A reply with flags that are the kernel's and the gateway's to set. */
 static bool attack_flags(struct hostile *h, struct sp_desc d, const struct order *order)
 {
@@ -338,6 +348,7 @@ const struct hostile_kind hostile_attacks[] = {
 	{ "hoard", attack_hoard },
 	{ "grant", attack_grant },
 	{ "release", attack_release },
+	{ "let-go", attack_let_go },
 	{ "flags", attack_flags },
 	{ "empty", attack_empty },
 	{ "garbage", attack_garbage },

@@ -12,6 +12,7 @@
  *     x-value: N  x-seed: N  x-count: N  x-field: NAME  x-bytes: HEX   as the kind wants them
  *     x-hold: 1        keep the request until another comes with x-free: 1
  *     x-tell: 1        answer with what is known of the request, as JSON
+ * A call brings no headers; its topic says the same: "NAME.x-attack=KIND;NAME.x-value=N".
  * Thread-safety: one thread; the scribbler of lie.c and children made by fork() excepted.
  */
 #ifndef SPROCKET_TESTS_HOSTILE_H

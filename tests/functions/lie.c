@@ -41,6 +41,11 @@ static const struct field fields[] = {
 	SLICE(response_headers),
 	FIELD(slot_size),
 	FIELD(meta_low),
+	FIELD(body_buf),
+	FIELD(body_len),
+	FIELD(parts),
+	FIELD(part_fn),
+	FIELD(alone),
 	{ NULL, 0, 0 },
 };
 

@@ -43,9 +43,9 @@ static const struct demo_case cases[] = {
 	{ "1 MiB, a registered plate", "GH-4711", 1600, 1 << 20, 200, "Grace Hopper", 2.50,
 	  "detect search charge" },
 	{ "a plate that is not registered", "ZZ-9999", 320, 4096, 200, "visitor", 2.50,
-	  "detect search index charge" },
+	  "detect search index persist charge" },
 	{ "the same visitor again, 1 MiB", "ZZ-9999", 1600, 1 << 20, 200, "visitor", 2.50,
-	  "detect search index charge" },
+	  "detect search index persist charge" },
 	{ "a car without a plate", NULL, 320, 4096, 400, NULL, NO_CHARGE, "detect" },
 	{ "no picture at all", "", 0, 0, 415, NULL, NO_CHARGE, "detect" },
 };

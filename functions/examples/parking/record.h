@@ -2,7 +2,7 @@
 /*
  * record.h - what one function of the chain tells the next: the body between them.
  *
- * For: all four functions. How: JSON of one fixed shape, so that any hop can be looked at
+ * For: all functions. How: JSON of one fixed shape, so that any hop can be looked at
  * with a plain eye, written by one format and read by its mirror:
  *
  *     {"plate":"AB-1234","box":[118,127,90,22],"image":[320,240]

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sprocket.h>
 
@@ -28,26 +27,22 @@ static const char builtin_table[] = "AB-1234 95 Ada Lovelace\n"
 SP_COUNTER(plates_known);
 SP_COUNTER(plates_unknown);
 
-static FILE *table_open(const char *name)
+static FILE *table_open(sp_worker *worker, const char *name)
 {
-	char path[2 * PATH_MAX] = "";
-	ssize_t len;
+	char path[2 * PATH_MAX];
 
 	if (!name[0]) /* the stream only reads */
 		return fmemopen((char *)(uintptr_t)builtin_table, strlen(builtin_table), "r");
 	if (name[0] == '/')
 		return fopen(name, "re");
-	len = readlink("/proc/self/exe", path, PATH_MAX);
-	while (len > 0 && path[len - 1] != '/')
-		len--;
-	snprintf(path + (len > 0 ? len : 0), PATH_MAX, "%s", name);
+	snprintf(path, sizeof(path), "%.*s/%s", SP_ARG(sp_folder(worker)), name);
 	return fopen(path, "re");
 }
 
 /* Returns 0 and *ret, or -errno after saying why. */
-static int table_load(const char *name, struct table *ret)
+static int table_load(sp_worker *worker, const char *name, struct table *ret)
 {
-	FILE *file = table_open(name);
+	FILE *file = table_open(worker, name);
 	unsigned line = 0;
 	int r;
 
@@ -67,7 +62,7 @@ static int table_load(const char *name, struct table *ret)
 static int init(sp_worker *worker, void **state)
 {
 	struct table *table = malloc(sizeof(*table));
-	int r = table ? table_load(sp_config(worker, "table").data, table) : -ENOMEM;
+	int r = table ? table_load(worker, sp_config(worker, "table").data, table) : -ENOMEM;
 
 	if (r < 0) {
 		free(table);

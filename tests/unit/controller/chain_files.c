@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-	"detect",        "search",       "index",      "charge",         "rated",
-	"split",         "garbage",      "not-object", "no-abi",         "wrong-abi",
-	"edges-no-list", "edge-no-name", "edge-twice", "config-no-list", "config-no-name",
-	"silent",        "fails",        "dies",       "hangs",          "floods",
-	"many-edges",
+	"detect",        "search",       "index",         "charge",         "rated",
+	"split",         "garbage",      "not-object",    "no-abi",         "wrong-abi",
+	"edges-no-list", "edge-no-name", "edge-twice",    "config-no-list", "config-no-name",
+	"silent",        "fails",        "dies",          "hangs",          "floods",
+	"many-edges",    "shop",         "calls-no-list", "call-no-name",   "call-twice",
 };
 
 static char folder[] = "/tmp/sprocket-chain-XXXXXX";
@@ -103,16 +103,44 @@ struct chain_outcome chain_files_parse(const char *path, const char *text, size_
 	return outcome;
 }
 
+struct chain_outcome chain_files_parse_data(const char *folder_of_data, const char *name)
+{
+	struct chain_outcome outcome;
+	char path[2 * PATH_MAX], *text;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", folder_of_data, name);
+	text = chain_files_read(path, &len);
+	REQUIRE(text);
+	outcome = chain_files_parse(name, text, len, 0);
+	free(text);
+	if (outcome.text[0])
+		printf("# %s", outcome.text);
+	return outcome;
+}
+
 void chain_outcome_done(struct chain_outcome *outcome)
 {
 	chain_free(outcome->chain);
 	free(outcome->text);
 }
 
+static void check_calls(const struct chain_function *function, const struct rule_call *calls,
+			uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct sp_route *target = &function->targets[calls[i].edge];
+
+		REQUIRE(calls[i].edge < function->target_count);
+		REQUIRE(target->kind == SP_ROUTE_CALL && target->fn == calls[i].fn);
+	}
+}
+
 static void check_function(const struct chain *chain, const struct chain_function *function)
 {
 	REQUIRE(function->name[0]);
 	REQUIRE(function->concurrency > 0 && function->instances <= SP_FN_INST_MAX);
+	REQUIRE(function->workers > 0 && function->workers <= WIRING_FN_WORKER_MAX);
 	REQUIRE(function->edge_count <= SP_EDGE_MAX && function->target_count <= SP_EDGE_MAX);
 	REQUIRE(function->rules.count <= RULE_MAX);
 	for (uint32_t i = 0; i < function->rules.count; i++) {
@@ -120,6 +148,11 @@ static void check_function(const struct chain *chain, const struct chain_functio
 
 		REQUIRE(rule->from_edge <= function->edge_count);
 		REQUIRE(rule->wire_edge < function->target_count);
+		REQUIRE(rule->group <= function->rules.group_count);
+		REQUIRE(rule->tee_count <= RULE_TEE_MAX);
+		for (uint8_t t = 0; t < rule->tee_count; t++)
+			REQUIRE(rule->tees[t] < function->target_count &&
+				function->targets[rule->tees[t]].kind == SP_ROUTE_FUNCTION);
 		REQUIRE(rule->kind < RULE_KIND_COUNT);
 		REQUIRE(rule->name_len < RULE_NAME_MAX && rule->value_len < RULE_VALUE_MAX);
 	}
@@ -128,8 +161,19 @@ static void check_function(const struct chain *chain, const struct chain_functio
 
 		REQUIRE(target->kind == SP_ROUTE_REPLY ?
 				target->fn == 0 :
-				target->kind == SP_ROUTE_FUNCTION && target->fn > 0 &&
-					target->fn <= chain->function_count);
+				(target->kind == SP_ROUTE_FUNCTION ||
+				 target->kind == SP_ROUTE_CALL) &&
+					target->fn > 0 && target->fn <= chain->function_count);
+	}
+	check_calls(function, function->rules.calls, function->rules.call_count);
+	REQUIRE(function->rules.call_count == function->call_count);
+	REQUIRE(function->rules.group_count <= RULE_GROUP_MAX);
+	for (uint32_t i = 0; i < function->rules.group_count; i++) {
+		const struct rule_group *group = &function->rules.groups[i];
+
+		REQUIRE(group->count <= RULE_MEMBER_MAX && group->timeout_ns < chain->timeout_ns);
+		REQUIRE(group->need >= 1 && group->need <= group->count);
+		check_calls(function, group->members, group->count);
 	}
 }
 

@@ -35,6 +35,8 @@ struct chain_outcome {
 
 struct chain_outcome chain_files_parse(const char *path, const char *text, size_t len,
 				       unsigned flags);
+/* The file `name` of the folder; what was said about it is printed. */
+struct chain_outcome chain_files_parse_data(const char *folder_of_data, const char *name);
 void chain_outcome_done(struct chain_outcome *outcome);
 
 /* Checks what every chain promises to those who build tables from it; ends the program otherwise. */

@@ -15,30 +15,35 @@ static const struct {
 	const char *name;
 	const char *text;
 } declarations[] = {
-	{ "search", "{\"abi\":1,\"name\":\"search\",\"version\":\"1.0\",\"edges\":"
+	{ "search", "{\"abi\":2,\"name\":\"search\",\"version\":\"1.0\",\"edges\":"
 		    "[\"unknown_plate\"],\"config\":[{\"key\":\"table\",\"default\":\"x\"},"
 		    "{\"key\":\"note\"}]}" },
-	{ "detect", "{\"abi\":1,\"name\":\"detect\",\"edges\":[],\"config\":"
+	{ "detect", "{\"abi\":2,\"name\":\"detect\",\"edges\":[],\"config\":"
 		    "[{\"key\":\"threshold\",\"default\":\"0.5\"}]}" },
-	{ "rated", "{\"abi\":1,\"name\":\"rated\",\"config\":"
+	{ "rated", "{\"abi\":2,\"name\":\"rated\",\"config\":"
 		   "[{\"key\":\"rate\",\"required\":true}]}" },
-	{ "split", "{\"abi\":1,\"name\":\"split\",\"edges\":[\"found\",\"none\"],"
+	{ "split", "{\"abi\":2,\"name\":\"split\",\"edges\":[\"found\",\"none\"],"
 		   "\"later\":{\"more\":1}}" },
+	{ "shop", "{\"abi\":2,\"name\":\"shop\",\"edges\":[\"sold_out\"],\"calls\":"
+		  "[\"rates\",\"ads\"]}" },
 	{ "garbage", "hello, world" },
 	{ "not-object", "[1, 2]" },
 	{ "no-abi", "{\"name\":\"no-abi\"}" },
-	{ "wrong-abi", "{\"abi\":2,\"name\":\"wrong-abi\"}" },
-	{ "edges-no-list", "{\"abi\":1,\"edges\":\"found\"}" },
-	{ "edge-no-name", "{\"abi\":1,\"edges\":[\"a b\"]}" },
-	{ "edge-twice", "{\"abi\":1,\"edges\":[\"a\",\"a\"]}" },
-	{ "config-no-list", "{\"abi\":1,\"config\":{}}" },
-	{ "config-no-name", "{\"abi\":1,\"config\":[{\"default\":\"1\"}]}" },
+	{ "wrong-abi", "{\"abi\":1,\"name\":\"wrong-abi\"}" },
+	{ "edges-no-list", "{\"abi\":2,\"edges\":\"found\"}" },
+	{ "edge-no-name", "{\"abi\":2,\"edges\":[\"a b\"]}" },
+	{ "edge-twice", "{\"abi\":2,\"edges\":[\"a\",\"a\"]}" },
+	{ "calls-no-list", "{\"abi\":2,\"calls\":{}}" },
+	{ "call-no-name", "{\"abi\":2,\"calls\":[\"rates\",3]}" },
+	{ "call-twice", "{\"abi\":2,\"calls\":[\"rates\",\"ads\",\"rates\"]}" },
+	{ "config-no-list", "{\"abi\":2,\"config\":{}}" },
+	{ "config-no-name", "{\"abi\":2,\"config\":[{\"default\":\"1\"}]}" },
 	{ "silent", "" },
 };
 
 static void many_edges(void)
 {
-	printf("{\"abi\":1,\"edges\":[\"e0\"");
+	printf("{\"abi\":2,\"edges\":[\"e0\"");
 	for (int i = 1; i < 65; i++)
 		printf(",\"e%d\"", i);
 	printf("]}");
@@ -63,7 +68,7 @@ static void orphan(void)
 		fprintf(file, "%d\n", child);
 		fclose(file);
 	}
-	printf("{\"abi\":1,\"name\":\"orphan\"}");
+	printf("{\"abi\":2,\"name\":\"orphan\"}");
 }
 
 int main(int argc, char **argv)
@@ -103,9 +108,9 @@ int main(int argc, char **argv)
 			fputs("x", file);
 			fclose(file);
 		}
-		printf("{\"abi\":1,\"edges\":[\"e\"]}");
+		printf("{\"abi\":2,\"edges\":[\"e\"]}");
 	} else {
-		printf("{\"abi\":1,\"name\":\"%s\"}", name);
+		printf("{\"abi\":2,\"name\":\"%s\"}", name);
 	}
 	return 0;
 }

@@ -29,20 +29,6 @@ static char *read_data(const char *name, size_t *ret_len)
 	return chain_files_read(path, ret_len);
 }
 
-static struct chain_outcome parse_data(const char *name)
-{
-	struct chain_outcome outcome;
-	size_t len;
-	char *text = read_data(name, &len);
-
-	assert_non_null(text);
-	outcome = chain_files_parse(name, text, len, 0);
-	free(text);
-	if (outcome.text[0])
-		print_message("# %s", outcome.text);
-	return outcome;
-}
-
 static void replay_file(const char *name)
 {
 	struct chain_outcome outcome;
@@ -86,7 +72,7 @@ static void test_files_give_what_is_expected(void **state)
 
 static void test_parking(void **state)
 {
-	struct chain_outcome outcome = parse_data("parking.yaml");
+	struct chain_outcome outcome = chain_files_parse_data(data_folder, "parking.yaml");
 	const struct chain *chain = outcome.chain;
 	const struct chain_function *search;
 	char exec[PATH_MAX];
@@ -129,7 +115,7 @@ static void test_parking(void **state)
 
 static void test_steps_and_what_knative_writes(void **state)
 {
-	struct chain_outcome outcome = parse_data("steps.yaml");
+	struct chain_outcome outcome = chain_files_parse_data(data_folder, "steps.yaml");
 	const struct chain *chain = outcome.chain;
 	const struct chain_function *upper;
 
@@ -152,7 +138,7 @@ static void test_steps_and_what_knative_writes(void **state)
 
 static void test_conditions(void **state)
 {
-	struct chain_outcome outcome = parse_data("conditions.yaml");
+	struct chain_outcome outcome = chain_files_parse_data(data_folder, "conditions.yaml");
 	const struct chain *chain = outcome.chain;
 	const struct chain_function *a;
 

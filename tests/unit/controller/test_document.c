@@ -35,7 +35,7 @@ static const char yaml[] = "apiVersion: sprocket.dev/v1alpha1\n"
 /* On the heap, as document_free() wants it. */
 static struct document *make(void)
 {
-	static const char said[] = "{\"abi\":1,\"edges\":[\"found\"]}";
+	static const char said[] = "{\"abi\":2,\"edges\":[\"found\"]}";
 	static const char *const execs[] = { "/srv/shop/gone/first", "/gone/second" };
 	struct document *document = calloc(1, sizeof(*document));
 
@@ -51,8 +51,8 @@ static struct document *make(void)
 	document->declared.count = 2;
 	for (size_t i = 0; i < 2; i++) {
 		document->declared.items[i].exec = strdup(execs[i]);
-		document->declared.items[i].text = strdup(i ? "{\"abi\":1}" : said);
-		document->declared.items[i].len = strlen(i ? "{\"abi\":1}" : said);
+		document->declared.items[i].text = strdup(i ? "{\"abi\":2}" : said);
+		document->declared.items[i].len = strlen(i ? "{\"abi\":2}" : said);
 	}
 	return document;
 }

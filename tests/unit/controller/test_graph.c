@@ -52,15 +52,48 @@ static char *draw(const struct graph *graph, graph_writer *write)
 	return text;
 }
 
-static void compare(const char *name, graph_writer *write)
+/* A front that calls, and fans out to a join; one callee calls itself. */
+static void read_calls(struct graph *ret)
 {
-	struct graph graph;
-	char path[4096], expected[16384], *text;
+	static const struct {
+		const char *from, *to, *edge, *kind;
+		int count;
+	} edges[] = {
+		{ "gateway", "front", "ingress", "route", 10 },
+		{ "front", "currency", "call,all", "call", 30 },
+		{ "front", "advert", "all", "call", 10 },
+		{ "front", "sum", "join", "join", 10 },
+		{ "front", "audit", "tee", "tee", 0 },
+		{ "currency", "currency", "call", "call", 0 },
+		{ "currency", "caller", "reply", "return", 30 },
+		{ "currency", "advert", "call", "call", 0 },
+		{ "sum", "gateway", "next", "route", 10 },
+		{ "sum", "audit", "tee", "tee", 10 },
+	};
+	json_t *list = json_array(), *before, *after;
+
+	for (size_t i = 0; i < sizeof(edges) / sizeof(*edges); i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s, s:i}", "from", edges[i].from,
+						"to", edges[i].to, "edge", edges[i].edge, "kind",
+						edges[i].kind, "count", edges[i].count));
+	before = json_pack("{s:I, s:[]}", "time_ns", (json_int_t)1, "functions");
+	after = json_pack("{s:I, s:s, s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s}, {s:s}], s:o}",
+			  "time_ns", (json_int_t)1000000001, "name", "calls", "functions", "name",
+			  "gateway", "name", "front", "name", "currency", "name", "advert", "name",
+			  "sum", "name", "audit", "edges", list);
+	assert_non_null(after);
+	assert_int_equal(graph_read(before, after, ret), 0);
+	json_decref(before);
+	json_decref(after);
+}
+
+static void compare_graph(const char *name, graph_writer *write, struct graph graph)
+{
+	char path[4096], expected[16384], *text = draw(&graph, write);
 	FILE *file;
 	size_t n;
 
-	read_graph("plate", &graph);
-	text = draw(&graph, write);
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	file = fopen(path, writing ? "w" : "r");
 	assert_non_null(file);
@@ -74,6 +107,14 @@ static void compare(const char *name, graph_writer *write)
 	fclose(file);
 	free(text);
 	graph_done(&graph);
+}
+
+static void compare(const char *name, graph_writer *write)
+{
+	struct graph graph;
+
+	read_graph("plate", &graph);
+	compare_graph(name, write, graph);
 }
 
 static void test_text(void **state)
@@ -92,6 +133,24 @@ static void test_svg(void **state)
 {
 	(void)state;
 	compare("shop.svg", graph_write_svg);
+}
+
+static void test_calls(void **state)
+{
+	static graph_writer *const writers[] = { graph_write_text, graph_write_dot,
+						 graph_write_svg };
+	static const char *const names[] = { "calls.txt", "calls.dot", "calls.svg" };
+	struct graph graph;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		read_calls(&graph);
+		compare_graph(names[i], writers[i], graph);
+	}
+	read_calls(&graph);
+	assert_int_equal(graph.edge_count, 9);    /* what goes back to callers is none */
+	assert_int_equal(graph.nodes[5].rank, 3); /* sum: two behind front */
+	graph_done(&graph);
 }
 
 static void test_ranks(void **state)
@@ -168,11 +227,9 @@ static void test_garbage(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_dot),
-		cmocka_unit_test(test_svg),
-		cmocka_unit_test(test_ranks),
-		cmocka_unit_test(test_names_are_escaped),
+		cmocka_unit_test(test_text),    cmocka_unit_test(test_dot),
+		cmocka_unit_test(test_svg),     cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_ranks),   cmocka_unit_test(test_names_are_escaped),
 		cmocka_unit_test(test_garbage),
 	};
 

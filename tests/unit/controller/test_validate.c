@@ -105,6 +105,19 @@ static void test_valid(void **state)
 	done(&command);
 }
 
+static void test_calls_and_joins_are_counted(void **state)
+{
+	struct command command = run("calls.yaml", "joins.yaml", NULL);
+
+	(void)state;
+	assert_int_equal(command.code, CLI_OK);
+	assert_non_null(strstr(command.out,
+			       "calls.yaml: valid: 6 functions, 6 routes, 4 calls, p"));
+	assert_non_null(strstr(command.out,
+			       "joins.yaml: valid: 6 functions, 7 routes, 3 joins, p"));
+	done(&command);
+}
+
 static void test_invalid_among_valid(void **state)
 {
 	struct command command = run("parking.yaml", "route_names.yaml", "steps.yaml");
@@ -153,6 +166,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_calls_and_joins_are_counted),
 		cmocka_unit_test(test_invalid_among_valid),
 		cmocka_unit_test(test_no_describe),
 		cmocka_unit_test(test_usage),
@@ -164,6 +178,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	chain_files_enter(argv[2]);
+	copy_data("calls.yaml");
+	copy_data("joins.yaml");
 	copy_data("parking.yaml");
 	copy_data("steps.yaml");
 	copy_data("route_names.yaml");

@@ -85,6 +85,7 @@ static void wiring_fill(struct wiring_gateway *w, const struct rig *rig,
 	w->worker_count = config->workers;
 	w->trace = config->trace;
 	w->front = config->front;
+	w->calls = config->calls;
 	w->timeout_ns = config->timeout_ms * 1000000ULL;
 	w->fn_count = 2;
 	w->layout = rig->layout;
@@ -161,21 +162,46 @@ static void tables_new(struct rig *rig)
 
 	rig->fds[WIRING_GW_MEMORY] = table_new("memory", rig->layout.size, &map);
 	rig->base = map;
+	rig->fds[WIRING_GW_STATS] = table_new("stats", sizeof(*rig->stats), &map);
+	rig->stats = map;
+	if (rig->config.kernel) {
+		rig->fds[WIRING_GW_OWNERS] = dup(rig->config.kernel->owners_fd);
+		rig->owners = rig->config.kernel->owners;
+		rig->fds[WIRING_GW_INSTANCES] = dup(rig->config.kernel->instances_fd);
+		rig->instances = rig->config.kernel->instances;
+		return;
+	}
 	rig->fds[WIRING_GW_OWNERS] =
 		table_new("owners", rig->layout.buffer_count * sizeof(*rig->owners), &map);
 	rig->owners = map;
 	rig->fds[WIRING_GW_INSTANCES] =
 		table_new("instances", SP_INST_MAX * sizeof(*rig->instances), &map);
 	rig->instances = map;
-	rig->fds[WIRING_GW_STATS] = table_new("stats", sizeof(*rig->stats), &map);
-	rig->stats = map;
+}
+
+/* A worker's sockets; those of the rig's own are pairs, whose other end it keeps. */
+static void sockets_new(struct rig *rig, uint32_t worker, int *ret_send, int *ret_receive)
+{
+	int pair[2];
+
+	if (rig->config.kernel) {
+		*ret_send = dup(rig->config.kernel->send[worker]);
+		*ret_receive = dup(rig->config.kernel->receive[worker]);
+		rig->from_gateway[worker] = rig->to_gateway[worker] = -1;
+		return;
+	}
+	pair_new(SOCK_STREAM, pair);
+	*ret_send = pair[0];
+	rig->from_gateway[worker] = pair[1];
+	pair_new(SOCK_STREAM, pair);
+	*ret_receive = pair[0];
+	rig->to_gateway[worker] = pair[1];
 }
 
 void rig_start(struct rig *rig, const struct rig_config *config)
 {
 	const uint32_t sizes[] = { 2048, 65536 };
 	uint32_t n = WIRING_GW_WORKERS;
-	int pair[2];
 
 	memset(rig, 0, sizeof(*rig));
 	memset(&rig_wiring, 0, sizeof(rig_wiring));
@@ -188,12 +214,8 @@ void rig_start(struct rig *rig, const struct rig_config *config)
 	for (uint32_t i = 0; i < config->workers; i++) {
 		rig->slots[i] = i + 1;
 		rig->fds[n++] = listener_new(&rig->port);
-		pair_new(SOCK_STREAM, pair);
-		rig->fds[n++] = pair[0];
-		rig->from_gateway[i] = pair[1];
-		pair_new(SOCK_STREAM, pair);
-		rig->fds[n++] = pair[0];
-		rig->to_gateway[i] = pair[1];
+		sockets_new(rig, i, &rig->fds[n], &rig->fds[n + 1]);
+		n += 2;
 	}
 	if (config->front)
 		rig->fds[n++] = front_new(rig);
@@ -260,6 +282,8 @@ void rig_stop(struct rig *rig)
 		unlink(rig->front);
 	munmap(rig->stats, sizeof(*rig->stats));
 	munmap(rig->base, rig->layout.size);
+	if (rig->config.kernel)
+		return;
 	munmap(rig->owners, rig->layout.buffer_count * sizeof(*rig->owners));
 	munmap(rig->instances, SP_INST_MAX * sizeof(*rig->instances));
 }

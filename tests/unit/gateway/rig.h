@@ -4,7 +4,8 @@
  *
  * For: what the gateway does with every answer, also those that a well-behaved function
  * never gives, and without BPF or root: its sockets are socketpairs, the ownership table is
- * a memfd, and the test changes owners as the kernel program would.
+ * a memfd, and the test changes owners as the kernel program would. Or with the real program,
+ * when the test brings it.
  * The gateway's binary is named by the environment variable SPROCKET_GATEWAY.
  */
 #ifndef SPROCKET_TESTS_UNIT_GATEWAY_RIG_H
@@ -27,13 +28,25 @@
 #define RIG_FN_SLOT 40U /* instance slot of the function that the test plays */
 #define RIG_WAIT_MS 10000
 
+/* The kernel program's tables and sockets, for a test that has them; else the rig plays it. */
+struct rig_kernel {
+	int owners_fd;
+	int instances_fd;
+	struct sp_owner *owners;
+	struct sp_instance *instances;
+	int send[WIRING_WORKER_MAX]; /* of the workers in slots 1, 2, ... */
+	int receive[WIRING_WORKER_MAX];
+};
+
 struct rig_config {
 	uint32_t workers;
 	uint32_t timeout_ms;
 	uint32_t buffers; /* of each class */
 	bool trace;
-	uint32_t fd_limit; /* RLIMIT_NOFILE of the gateway; 0: as it is */
-	bool front;        /* with the listener of a shared front */
+	uint32_t fd_limit;               /* RLIMIT_NOFILE of the gateway; 0: as it is */
+	bool front;                      /* with the listener of a shared front */
+	bool calls;                      /* functions make messages of their own */
+	const struct rig_kernel *kernel; /* NULL: none; its fds stay the caller's */
 };
 
 struct rig {
@@ -52,8 +65,10 @@ struct rig {
 	struct rig_config config;
 	int fds[WIRING_FD_MAX]; /* what a gateway gets */
 	uint32_t fd_count;
-	char front[64]; /* path of the front's listener */
-	int exit_code;  /* after rig_exit() */
+	uint32_t cancels;      /* that the gateway has sent; taken as they come */
+	struct sp_desc cancel; /* the last one */
+	char front[64];        /* path of the front's listener */
+	int exit_code;         /* after rig_exit() */
 };
 
 /* Starts a gateway with ingress POST,GET /work (8 KiB), any /any/..., and functions "first"
@@ -98,6 +113,8 @@ bool rig_waiting(struct rig *rig, int ms);
 
 /* The kernel's part of a send: `to` owns the buffer of `d` from now on, stamped. */
 void rig_hand_over(struct rig *rig, const struct sp_desc *d, uint32_t to, uint32_t fn);
+/* Waits until the gateway has sent `count` cancels in all. */
+void rig_await_cancels(struct rig *rig, uint32_t count);
 /* Sends a descriptor to its home worker, which owns the buffer then. */
 void rig_send(struct rig *rig, struct sp_desc d, uint8_t edge, uint8_t flags);
 /* Writes bytes to a worker's receive socket as they are. */
@@ -109,7 +126,8 @@ uint64_t rig_sleeps(struct rig *rig);
 struct shm_header *rig_slot(struct rig *rig, uint32_t index);
 /* A buffer's holder, slot number. */
 uint32_t rig_holder(struct rig *rig, uint32_t index);
-/* Waits until every buffer is in the pool again. */
+/* Waits until a buffer is in the pool again; until every buffer is. */
+void rig_assert_free(struct rig *rig, uint32_t index);
 void rig_assert_all_free(struct rig *rig);
 
 #endif

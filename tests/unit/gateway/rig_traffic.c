@@ -55,19 +55,44 @@ struct wiring_stats rig_stats(struct rig *rig)
 	return sum;
 }
 
+/* Takes a cancel, which may come at any time, out of the way. */
+static bool cancel_taken(struct rig *rig, int fd)
+{
+	struct sp_desc d;
+
+	if (recv(fd, &d, sizeof(d), MSG_PEEK | MSG_WAITALL) != sizeof(d) ||
+	    d.edge != SP_EDGE_CANCEL)
+		return false;
+	assert_int_equal(recv(fd, &rig->cancel, sizeof(d), MSG_WAITALL), sizeof(d));
+	rig->cancels++;
+	return true;
+}
+
 static int worker_waiting(struct rig *rig, int ms)
 {
 	struct pollfd p[WIRING_WORKER_MAX];
+	bool cancel = false;
 
 	for (uint32_t i = 0; i < rig->workers; i++)
 		p[i] = (struct pollfd){ .fd = rig->from_gateway[i], .events = POLLIN };
 	if (poll(p, rig->workers, ms) <= 0)
 		return -1;
 	for (uint32_t i = 0; i < rig->workers; i++) {
-		if (p[i].revents & POLLIN)
+		if (p[i].revents & POLLIN && !cancel_taken(rig, p[i].fd))
 			return (int)i;
+		cancel |= p[i].revents & POLLIN;
 	}
-	return -1;
+	return cancel ? worker_waiting(rig, ms) : -1;
+}
+
+void rig_await_cancels(struct rig *rig, uint32_t count)
+{
+	uint64_t until = now_ns() + RIG_WAIT_MS * 1000000ULL;
+
+	while (rig->cancels < count) {
+		assert_true(now_ns() < until);
+		assert_false(rig_waiting(rig, 1));
+	}
 }
 
 bool rig_waiting(struct rig *rig, int ms)
@@ -96,8 +121,13 @@ struct sp_desc rig_take_raw(struct rig *rig)
 	assert_true(d.buf < rig->layout.buffer_count);
 	assert_int_equal(__atomic_load_n(&rig->owners[d.buf].word, __ATOMIC_ACQUIRE),
 			 SP_OWNER_WORD(d.gen, rig->slots[worker]));
-	assert_int_equal(rig->owners[d.buf].home, rig->slots[worker]);
+	if (d.edge == SP_EDGE_REPLY) { /* a call that the gateway answers */
+		assert_int_equal(d.home, rig->owners[d.buf].home);
+		return d;
+	}
 	assert_true(d.edge == SP_EDGE_GRANT || d.home == rig->slots[worker]);
+	if (rig->owners[d.buf].leased != SP_LEASE_STOCK)
+		assert_int_equal(rig->owners[d.buf].home, rig->slots[worker]);
 	return d;
 }
 
@@ -180,15 +210,19 @@ uint32_t rig_holder(struct rig *rig, uint32_t index)
 	return (uint32_t)__atomic_load_n(&rig->owners[index].word, __ATOMIC_ACQUIRE);
 }
 
-void rig_assert_all_free(struct rig *rig)
+void rig_assert_free(struct rig *rig, uint32_t index)
 {
 	uint64_t until = now_ns() + RIG_WAIT_MS * 1000000ULL;
 
-	for (uint32_t i = 0; i < rig->layout.buffer_count; i++) {
-		while (rig_holder(rig, i) != SP_HOLDER_FREE) {
-			if (now_ns() > until)
-				fail_msg("buffer %u is still held by %u", i, rig_holder(rig, i));
-			poll(NULL, 0, 1);
-		}
+	while (rig_holder(rig, index) != SP_HOLDER_FREE) {
+		if (now_ns() > until)
+			fail_msg("buffer %u is still held by %u", index, rig_holder(rig, index));
+		poll(NULL, 0, 1);
 	}
+}
+
+void rig_assert_all_free(struct rig *rig)
+{
+	for (uint32_t i = 0; i < rig->layout.buffer_count; i++)
+		rig_assert_free(rig, i);
 }

@@ -21,4 +21,12 @@ void stop(void);
 /* Posts a small body from `c`; its descriptor, as the function receives it. */
 struct sp_desc post(void);
 
+#define SESSION_CALLEE_FN 2U
+
+/* A buffer of class `cls` from worker 1, in the stock of RIG_FN_SLOT. */
+struct sp_desc session_lease(uint32_t cls);
+
+/* A call, or a message when `home` is a worker, that left for function 2: the kernel's part. */
+struct sp_desc session_leave(uint32_t home, uint32_t to);
+
 #endif

@@ -45,11 +45,11 @@ static struct sp_desc lease(uint32_t cls)
 	struct sp_desc question = ask, d;
 
 	question.buf = cls;
-	rig.instances[RIG_FN_SLOT].refill = 1;
+	rig.instances[RIG_FN_SLOT].refill = 1U << cls;
 	rig_write(&rig, 1, &question, sizeof(question));
 	d = rig_take_raw(&rig);
 	assert_int_equal(d.edge, SP_EDGE_GRANT);
-	assert_int_equal(d.flags, 0);
+	assert_int_equal(d.flags, cls);
 	rig_hand_over(&rig, &d, RIG_FN_SLOT, 1);
 	d.home = 1;
 	/* Killed before that, it might owe an answer. */

@@ -81,19 +81,11 @@ void obey_launch(struct rig *rig)
 	assert_int_equal(msg.fn, 3);
 }
 
-uint64_t obey_counter(const struct rig *rig, const char *name)
-{
-	for (uint32_t i = 0; i < rig->counters->used; i++)
-		if (strcmp(rig->counters->counters[i].name, name) == 0)
-			return rig->counters->counters[i].value;
-	return 0;
-}
-
 struct sp_desc obey_one(struct rig *rig, const char *body)
 {
 	struct sp_desc d = rig_request(rig, 0, body), got[ALL];
 
-	rig_write(rig, &d, sizeof(d));
+	rig_send(rig, &d, 1);
 	assert_int_equal(rig_read(rig, got), 1);
 	assert_int_equal(got[0].buf, 0);
 	assert_int_equal(got[0].gen, 1000);

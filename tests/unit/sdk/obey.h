@@ -5,7 +5,8 @@
  * The body's first letter: n(ext), r(eply), d(rop), 0 or 1 (that edge), x (an edge that is
  * not declared), f(ail), k(eep the body's address), K (write to the one kept), l(og), s(leep a
  * millisecond), w(ait until the second letter is g); the letters after it are put in upper
- * case. Default edge 5, edge 0 on 6, edge 1 without a route.
+ * case. Default edge 5, edge 0 on 6, edge 1 without a route. It counts what it has "handled",
+ * and that it has "finished".
  */
 #ifndef SPROCKET_TESTS_SDK_OBEY_H
 #define SPROCKET_TESTS_SDK_OBEY_H
@@ -18,8 +19,6 @@ void obey_launch(struct rig *rig);
 /* Sends one request in buffer 0; returns what comes of it. */
 struct sp_desc obey_one(struct rig *rig, const char *body);
 void obey_expect_failed(struct rig *rig, struct sp_desc d, sp_error error, const char *text);
-/* A counter of the child: "handled", "finished", "error_..." */
-uint64_t obey_counter(const struct rig *rig, const char *name);
 /* Orders the stop; it ends well and has logged nothing. */
 void obey_stop(struct rig *rig);
 

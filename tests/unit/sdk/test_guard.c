@@ -40,12 +40,12 @@ static void garbage_headers_are_failed_unseen(void **state)
 			h->meta_low = SHM_HEADER_SIZE + 3;
 			break;
 		}
-		rig_write(&rig, &d, sizeof(d));
+		rig_send(&rig, &d, 1);
 		assert_int_equal(rig_read(&rig, got), 1);
 		obey_expect_failed(&rig, got[0], SP_EUPSTREAM, "buffer header is garbage");
 		assert_int_equal(h->slot_size, shm_layout_class(&rig.table.layout, 0)->stride);
 	}
-	assert_int_equal(obey_counter(&rig, "handled"), 0);
+	assert_int_equal(rig_counter(&rig, "handled"), 0);
 	obey_stop(&rig);
 }
 
@@ -62,7 +62,7 @@ static void garbage_records_are_not_read(void **state)
 	assert_int_equal(shm_meta_put(h, 4, "\xff\xff\xff\xff\xff\xff\xff\xff", 8,
 				      &h->request_headers),
 			 0);
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	assert_int_equal(got[0].edge, 5);
 	obey_stop(&rig);
@@ -77,16 +77,16 @@ static void an_expired_request_is_failed_unseen(void **state)
 	obey_launch(&rig);
 	d = rig_request(&rig, 0, "next");
 	rig_slot(&rig, 0)->deadline_ns = 1;
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	obey_expect_failed(&rig, got[0], SP_ETIMEOUT, "the deadline passed on the way to fn");
-	assert_int_equal(obey_counter(&rig, "handled"), 0);
+	assert_int_equal(rig_counter(&rig, "handled"), 0);
 	d = rig_request(&rig, 1, "next");
 	rig_slot(&rig, 1)->deadline_ns = UINT64_MAX;
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	assert_int_equal(got[0].edge, 5);
-	assert_int_equal(obey_counter(&rig, "handled"), 1);
+	assert_int_equal(rig_counter(&rig, "handled"), 1);
 	obey_stop(&rig);
 }
 
@@ -99,14 +99,14 @@ static void hops_are_limited(void **state)
 	obey_launch(&rig);
 	d = rig_request(&rig, 0, "next");
 	rig_slot(&rig, 0)->hops = 7;
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	assert_int_equal(got[0].edge, 5);
 	assert_int_equal(rig_slot(&rig, 0)->hops, 8);
-	rig_write(&rig, &d, sizeof(d)); /* the eighth function sent it to a ninth */
+	rig_send(&rig, &d, 1); /* the eighth function sent it to a ninth */
 	assert_int_equal(rig_read(&rig, got), 1);
 	obey_expect_failed(&rig, got[0], SP_ELOOP, "passed 8 functions, the most allowed");
-	assert_int_equal(obey_counter(&rig, "handled"), 1);
+	assert_int_equal(rig_counter(&rig, "handled"), 1);
 	obey_stop(&rig);
 }
 
@@ -118,14 +118,15 @@ static void a_dead_receiver_is_not_the_end(void **state)
 
 	(void)state;
 	obey_launch(&rig);
-	d = rig_request(&rig, 0, "next");
-	close(rig.in);
-	rig.in = -1;
-	rig_write(&rig, &d, sizeof(d));
-	rig_write(&rig, &d, sizeof(d));
+	close(rig.ins[0]);
+	rig.ins[0] = -1;
+	for (uint32_t i = 0; i < 2; i++) {
+		d = rig_request(&rig, i, "next");
+		rig_send(&rig, &d, 1);
+	}
 	rig_eof(&rig);
 	assert_int_equal(rig_wait(&rig), 0);
-	assert_int_equal(obey_counter(&rig, "handled"), 2);
+	assert_int_equal(rig_counter(&rig, "handled"), 2);
 	assert_string_equal(rig_log(&rig), "");
 }
 
@@ -148,10 +149,10 @@ static void a_late_touch_is_reported(void **state)
 	(void)state;
 	obey_launch(&rig);
 	d = rig_request(&rig, 0, "keep");
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	d = rig_request(&rig, 1, "K");
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_not_equal(rig_wait(&rig), 0);
 	assert_non_null(strstr(rig_log(&rig), "use-after-poison"));
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_inbox.c - the ring of received descriptors: it goes round, cut anywhere, and gives
- * out what is asked for from its middle. */
-#include <errno.h>
+/* test_inbox.c - received descriptors: whole ones in order, however the bytes were cut; how long
+ * a read waits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,100 +15,141 @@
 #include "functions/sdk/inbox.h"
 
 #define ROUNDS 3000
+#define MS 1000000U
 
-static void take_grant(void *arg, const struct sp_desc *desc)
+static void open_pair(struct sdk_inbox *inbox, int pair[2])
 {
-	uint32_t *expected = arg;
-
-	assert_int_equal(desc->edge, SP_EDGE_GRANT);
-	assert_int_equal(desc->buf, (*expected)++);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	sdk_inbox_init(inbox, pair[0]);
 }
 
-static void fill(struct sdk_inbox *inbox)
+static void close_pair(const int pair[2])
 {
-	do
-		assert_int_equal(sdk_inbox_fill(inbox, MSG_DONTWAIT), 0);
-	while (inbox->more);
+	close(pair[0]);
+	close(pair[1]);
 }
 
-static void it_goes_round_in_order(void **state)
+static void put(int fd, const void *bytes, size_t len)
 {
-	uint32_t sent = 0, popped = 0, granted = 0, taken = 0, waiting = 0;
-	struct sdk_inbox inbox;
+	assert_int_equal(send(fd, bytes, len, 0), len);
+}
+
+static uint32_t pop_all(struct sdk_inbox *inbox, uint32_t next)
+{
 	struct sp_desc d;
+
+	while (sdk_inbox_pop(inbox, &d))
+		assert_int_equal(d.buf, next++);
+	return next;
+}
+
+static void whole_ones_come_in_order(void **state)
+{
+	struct sdk_inbox inbox;
+	uint32_t sent = 0, popped = 0;
 	unsigned seed = 7;
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(sdk_inbox_init(&inbox, pair[0], 0), 0);
+	open_pair(&inbox, pair);
 	for (int round = 0; round < ROUNDS; round++) {
-		int cut = rand_r(&seed) % 17;
+		uint32_t count = 1 + (uint32_t)rand_r(&seed) % 100;
+		struct sp_desc d[100] = { 0 };
+		size_t cut = (size_t)rand_r(&seed) % (count * sizeof(d[0]));
 
-		d = (struct sp_desc){ .buf = sent };
-		if (rand_r(&seed) % 4 == 0)
-			d = (struct sp_desc){ .buf = granted++, .edge = SP_EDGE_GRANT };
-		else
-			sent++, waiting++;
-		if (cut > 0)
-			assert_int_equal(send(pair[1], &d, (size_t)cut, 0), cut);
-		if (rand_r(&seed) % 2)
-			fill(&inbox);
-		if (rand_r(&seed) % 3 == 0)
-			sdk_inbox_extract(&inbox, SP_EDGE_GRANT, take_grant, &taken);
-		if (cut < 16)
-			assert_int_equal(send(pair[1], (const char *)&d + cut, 16 - (size_t)cut, 0),
-					 16 - cut);
-		fill(&inbox);
-		/* What is popped has no grant in it; else they stay for the next round. */
-		if (waiting > 100 || rand_r(&seed) % 2) {
-			sdk_inbox_extract(&inbox, SP_EDGE_GRANT, take_grant, &taken);
-			assert_int_equal(taken, granted);
+		for (uint32_t i = 0; i < count; i++)
+			d[i].buf = sent++;
+		if (cut > 0) {
+			put(pair[1], d, cut);
+			assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+			popped = pop_all(&inbox, popped);
 		}
-		/* Never empty, so the ring goes round instead of starting anew. */
-		while (waiting > 100 + (uint32_t)(rand_r(&seed) % 50)) {
-			assert_true(sdk_inbox_pop(&inbox, &d));
-			assert_int_equal(d.buf, popped++);
-			waiting--;
+		put(pair[1], (const char *)d + cut, count * sizeof(d[0]) - cut);
+		while (popped < sent) {
+			assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+			popped = pop_all(&inbox, popped);
 		}
 	}
-	assert_true(sent > 4 * inbox.size / sizeof(d));
 	close(pair[1]);
-	while (!inbox.eof)
-		assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
-	sdk_inbox_extract(&inbox, SP_EDGE_GRANT, take_grant, &taken);
-	assert_int_equal(taken, granted);
-	while (sdk_inbox_pop(&inbox, &d))
-		assert_int_equal(d.buf, popped++);
-	assert_int_equal(popped, sent);
-	sdk_inbox_done(&inbox);
+	assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+	assert_true(inbox.eof);
 	close(pair[0]);
 }
 
-static void a_full_ring_is_an_error_not_an_overrun(void **state)
+static void a_full_read_says_that_there_may_be_more(void **state)
 {
-	struct sp_desc d[SP_BATCH_MAX] = { 0 };
+	struct sp_desc d[SP_BATCH_MAX + 1] = { 0 };
 	struct sdk_inbox inbox;
-	int pair[2], r = 0;
+	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(sdk_inbox_init(&inbox, pair[0], 0), 0);
-	for (int i = 0; i < 5 && r == 0; i++) {
-		assert_int_equal(send(pair[1], d, sizeof(d), 0), sizeof(d));
-		r = sdk_inbox_fill(&inbox, 0);
-		assert_int_equal(r, i < 4 ? 0 : -EOVERFLOW);
-	}
-	sdk_inbox_done(&inbox);
-	close(pair[0]);
-	close(pair[1]);
+	open_pair(&inbox, pair);
+	for (uint32_t i = 0; i <= SP_BATCH_MAX; i++)
+		d[i].buf = i;
+	put(pair[1], d, sizeof(d));
+	assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+	assert_true(inbox.more);
+	assert_int_equal(pop_all(&inbox, 0), SP_BATCH_MAX);
+	assert_int_equal(sdk_inbox_fill(&inbox, MSG_DONTWAIT), 0);
+	assert_false(inbox.more);
+	assert_int_equal(pop_all(&inbox, SP_BATCH_MAX), SP_BATCH_MAX + 1);
+	assert_int_equal(sdk_inbox_fill(&inbox, MSG_DONTWAIT), 0);
+	assert_false(inbox.more || inbox.eof);
+	assert_int_equal(inbox.used, 0);
+	close_pair(pair);
+}
+
+static uint64_t timed_fill(struct sdk_inbox *inbox, uint64_t ns)
+{
+	struct timespec a, b;
+
+	assert_int_equal(sdk_inbox_wait_at_most(inbox, ns), 0);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(sdk_inbox_fill(inbox, 0), 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (uint64_t)(b.tv_sec - a.tv_sec) * 1000 * MS + (uint64_t)b.tv_nsec -
+	       (uint64_t)a.tv_nsec;
+}
+
+static void a_read_waits_for_a_time(void **state)
+{
+	struct sp_desc d = { 0 };
+	struct sdk_inbox inbox;
+	int pair[2];
+
+	(void)state;
+	open_pair(&inbox, pair);
+	assert_true(timed_fill(&inbox, 40 * MS) >= 30 * MS);
+	assert_false(inbox.eof);
+	assert_int_equal(inbox.used, 0);
+	assert_true(timed_fill(&inbox, 8 * MS) >= 6 * MS);
+	timed_fill(&inbox, 1); /* not for ever */
+	assert_int_equal(inbox.used, 0);
+	/* What was set is good for a time that is a little longer. */
+	assert_int_equal(sdk_inbox_wait_at_most(&inbox, 40 * MS), 0);
+	assert_int_equal(inbox.timeout_ns, 35 * MS);
+	assert_int_equal(sdk_inbox_wait_at_most(&inbox, 36 * MS), 0);
+	assert_int_equal(inbox.timeout_ns, 35 * MS);
+	assert_int_equal(sdk_inbox_wait_at_most(&inbox, 34 * MS), 0);
+	assert_true(inbox.timeout_ns < 34 * MS);
+	/* Without a limit the one that was set stays until a read was in vain. */
+	put(pair[1], &d, sizeof(d));
+	assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+	assert_int_equal(pop_all(&inbox, 0), 1);
+	assert_int_equal(sdk_inbox_wait_at_most(&inbox, 0), 0);
+	assert_true(inbox.timeout_ns > 0);
+	assert_int_equal(sdk_inbox_fill(&inbox, 0), 0);
+	assert_int_equal(sdk_inbox_wait_at_most(&inbox, 0), 0);
+	assert_int_equal(inbox.timeout_ns, 0);
+	close_pair(pair);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_goes_round_in_order),
-		cmocka_unit_test(a_full_ring_is_an_error_not_an_overrun),
+		cmocka_unit_test(whole_ones_come_in_order),
+		cmocka_unit_test(a_full_read_says_that_there_may_be_more),
+		cmocka_unit_test(a_read_waits_for_a_time),
 	};
 
 	return cmocka_run_group_tests_name("inbox", tests, NULL, NULL);

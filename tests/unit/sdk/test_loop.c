@@ -18,8 +18,8 @@ static void a_request_goes_on_changed_in_place(void **state)
 	obey_launch(&rig);
 	d = rig_request(&rig, 3, "next");
 	d.home = 9;
-	d.flags = 2 | SP_DESC_ELEPHANT | SP_DESC_UNDELIVERABLE | SP_DESC_FAILED;
-	rig_write(&rig, &d, sizeof(d));
+	d.flags = 2 | SP_DESC_ELEPHANT | SP_DESC_FAILED;
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	assert_int_equal(got[0].edge, 5);
 	assert_int_equal(got[0].home, 9);
@@ -28,10 +28,10 @@ static void a_request_goes_on_changed_in_place(void **state)
 	assert_int_equal(got[0].len, 4);
 	assert_memory_equal(rig_body(&rig, 3), "nEXT", 4);
 	assert_int_equal(rig_slot(&rig, 3)->hops, 1);
-	assert_int_equal(obey_counter(&rig, "handled"), 1);
-	assert_int_equal(obey_counter(&rig, "finished"), 0);
+	assert_int_equal(rig_counter(&rig, "handled"), 1);
+	assert_int_equal(rig_counter(&rig, "finished"), 0);
 	obey_stop(&rig);
-	assert_int_equal(obey_counter(&rig, "finished"), 1);
+	assert_int_equal(rig_counter(&rig, "finished"), 1);
 }
 
 static void verdicts_become_edges(void **state)
@@ -90,13 +90,13 @@ static void failures_are_answered(void **state)
 	obey_expect_failed(&rig, obey_one(&rig, "1"), SP_EINTERNAL, "no route for edge none of fn");
 	obey_expect_failed(&rig, obey_one(&rig, "x"), SP_EINTERNAL,
 			   "fn returned edge 17, but declares 2");
-	assert_int_equal(obey_counter(&rig, "error_notfound"), 1);
-	assert_int_equal(obey_counter(&rig, "error_internal"), 2);
+	assert_int_equal(rig_counter(&rig, "error_notfound"), 1);
+	assert_int_equal(rig_counter(&rig, "error_internal"), 2);
 	assert_int_equal(obey_one(&rig, "next").edge, 5);
 	assert_int_equal(rig_slot(&rig, 0)->error, SP_OK);
 	d = rig_request(&rig, 0, "fail");
 	rig_slot(&rig, 0)->status = 201; /* of a function before: no success any more */
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	obey_expect_failed(&rig, got[0], SP_ENOTFOUND, "no /path");
 	assert_int_equal(rig_slot(&rig, 0)->status, 0);
@@ -114,6 +114,7 @@ static void split_descriptors_are_put_together(void **state)
 	obey_launch(&rig);
 	for (uint32_t i = 0; i < 40; i++)
 		d[i] = rig_request(&rig, i, "next");
+	rig_give(&rig, d, 40);
 	for (size_t i = 0; at < sizeof(d); i++) {
 		size_t n = cuts[i % 8] < sizeof(d) - at ? cuts[i % 8] : sizeof(d) - at;
 		size_t whole;
@@ -145,7 +146,7 @@ static uint32_t batch(struct rig *rig, const char *const bodies[4], uint32_t n, 
 		d[i] = rig_request(rig, i, bodies[i % 4]);
 		d[i].home = (uint16_t)(1 + i / 4 % homes);
 	}
-	rig_write(rig, d, n * sizeof(d[0]));
+	rig_send(rig, d, n);
 	for (; total < n; sends++) {
 		size_t count = rig_read(rig, got);
 
@@ -197,7 +198,7 @@ static void a_slow_handler_holds_back_nobody_else(void **state)
 	d[0] = rig_request(&rig, 0, "next");
 	d[1] = rig_request(&rig, 1, "sleep");
 	d[2] = rig_request(&rig, 2, "w.");
-	rig_write(&rig, d, sizeof(d));
+	rig_send(&rig, d, sizeof(d) / sizeof(d[0]));
 	while (count < 2)
 		count += rig_read(&rig, got);
 	assert_int_equal(count, 2);
@@ -219,7 +220,7 @@ static void more_destinations_than_rows(void **state)
 		d[i] = rig_request(&rig, i, "next");
 		d[i].home = (uint16_t)i;
 	}
-	rig_write(&rig, d, sizeof(d));
+	rig_send(&rig, d, sizeof(d) / sizeof(d[0]));
 	for (uint32_t i = 0; i < ALL; i++) {
 		assert_int_equal(rig_read(&rig, got), 1);
 		assert_int_equal(got[0].buf, got[0].home);
@@ -239,7 +240,7 @@ static void what_was_received_before_eof_is_handled(void **state)
 	obey_launch(&rig);
 	for (uint32_t i = 0; i < 200; i++)
 		d[i] = rig_request(&rig, i, "next");
-	rig_write(&rig, d, sizeof(d));
+	rig_send(&rig, d, sizeof(d) / sizeof(d[0]));
 	rig_eof(&rig);
 	while (total < 200)
 		total += rig_read(&rig, got);
@@ -257,7 +258,7 @@ static void log_names_request_and_trace(void **state)
 	d = rig_request(&rig, 0, "log");
 	memcpy(rig_slot(&rig, 0)->trace_id, "\x01\x23\x45\x67\x89\xab\xcd\xef", 8);
 	rig_slot(&rig, 0)->number = 99;
-	rig_write(&rig, &d, sizeof(d));
+	rig_send(&rig, &d, 1);
 	assert_int_equal(rig_read(&rig, got), 1);
 	rig_eof(&rig);
 	assert_int_equal(rig_wait(&rig), 0);

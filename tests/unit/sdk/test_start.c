@@ -32,17 +32,19 @@ static int refuse(sp_worker *worker, void **state)
 static const char *const edges[] = { "found", "quo\"te\\\n\x01\x7f", "\xc3\xa4\xff\xed\xa0\x80",
 				     NULL };
 static const char *const config[] = { "mode=a=b", "key!", "plain", NULL };
+static const char *const calls[] = { "price", "q\"", NULL };
 static const sp_function full = { .abi = SP_ABI,
 				  .name = "full",
 				  .version = "1.2",
 				  .on_request = next,
 				  .edges = edges,
+				  .calls = calls,
 				  .config = config };
 static const sp_function least = { .abi = SP_ABI, .name = "least", .on_request = next };
 static const sp_function failing = {
 	.abi = SP_ABI, .name = "failing", .on_request = next, .init = refuse
 };
-static const sp_function foreign = { .abi = 2, .name = "foreign", .on_request = next };
+static const sp_function foreign = { .abi = 1, .name = "foreign", .on_request = next };
 
 /* ---- by hand ---- */
 
@@ -99,14 +101,15 @@ static void describe_is_json(void **state)
 	assert_int_equal(r.code, 0);
 	assert_string_equal(r.err, "");
 	assert_string_equal(r.out,
-			    "{\"abi\":1,\"name\":\"full\",\"version\":\"1.2\",\"edges\":[\"found\","
+			    "{\"abi\":2,\"name\":\"full\",\"version\":\"1.2\",\"edges\":[\"found\","
 			    "\"quo\\\"te\\\\\\u000a\\u0001\\u007f\","
 			    "\"\xc3\xa4\\ufffd\\ufffd\\ufffd\\ufffd\"],"
+			    "\"calls\":[\"price\",\"q\\\"\"],"
 			    "\"config\":[{\"key\":\"mode\",\"default\":\"a=b\"},"
 			    "{\"key\":\"key\",\"required\":true},{\"key\":\"plain\"}]}\n");
 	r = run(&least, "--describe", NULL, NULL);
-	assert_string_equal(r.out, "{\"abi\":1,\"name\":\"least\",\"version\":\"\",\"edges\":[],"
-				   "\"config\":[]}\n");
+	assert_string_equal(r.out, "{\"abi\":2,\"name\":\"least\",\"version\":\"\",\"edges\":[],"
+				   "\"calls\":[],\"config\":[]}\n");
 }
 
 static void arguments(void **state)
@@ -182,7 +185,7 @@ static void wiring_that_is_wrong_is_refused(void **state)
 	(void)state;
 	rig_init(&rig);
 	rig.table.abi = 9;
-	expect_failed(&rig, &least, "controller speaks wiring 9, this libsprocket 2");
+	expect_failed(&rig, &least, "controller speaks wiring 9, this libsprocket 3");
 	rig_init(&rig);
 	rig.table.size = 12;
 	expect_failed(&rig, &least, "the controller's wiring");

@@ -331,7 +331,9 @@ static void test_move_that_does_not_fit(void **state)
 	assert_int_equal(shm_header_check(from.slot, from.size, 100, &copy), 0);
 	memset(to.slot, 0x5a, to.size);
 	before = copy;
-	assert_int_equal(shm_buffer_move(&copy, from.slot, 100, to.slot, to.size - 8), -ENOSPC);
+	assert_int_equal(shm_buffer_move(&copy, from.slot, 100, to.slot,
+					 SHM_HEADER_SIZE + 100 + from.size - copy.meta_low - 1),
+			 -ENOSPC);
 	assert_int_equal(shm_buffer_move(&copy, from.slot, ODD, to.slot, to.size), -ENOSPC);
 	assert_int_equal(shm_buffer_move(&copy, from.slot, UINT32_MAX, to.slot, to.size), -ENOSPC);
 	assert_memory_equal(&copy, &before, sizeof(copy));

@@ -29,6 +29,12 @@ static struct shm_layout layout_of(uint64_t memory)
 	return layout;
 }
 
+/* Of a class of huge buffers. */
+static uint32_t least(uint32_t count_min)
+{
+	return count_min < SHM_HUGE_MIN ? count_min : SHM_HUGE_MIN;
+}
+
 /* What every layout promises, checked from the outside. */
 static void check_promises(const struct shm_layout *l, uint64_t memory, uint32_t count_min)
 {
@@ -38,7 +44,7 @@ static void check_promises(const struct shm_layout *l, uint64_t memory, uint32_t
 	for (uint32_t i = 0; i < l->class_count; i++) {
 		const struct shm_class *c = &l->classes[i];
 
-		assert_true(c->count >= count_min);
+		assert_true(c->count >= (c->size > SHM_SIZE_HUGE ? least(count_min) : count_min));
 		assert_int_equal(c->first, index);
 		assert_true(c->offset >= end);
 		assert_int_equal(c->offset % 64, 0);
@@ -100,6 +106,23 @@ static void test_class_of_index_and_length(void **state)
 	}
 	assert_int_equal(shm_layout_class_for(&layout, 0), 0);
 	assert_int_equal(shm_layout_class_for(&layout, UINT32_MAX), -1);
+}
+
+/* Memory that small buffers have no use for goes to the huge ones; and they need few. */
+static void test_huge_class(void **state)
+{
+	static const uint32_t sizes[] = { 2048, 16U << 20 };
+	struct shm_layout layout;
+	uint64_t memory_min;
+
+	(void)state;
+	assert_int_equal(shm_layout_compute(sizes, 2, 512 * MIB, 32, &layout, &memory_min), 0);
+	check_promises(&layout, 512 * MIB, 32);
+	assert_in_range(layout.classes[0].count, 16384, 20000);
+	assert_in_range(layout.classes[1].count, 26, 28);
+	assert_in_range(memory_min, 32 * MIB, 36 * MIB);
+	assert_int_equal(shm_layout_compute(sizes, 2, memory_min, 32, &layout, NULL), 0);
+	assert_int_equal(layout.classes[1].count, SHM_HUGE_MIN);
 }
 
 static void test_bad_sizes(void **state)
@@ -239,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_default_classes),
 		cmocka_unit_test(test_slots_do_not_overlap),
 		cmocka_unit_test(test_class_of_index_and_length),
+		cmocka_unit_test(test_huge_class),
 		cmocka_unit_test(test_bad_sizes),
 		cmocka_unit_test(test_too_little_memory_says_what_is_needed),
 		cmocka_unit_test(test_limits),

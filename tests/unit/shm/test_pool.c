@@ -117,6 +117,7 @@ static void test_get_writes_the_entry(void **state)
 	/* What the request's way through the chain leaves behind. */
 	o->leased = 1;
 	o->hops = 3;
+	o->ref = 4;
 	o->start_ns = 77;
 	shm_pool_put(f->pool, index);
 	assert_int_equal(generation_of(f, index), generation + 1);
@@ -126,7 +127,25 @@ static void test_get_writes_the_entry(void **state)
 		assert_int_equal(f->owners[index].leased, 0);
 		assert_int_equal(f->owners[index].hops, 0);
 		assert_int_equal(f->owners[index].start_ns, 0);
+		assert_int_equal(f->owners[index].ref, 0);
 	}
+}
+
+/* What a thread's cache holds is nobody else's until it is flushed. */
+static void test_take_and_flush(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t count = f->layout.classes[1].count, got = 0, flushed, index;
+
+	for (uint32_t i = 0; i < count; i++) /* of no other class, and all of this */
+		assert_int_equal(shm_pool_take(f->pool, 1, WORKER, &index), 0);
+	for (uint32_t i = 0; i < count; i++)
+		shm_pool_put(f->pool, f->layout.classes[1].first + i);
+	while (shm_pool_take(f->pool, 1, WORKER, &index) == 0)
+		got++;
+	flushed = shm_pool_flush(f->pool);
+	assert_true(flushed > 0 && got + flushed == count);
+	assert_int_equal(shm_pool_take(f->pool, 1, WORKER, &index), 0);
 }
 
 static void test_generation_wraps(void **state)
@@ -366,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_new_pool_is_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_get_writes_the_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_take_and_flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_generation_wraps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_class_by_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exhaustion, setup, teardown),

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +23,7 @@
 static const uint32_t sizes[CLASSES] = { 256, 2048, 16384 };
 static struct shm_layout layout;
 static struct sp_owner owners[BUFFERS];
+static uint8_t kept[BUFFERS];
 
 static int start_dpdk(void **state)
 {
@@ -34,6 +36,7 @@ static int setup(void **state)
 	(void)state;
 	assert_int_equal(shm_layout_compute(sizes, CLASSES, 4 << 20, 8, &layout, NULL), 0);
 	assert_in_range(layout.buffer_count, 16, BUFFERS);
+	memset(kept, 0, sizeof(kept));
 	for (uint32_t i = 0; i < layout.buffer_count; i++)
 		owners[i] = (struct sp_owner){ .word = SP_OWNER_WORD(7, SP_HOLDER_FREE) };
 	return 0;
@@ -60,7 +63,7 @@ static void test_take_over(void **state)
 	hold(4, 0, SP_SLOT_NONE); /* the table was not yet made */
 	hold(5, 7, SP_INST_MAX);  /* no holder there is */
 	hold(count - 1, 7, 40);
-	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 2, &pool), 0);
+	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 2, kept, &pool), 0);
 	for (uint32_t i = 0; i < count; i++) {
 		bool out = i == 2 || i == 3 || i == count - 1;
 		uint32_t generation = i == 1 ? 0 : i == 4 ? 1 : i == 0 || i == 5 ? 8 : 7;
@@ -88,6 +91,53 @@ static void test_take_over(void **state)
 	shm_pool_free(pool);
 }
 
+/* Who reads whose payload: 0 <- 1 (an instance's), 2 <- 3 and 4 (the gateway's), 5 <- 6 (an
+ * instance's) and 7 (the gateway's); 8 <- 9, both an instance's. */
+static void test_take_over_keeps_what_is_read(void **state)
+{
+	static const uint32_t slots[] = { 1, WORKER };
+	static const struct {
+		uint32_t holder, refs, ref;
+	} was[] = {
+		{ 1, 1, 0 },      { 40, 0, 1 }, { WORKER, 2, 0 }, { WORKER, 0, 3 }, { 1, 0, 3 },
+		{ WORKER, 2, 0 }, { 40, 0, 6 }, { WORKER, 0, 6 }, { 40, 1, 0 },     { 40, 0, 9 }
+	};
+	static const uint32_t refs_then[] = { 1, 0, 0, 0, 0, 1, 0, 0, 1, 0 };
+	struct shm_pool *pool;
+	uint32_t index;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		hold(i, 7, was[i].holder);
+		owners[i].refs = was[i].refs;
+		owners[i].ref = was[i].ref;
+	}
+	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 2, kept, &pool), 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		bool keep = i == 0 || i == 5, out = was[i].holder == 40;
+
+		assert_int_equal(kept[i], keep);
+		assert_int_equal(owners[i].word, out  ? SP_OWNER_WORD(7, 40) :
+						 keep ? SP_OWNER_WORD(8, 1) :
+							SP_OWNER_WORD(8, SP_HOLDER_FREE));
+		assert_int_equal(owners[i].refs, refs_then[i]);
+		assert_int_equal(owners[i].ref, out ? was[i].ref : 0);
+	}
+	for (uint32_t i = 10; i < layout.buffer_count; i++)
+		assert_false(kept[i]);
+	/* Neither is what is kept given out, nor does what is given out read anything. */
+	for (uint32_t i = 0; i + 6 < layout.buffer_count; i++) {
+		assert_int_equal(shm_pool_get(pool, 1, WORKER, &index), 0);
+		assert_false(kept[index]);
+		assert_int_equal(owners[index].refs | owners[index].ref, 0);
+	}
+	assert_int_equal(shm_pool_get(pool, 1, WORKER, &index), -ENOBUFS);
+	shm_pool_put(pool, 5);
+	assert_int_equal(shm_pool_get(pool, 1, WORKER, &index), 0);
+	assert_int_equal(index, 5);
+	shm_pool_free(pool);
+}
+
 static void *settle_late(void *arg)
 {
 	struct sp_owner *o = arg;
@@ -105,10 +155,10 @@ static void test_take_over_waits_for_the_kernel(void **state)
 
 	(void)state;
 	hold(1, 9, SP_HOLDER_MOVING);
-	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 1, &pool), -EBUSY);
+	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 1, kept, &pool), -EBUSY);
 	assert_null(pool);
 	assert_int_equal(pthread_create(&thread, NULL, settle_late, &owners[1]), 0);
-	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 1, &pool), 0);
+	assert_int_equal(shm_pool_take_over(&layout, owners, slots, 1, kept, &pool), 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(shm_pool_available(pool, 0), layout.classes[0].count - 1);
 	shm_pool_free(pool);
@@ -118,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_take_over, setup),
+		cmocka_unit_test_setup(test_take_over_keeps_what_is_read, setup),
 		cmocka_unit_test_setup(test_take_over_waits_for_the_kernel, setup),
 	};
 
