@@ -61,7 +61,10 @@ class Cancel(CallTest):
         with trio("20s") as chain:
             began = time.monotonic()
             text = self.do(chain, "a.call=one,3,copy,200;b.call=one;c.hold")
-            self.assertCall(text, SP_ETIMEOUT=3)
+            # b has until then, too, and may be quicker to say so than a is to give up.
+            if not text.startswith("one ok=3"):
+                self.assertCall(text, SP_ETIMEOUT=3)
+            self.assertIn(" SP_ETIMEOUT=", text)
             self.assertLess(time.monotonic() - began, 5)
             self.log(chain, r"b saw SP_(ETIMEOUT|ECANCELED) of one")
             self.release(chain)

@@ -135,7 +135,7 @@ class Inline(InlineCase):
                      ("a", program("hostile"), ""))
         script = self.tmp.parent / f"{self.tmp.name}.sh"
         self.addCleanup(script.unlink)
-        script.write_text(f"#!/bin/sh\nexec {local()} \"$@\"\n")
+        script.write_text(f"#!/bin/sh\nexec '{local()}' \"$@\"\n")
         script.chmod(0o755)
         self.refused(r"scripts cannot be loaded", other, ("a", script, ""))
 
