@@ -162,12 +162,13 @@ static bool parse_tag(struct parser *p, struct sections *s, sp_str tag)
 static bool parse_file(struct parser *outer, const char *name, unsigned depth)
 {
 	struct parser p = { outer->template, outer->source, name, outer->source(name), 0, depth };
-	const char *at = p.text.data, *open, *close, *end = at + p.text.len;
+	const char *at = p.text.data, *open, *close, *end;
 	struct sections sections = { .count = 0 };
 	sp_str tag;
 
 	if (!at)
 		return mistake(outer, "no such file", (sp_str){ name, strlen(name) });
+	end = at + p.text.len;
 	while ((open = memmem(at, (size_t)(end - at), "{{", 2))) {
 		p.at = (size_t)(open - p.text.data);
 		close = memmem(open, (size_t)(end - open), "}}", 2);

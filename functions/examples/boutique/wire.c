@@ -7,7 +7,9 @@
 
 struct wire_in wire_in(sp_str message)
 {
-	return (struct wire_in){ message.data, message.data + message.len, false };
+	const char *at = message.data ? message.data : ""; /* nothing may be nowhere */
+
+	return (struct wire_in){ at, at + message.len, false };
 }
 
 static bool control(unsigned char c)

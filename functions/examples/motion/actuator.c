@@ -138,22 +138,28 @@ static int line_print(uint32_t id, struct lamp *lamp, const uint64_t *at_ms,
 						      0)));
 }
 
+/* "at=MILLISECONDS" */
+static bool at_parse(sp_str query, uint64_t *ret)
+{
+	const char *at = query.data + strlen("at="), *end = query.data + query.len;
+
+	return query.len > strlen("at=") && memcmp(query.data, "at=", 3) == 0 &&
+	       number_parse(&at, end, EVENT_MS_MAX, ret) == 0 && at == end;
+}
+
 static sp_verdict list(sp_request *req, struct lamps *lamps)
 {
 	sp_str query = sp_meta_of(req)->query;
-	const char *at = query.data + strlen("at=");
+	bool given = query.len > 0;
 	uint64_t at_ms = 0;
 
-	if (query.len > 0 && (query.len < strlen("at=") || memcmp(query.data, "at=", 3) != 0 ||
-			      number_parse(&at, query.data + query.len, EVENT_MS_MAX, &at_ms) < 0 ||
-			      at != query.data + query.len))
+	if (given && !at_parse(query, &at_ms))
 		return sp_fail(req, SP_EINPUT, "expected: /lights, or /lights?at=MILLISECONDS");
-	at = query.len > 0 ? at : NULL;
 	if (sp_set_body(req, "", 0) < 0)
 		return sp_fail(req, SP_EUNAVAILABLE, "no room for the list");
 	for (uint32_t i = 0; i < EVENT_ID_MAX; i++) {
 		char line[LINE_MAX_BYTES];
-		int len = line_print(i, &lamps->lamps[i], at ? &at_ms : NULL, line);
+		int len = line_print(i, &lamps->lamps[i], given ? &at_ms : NULL, line);
 
 		if (len > 0 && add(req, line, (size_t)len) < 0)
 			return sp_fail(req, SP_ETOOBIG, "the list is larger than any buffer");

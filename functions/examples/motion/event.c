@@ -39,7 +39,7 @@ size_t number_print(uint64_t number, char ret[EVENT_NUMBER_MAX])
 
 int event_parse(sp_str text, struct event *ret)
 {
-	const char *at = text.data, *end = at + text.len;
+	const char *at = text.data ? text.data : "", *end = at + text.len;
 	uint64_t id, at_ms;
 
 	if (end > at && end[-1] == '\n')
