@@ -335,7 +335,7 @@ class Tapping:
 def measure_metrics(plan, report):
     harn = harness(plan)
     with harn.Daemon(args=["--cpus", str(plan.server_cpu)]) as daemon:
-        file = plan.chain(6)
+        file = plan.example("chain-n", "chain-6.yaml")
         daemon.cli("apply", "-f", os.path.abspath(file), check=True)
         for pid in all_pids(daemon):  # what a scrape costs is to be the server's loss
             os.sched_setaffinity(pid, {plan.server_cpu})
