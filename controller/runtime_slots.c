@@ -150,7 +150,7 @@ bool slots_idle(const struct instance *instance)
 {
 	uint32_t slots[WIRING_FN_WORKER_MAX];
 
-	return sproxy_idle_many(instance->runtime->proxy, slots, list(instance, slots));
+	return sproxy_idle(instance->runtime->proxy, slots, list(instance, slots));
 }
 
 void slots_stop(struct instance *instance)

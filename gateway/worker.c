@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -187,19 +186,6 @@ int gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t index, 
 	return worker->mailbox.fd < 0 ? -errno : gw_random_init(&worker->random);
 }
 
-static int cpu_pin(uint32_t cpu)
-{
-	cpu_set_t set;
-
-	if (cpu == UINT32_MAX)
-		return 0;
-	if (cpu >= CPU_SETSIZE)
-		return -EINVAL;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return -pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-}
-
 static void on_receive(h2o_socket_t *sock, const char *err)
 {
 	(void)err;
@@ -221,7 +207,7 @@ static int worker_start(struct gw_worker *worker)
 	struct gateway *g = worker->gateway;
 	uint64_t timeout_ms = g->wiring.timeout_ns / 1000000;
 	char name[16];
-	int r = cpu_pin(g->wiring.cpus[worker->index]);
+	int r = wiring_cpu_pin(g->wiring.cpus[worker->index]);
 
 	if (r < 0)
 		return r;

@@ -209,17 +209,12 @@ static bool are_empty(const struct sproxy *proxy, const uint32_t *slots, size_t 
 }
 
 /* Only what an instance was given before the last grace period can still be on its way. */
-bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count)
+bool sproxy_idle(const struct sproxy *proxy, const uint32_t *slots, size_t count)
 {
 	if (!are_empty(proxy, slots, count))
 		return false;
 	grace_period();
 	return are_empty(proxy, slots, count);
-}
-
-bool sproxy_idle(const struct sproxy *proxy, uint32_t slot)
-{
-	return sproxy_idle_many(proxy, &slot, 1);
 }
 
 void sproxy_stop(struct sproxy *proxy, uint32_t slot)

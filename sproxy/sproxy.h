@@ -92,11 +92,9 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind);
 void sproxy_disable(struct sproxy *proxy, uint32_t slot);
 bool sproxy_enabled(const struct sproxy *proxy, uint32_t slot);
 
-/* Disabled, and nothing at it nor on its way to it. Costs a grace period (8 to 16 ms) once
- * nothing is in flight; before that it costs nothing. */
-bool sproxy_idle(const struct sproxy *proxy, uint32_t slot);
-/* The same for several, with one grace period for all. */
-bool sproxy_idle_many(const struct sproxy *proxy, const uint32_t *slots, size_t count);
+/* All of them disabled, and nothing at them nor on its way to them. Costs one grace period (8
+ * to 16 ms) once nothing is in flight; before that it costs nothing. */
+bool sproxy_idle(const struct sproxy *proxy, const uint32_t *slots, size_t count);
 
 /* Orders an instance to stop: it reads EOF after what is queued. Disable and drain first. */
 void sproxy_stop(struct sproxy *proxy, uint32_t slot);

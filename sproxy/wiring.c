@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,4 +203,17 @@ int wiring_inherited(void)
 		return -errno;
 	unsetenv(WIRING_ENV);
 	return (int)fd;
+}
+
+int wiring_cpu_pin(uint32_t cpu)
+{
+	cpu_set_t set;
+
+	if (cpu == UINT32_MAX)
+		return 0;
+	if (cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }

@@ -251,4 +251,8 @@ void wiring_refuse_fds(int sock);
  * -EINVAL when the variable is garbage. Sets close-on-exec and clears the variable. */
 int wiring_inherited(void);
 
+/* Keeps the calling thread on a CPU as the tables name it; UINT32_MAX: where it likes. 0, or
+ * -errno (-EINVAL: there is no such CPU, or it is not the thread's to use). */
+int wiring_cpu_pin(uint32_t cpu);
+
 #endif

@@ -4,7 +4,6 @@
  * thread of its own. All are ready, or none serves.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,19 +41,6 @@ static void loop_fill(struct sdk_process *p, uint32_t index)
 	loop->view = p->view;
 }
 
-static int cpu_pin(uint32_t cpu)
-{
-	cpu_set_t set;
-
-	if (cpu == UINT32_MAX)
-		return 0;
-	if (cpu >= CPU_SETSIZE)
-		return -EINVAL;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return -pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-}
-
 static void phase_set(struct worker_thread *t, enum phase phase, const char *why)
 {
 	struct sdk_process *p = t->process;
@@ -75,7 +61,7 @@ static void worker_begin(struct worker_thread *t)
 	char why[sizeof(p->why)];
 
 	loop_fill(p, index);
-	t->result = cpu_pin(p->wiring.workers[index].cpu);
+	t->result = wiring_cpu_pin(p->wiring.workers[index].cpu);
 	snprintf(why, sizeof(why), "cannot run on CPU %u: %s", p->wiring.workers[index].cpu,
 		 strerror(-t->result));
 	if (t->result == 0) {

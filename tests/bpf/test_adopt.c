@@ -177,16 +177,16 @@ static void test_idle(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_false(sproxy_idle(f->proxy, A)); /* enabled */
+	assert_false(sproxy_idle(f->proxy, &(uint32_t){ A }, 1)); /* enabled */
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
 	sproxy_disable(f->proxy, A);
-	assert_false(sproxy_idle(f->proxy, A)); /* has one */
+	assert_false(sproxy_idle(f->proxy, &(uint32_t){ A }, 1)); /* has one */
 	leave_and_adopt(f);
-	assert_false(sproxy_idle(f->proxy, A));
+	assert_false(sproxy_idle(f->proxy, &(uint32_t){ A }, 1));
 	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
-	assert_true(sproxy_idle(f->proxy, A));
+	assert_true(sproxy_idle(f->proxy, &(uint32_t){ A }, 1));
 	sproxy_detach(f->proxy, A);
-	assert_false(sproxy_idle(f->proxy, A)); /* there is no such instance */
+	assert_false(sproxy_idle(f->proxy, &(uint32_t){ A }, 1)); /* there is no such instance */
 }
 
 static void test_program_is_replaced_below_live_sockets(void **state)
