@@ -84,8 +84,8 @@ struct sp_desc {
 	__u8 flags; /* enum sp_flag */
 	__u16 home; /* slot that waits for the answer: a gateway worker, or the instance that
 		      * called. A call leaves with a tag of its caller's choice instead, and its
-		      * reply arrives with that tag. Of a release and a refill, slot of a gateway worker; of a grant,
-		      * slot of the instance that receives it */
+		      * reply arrives with that tag. Of a release and a refill, slot of a gateway
+		      * worker; of a grant, slot of the instance that receives it */
 };
 
 /* One stamp of a request's path. Written by the kernel. */

@@ -3,7 +3,8 @@
  * control.h - the gateway's line to its controller.
  *
  * For: orders (an instance is lost, a function is up, drain, new tables) and reports.
- * How: struct wiring_msg, or a whole struct wiring_gateway, on the inherited SEQPACKET socket, read in the loop of worker 0.
+ * How: struct wiring_msg, or a whole struct wiring_gateway, on the inherited SEQPACKET socket,
+ * read in the loop of worker 0.
  * EOF means that the controller is gone, and the gateway with it: at once.
  * Thread-safety: reports may be sent by any worker; a message is one packet.
  */

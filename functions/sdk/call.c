@@ -63,8 +63,7 @@ static sp_error message_make(struct sp_request *req, const sp_call *call, struct
 	if (call->by_reference) {
 		sdk_message_refer(req, &c->slot);
 		/* The callee may go on reading when the call has ended. */
-		if (!req->body)
-			req->shared = true;
+		sdk_body_lent(req);
 	} else if (len > 0) {
 		memcpy(shm_buffer_payload(c->slot.at), call->body.data, len);
 		sdk_count_copied(len);

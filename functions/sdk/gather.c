@@ -37,8 +37,7 @@ int sdk_emit(struct sdk_port *port, struct sp_request *req, sp_verdict edge,
 	struct rule_way way;
 	int r;
 
-	r = wiring_page_find(loop->page, edge == SP_NEXT ? 0 : 1 + (uint32_t)edge, &req->header,
-			     req->slot.at, &way);
+	r = wiring_page_find(loop->page, sdk_rule_edge(edge), &req->header, req->slot.at, &way);
 	if (r < 0)
 		r = -EINVAL;
 	else if (way.answers || way.group.count > 0)
@@ -48,12 +47,6 @@ int sdk_emit(struct sdk_port *port, struct sp_request *req, sp_verdict edge,
 	else
 		sdk_message_send(loop, req, way.edge, slot, len, by_reference);
 	return r;
-}
-
-static void readers_begin(struct sp_request *req)
-{
-	if (!req->body)
-		req->shared = true;
 }
 
 /* ---- fan-out and join ---- */
@@ -139,7 +132,7 @@ bool sdk_gather(struct sdk_task *task, const struct rule_group *group,
 		calls[i].error = (uint8_t)branch_make(req, &group->members[i], deadline, &calls[i]);
 	}
 	req->take_until_ns = req->collects = 0;
-	readers_begin(req);
+	sdk_body_lent(req);
 	sdk_calls_run(task, calls, group->count, group, limit);
 	for (uint32_t i = 0; i < group->count; i++)
 		good += succeeded(&calls[i]);

@@ -5,9 +5,10 @@
  * How: recv() brings what has arrived, at most SP_BATCH_MAX at once. Each request gets a task:
  * a handler on a stack of its own (fiber.h), so that it can wait for a reply or a buffer while
  * others run; as many as the function's concurrency allows, the rest waits in the backlog. Calls
- * are not counted: a request that waits for one could hold the place that it needs. What leaves is grouped by destination and sent at the end of the turn, or before
- * the next handler runs when the oldest has waited for SDK_FLUSH_NS. An idle thread sleeps in
- * recv(); there is no polling, and a timer only while a task waits with a deadline.
+ * are not counted: a request that waits for one could hold the place that it needs. What leaves
+ * is grouped by destination and sent at the end of the turn, or before the next handler runs when
+ * the oldest has waited for SDK_FLUSH_NS. An idle thread sleeps in recv(); there is no polling,
+ * and a timer only while a task waits with a deadline.
  * Stop: EOF on the receive socket. What was received is still handled, the stock given back.
  * Trust: descriptors are checked by the kernel; headers in shared memory by us.
  * Thread-safety: one thread; sdk_loop_complete() any.
@@ -186,6 +187,12 @@ uint64_t sdk_loop_tick(struct sdk_loop *loop);
 bool sdk_backlog_pop(struct sdk_backlog *backlog, struct sp_desc *ret);
 /* Reads on, where a read has left something. False: there was nothing. */
 bool sdk_loop_fetch(struct sdk_loop *loop);
+
+/* Whose routes a verdict takes, as the rules number them. */
+static inline uint32_t sdk_rule_edge(sp_verdict verdict)
+{
+	return verdict == SP_NEXT ? 0 : 1 + (uint32_t)verdict;
+}
 
 /* task.c: takes up a request; its parts follow in `backlog`. */
 void sdk_task_begin(struct sdk_loop *loop, const struct sp_desc *desc, struct sdk_backlog *backlog);

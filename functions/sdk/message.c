@@ -171,7 +171,7 @@ int sp_emit_same(sp_request *req, sp_verdict edge)
 	sdk_message_refer(req, &slot);
 	r = emit(req, edge, &slot, 0, true);
 	/* What others read is not written any more; what is another's never is. */
-	if (r == 0 && !req->body)
-		req->shared = true;
+	if (r == 0)
+		sdk_body_lent(req);
 	return r;
 }

@@ -2,11 +2,11 @@
 /*
  * outbox.h - descriptors on their way out, grouped by destination.
  *
- * How: a row for each (edge, home), and one more for what refers; one send() for each row at flush, since the kernel
- * redirects a message as a whole. Within a row the order is kept. Releases go first: a
- * request that moved is known to the kernel in its new buffer only after the release of
- * the old one, and may not be sent on before. Then those that refer to a payload, which the
- * sender must still hold.
+ * How: a row for each (edge, home), and one more for what refers; one send() for each row at
+ * flush, since the kernel redirects a message as a whole. Within a row the order is kept.
+ * Releases go first: a request that moved is known to the kernel in its new buffer only after
+ * the release of the old one, and may not be sent on before. Then those that refer to a payload,
+ * which the sender must still hold.
  * Failure modes: the first error sticks; what is put afterwards is refused with it.
  * Thread-safety: one thread; sdk_send() any.
  */

@@ -141,6 +141,13 @@ static inline uint32_t sdk_meta_size(const struct sp_request *req)
 	return req->slot.stride - req->header.meta_low;
 }
 
+/* Others read the body from now on. Its own buffer is not to be written; another's never is. */
+static inline void sdk_body_lent(struct sp_request *req)
+{
+	if (!req->body)
+		req->shared = true;
+}
+
 /* Its client is gone, or who called. */
 static inline bool sdk_request_canceled(const struct sp_request *req)
 {

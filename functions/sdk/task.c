@@ -89,9 +89,9 @@ static int way_find(struct sdk_task *task, sp_verdict *verdict, struct rule_way 
 {
 	struct sdk_loop *loop = task->loop;
 	struct sp_request *req = &task->req;
-	uint32_t edge = *verdict == SP_NEXT ? 0 : 1 + (uint32_t)*verdict;
 
-	if (wiring_page_find(loop->page, edge, &req->header, req->slot.at, way) == 0)
+	if (wiring_page_find(loop->page, sdk_rule_edge(*verdict), &req->header, req->slot.at,
+			     way) == 0)
 		return 0;
 	if (*verdict == SP_NEXT && req->header.alone)
 		*verdict = SP_DROP;

@@ -124,8 +124,7 @@ static bool tee_send(struct sdk_task *task, uint32_t cls, uint8_t edge)
 	slot.at->alone = 1;
 	out_put(&loop->tees, &tee);
 	sdk_message_send(loop, req, edge, &slot, 0, true);
-	if (!req->body)
-		req->shared = true;
+	sdk_body_lent(req);
 	return true;
 }
 
