@@ -50,8 +50,8 @@ class Cancel(CallTest):
                 # The handler learns of it at the same time, and may be quicker.
                 self.assertIn(later.answer(5).status, (200, 504))
                 self.assertLess(time.monotonic() - began, 2)
-                for line in (r"a saw SP_(ETIMEOUT|ECANCELED) of one",
-                             r"b saw SP_(ETIMEOUT|ECANCELED) of one", "a x canceled=1"):
+                # b has the same deadline: it may answer a before that gives up.
+                for line in (r"b saw SP_(ETIMEOUT|ECANCELED) of one", "a x canceled=1"):
                     self.assertTrue(chain.log.wait(line, start, 5), line + chain.report())
                 self.release(chain)
             self.whole(chain)
