@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/explain.h"
 #include "bench/process.h"
 
 #define WORDS_MAX 4096 /* of what it said last */
@@ -118,7 +119,7 @@ static pid_t start_fork(struct start *s, char error[BENCH_ERROR_TEXT])
 	if (failed) {
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
-		bench_tell(error, "%.160s: %s%s", s->argv[0], strerror(failed),
+		bench_explain(error, 0, "%.160s: %s%s", s->argv[0], strerror(failed),
 			   start_advice(failed));
 		return -failed;
 	}
@@ -129,7 +130,7 @@ static int no_descriptors(char error[BENCH_ERROR_TEXT])
 {
 	int failed = errno;
 
-	bench_tell(error, "cannot start a program: %s", strerror(failed));
+	bench_explain(error, 0, "cannot start a program: %s", strerror(failed));
 	return -failed;
 }
 
@@ -286,7 +287,7 @@ int bench_child_collect(const char *const *argv, size_t limit, char **ret, size_
 		r = -ECHILD;
 	if (r < 0) {
 		bench_child_words(messages, words);
-		bench_tell(error, "%.80s: %s%.140s", argv[0],
+		bench_explain(error, 0, "%.80s: %s%.140s", argv[0],
 			   r == -ECHILD ? bench_child_end_text(status, end) : strerror(-r), words);
 		free(data);
 	} else {

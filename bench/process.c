@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +18,6 @@
 #define ENVIRONMENT_MAX (128 << 10)
 #define KILL_ROUNDS 8 /* while they fork faster than they are found */
 #define KILL_WAIT_MS 5000
-
-void bench_tell(char error[BENCH_ERROR_TEXT], const char *format, ...)
-{
-	va_list values;
-
-	va_start(values, format);
-	vsnprintf(error, BENCH_ERROR_TEXT, format, values);
-	va_end(values);
-}
 
 ssize_t bench_proc_read(const char *path, char *to, size_t size)
 {

@@ -36,10 +36,6 @@ struct bench_processes {
 	struct bench_process all[BENCH_PROCESSES_MAX];
 };
 
-/* Writes an error text, cut off where there is no room. */
-void bench_tell(char error[BENCH_ERROR_TEXT], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* Reads a file of /proc, NUL-terminated; what does not fit is left out. Returns its length, or
  * -errno. */
 ssize_t bench_proc_read(const char *path, char *to, size_t size);

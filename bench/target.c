@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/explain.h"
 #include "bench/process.h"
 #include "bench/target_names.h"
 
@@ -188,7 +189,7 @@ static int start_failed(struct bench_target *t, int why, unsigned timeout_s,
 		snprintf(what, sizeof(what), "not started: %s",
 			 why == -EINTR ? "interrupted" : strerror(-why));
 	bench_child_words(t->messages, words);
-	bench_tell(error, "%.60s: %s%.150s", t->name, what, words);
+	bench_explain(error, 0, "%.60s: %s%.150s", t->name, what, words);
 	close(t->messages);
 	return why;
 }
@@ -248,7 +249,7 @@ static int attach(struct bench_target *t, const struct bench_target_options *opt
 		  char error[BENCH_ERROR_TEXT])
 {
 	if (options->pid > 0 && kill(options->pid, 0) < 0 && errno == ESRCH) {
-		bench_tell(error, "there is no process %d: check --pid", (int)options->pid);
+		bench_explain(error, 0, "there is no process %d: check --pid", (int)options->pid);
 		return -ESRCH;
 	}
 	t->pid = options->pid;
@@ -263,7 +264,7 @@ int bench_target_start(const char *name, const struct bench_target_options *opti
 	int r;
 
 	if (strlen(name) >= sizeof(t.name)) {
-		bench_tell(error, "%.80s...: longer than %zu bytes", name, sizeof(t.name) - 1);
+		bench_explain(error, 0, "%.80s...: longer than %zu bytes", name, sizeof(t.name) - 1);
 		return -ENAMETOOLONG;
 	}
 	strcpy(t.name, name);
@@ -307,15 +308,15 @@ static int stop_judge(const struct bench_target *t, int r, int status, unsigned 
 	bench_child_words(t->messages, words);
 	bench_child_end_text(status, end);
 	if (r == -ECHILD)
-		bench_tell(error, "%.40s: ended by itself with %s%.150s", t->name, end, words);
+		bench_explain(error, 0, "%.40s: ended by itself with %s%.150s", t->name, end, words);
 	else if (r == -ETIMEDOUT)
-		bench_tell(error, "%.40s: still running %d s after SIGINT, was killed%.150s",
+		bench_explain(error, 0, "%.40s: still running %d s after SIGINT, was killed%.150s",
 			   t->name, STOP_MS / 1000, words);
 	else if (left > 0) {
-		bench_tell(error, "%.40s: left behind, and killed now: %.150s", t->name, names);
+		bench_explain(error, 0, "%.40s: left behind, and killed now: %.150s", t->name, names);
 		r = -EBUSY;
 	} else if (!status_good(status)) {
-		bench_tell(error, "%.40s: %s after SIGINT, expected status 0%.130s", t->name, end,
+		bench_explain(error, 0, "%.40s: %s after SIGINT, expected status 0%.130s", t->name, end,
 			   words);
 		r = -EPROTO;
 	}
@@ -334,7 +335,7 @@ int bench_target_stop(struct bench_target *t, char error[BENCH_ERROR_TEXT])
 	members = calloc(1, sizeof(*members));
 	if (!members) {
 		target_kill(t);
-		bench_tell(error, "%.60s: no memory", t->name);
+		bench_explain(error, 0, "%.60s: no memory", t->name);
 		r = -ENOMEM;
 	} else {
 		if (bench_processes_below(t->pid, members) < 0)

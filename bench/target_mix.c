@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/explain.h"
 #include "bench/process.h"
 #include "bench/target_names.h"
 
@@ -26,7 +27,7 @@ static int added(int r, char error[BENCH_ERROR_TEXT])
 {
 	if (r >= 0)
 		return 0;
-	bench_tell(error, "cannot make the requests: %s", strerror(-r));
+	bench_explain(error, 0, "cannot make the requests: %s", strerror(-r));
 	return r;
 }
 
@@ -155,6 +156,9 @@ static int boutique_mix(struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 		struct bench_request *q = &mix->requests[i];
 		bool posts = strcmp(q->method, "POST") == 0;
 
+		q->headers[q->header_count++] =
+			(struct bench_header){ "cookie", "shop_session-id=bench-{user}" };
+		q->filled = true;
 		q->status = posts && strcmp(q->path, "/cart/checkout") != 0 ? 302 : 200;
 	}
 	return r;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/explain.h"
 #include "bench/process.h"
 
 #define CHAIN_BODY_MAX (64U << 10) /* of the chain files that are built */
@@ -101,7 +102,7 @@ int bench_target_parse(const char *name, unsigned *ret_number, char error[BENCH_
 	if (entry->max)
 		*ret_number = name_number(entry, name);
 	if (entry->max && *ret_number == 0) {
-		bench_tell(error, "%.60s: expected %sN, N from 1 to %u", name, entry->word,
+		bench_explain(error, 0, "%.60s: expected %sN, N from 1 to %u", name, entry->word,
 			   entry->max);
 		return -EINVAL;
 	}
@@ -176,7 +177,7 @@ int bench_target_example(const char *file, char *path, size_t size, char error[B
 	if ((size_t)snprintf(path, size, "%s/%s", places.examples, file) < size &&
 	    access(path, R_OK) == 0)
 		return 0;
-	bench_tell(error, "no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder",
+	bench_explain(error, 0, "no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder",
 		   path);
 	return -ENOENT;
 }
@@ -208,7 +209,7 @@ static int command_check(const struct bench_command *c, char error[BENCH_ERROR_T
 {
 	for (unsigned i = 0; i < c->count; i++)
 		if (i >= BENCH_TARGET_ARGS_MAX || !c->argv[i]) {
-			bench_tell(error,
+			bench_explain(error, 0,
 				   "more than %u arguments, or too long: shorten --sprocket-args",
 				   BENCH_TARGET_ARGS_MAX);
 			return -E2BIG;
@@ -220,7 +221,7 @@ static int body_check(size_t body_len, char error[BENCH_ERROR_TEXT])
 {
 	if (body_len <= BODY_MAX)
 		return 0;
-	bench_tell(error, "a body of %zu bytes: at most 16Mi are taken", body_len);
+	bench_explain(error, 0, "a body of %zu bytes: at most 16Mi are taken", body_len);
 	return -E2BIG;
 }
 
@@ -264,7 +265,7 @@ static int add_chain_file(const struct name *entry, const char *name, size_t bod
 
 	if (!entry) {
 		if (access(name, R_OK) < 0) {
-			bench_tell(error,
+			bench_explain(error, 0,
 				   "%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
 				   "chain file, nor http://...",
 				   name, strerror(errno));

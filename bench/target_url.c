@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/explain.h"
 #include "bench/process.h"
 #include "bench/target_names.h"
 
@@ -15,7 +16,7 @@
 
 static int refuse(const char *url, const char *why, char error[BENCH_ERROR_TEXT])
 {
-	bench_tell(error, "%.80s: %s: " FORM, url, why);
+	bench_explain(error, 0, "%.80s: %s: " FORM, url, why);
 	return -EINVAL;
 }
 
@@ -61,7 +62,7 @@ static int address_find(struct bench_target *t, const char *host, const char *po
 	int r = getaddrinfo(host, port, &hints, &found);
 
 	if (r != 0) {
-		bench_tell(error, "%.80s: no address of %.80s: %s", t->url, host, gai_strerror(r));
+		bench_explain(error, 0, "%.80s: no address of %.80s: %s", t->url, host, gai_strerror(r));
 		return -EHOSTUNREACH;
 	}
 	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
