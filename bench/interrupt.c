@@ -4,13 +4,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bench/options.h"
 
 static atomic_int signals;
-static atomic_int servers[BENCH_TARGETS_MAX]; /* pids; 0: free */
 
 static void on_signal(int number)
 {
@@ -22,12 +20,6 @@ static void on_signal(int number)
 		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 			return; /* nobody is there to read it */
 		return;
-	}
-	for (size_t i = 0; i < BENCH_TARGETS_MAX; i++) {
-		pid_t pid = atomic_load(&servers[i]);
-
-		if (pid > 0)
-			kill(pid, SIGINT);
 	}
 	_exit(BENCH_INTERRUPTED);
 }
@@ -45,24 +37,4 @@ void bench_interrupt_install(void)
 bool bench_interrupted(void)
 {
 	return atomic_load(&signals) > 0;
-}
-
-static void replace(pid_t old, pid_t new)
-{
-	for (size_t i = 0; i < BENCH_TARGETS_MAX; i++) {
-		if (atomic_load(&servers[i]) != old)
-			continue;
-		atomic_store(&servers[i], new);
-		return;
-	}
-}
-
-void bench_interrupt_add(pid_t server)
-{
-	replace(0, server);
-}
-
-void bench_interrupt_remove(pid_t server)
-{
-	replace(server, 0);
 }

@@ -43,7 +43,10 @@ static int report(const struct bench_options *o)
 
 static int command(const struct bench_options *o)
 {
-	bench_interrupt_install();
+	if (o->command != BENCH_REPORT && o->command != BENCH_TARGETS) {
+		bench_environment_quiet(); /* it measures without that, too */
+		bench_interrupt_install();
+	}
 	switch (o->command) {
 	case BENCH_RUN:
 		return bench_command_run(o);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/options.h"
+#include "bench/units.h"
 #include "bench/value.h"
 
 #define LOADS (BENCH_RUN | BENCH_SWEEP | BENCH_COMPARE)
@@ -18,7 +19,7 @@
 
 static int take_rate(struct bench_options *o, const char *value)
 {
-	return bench_value_rate(value, &o->rate);
+	return bench_parse_rate(value, &o->rate);
 }
 
 static int take_closed(struct bench_options *o, const char *value)
@@ -48,7 +49,7 @@ static int take_rates(struct bench_options *o, const char *value)
 	if (!count)
 		return -EINVAL;
 	*to++ = *count++ = '\0';
-	if (bench_value_rate(copy, &o->rate_from) < 0 || bench_value_rate(to, &o->rate_to) < 0 ||
+	if (bench_parse_rate(copy, &o->rate_from) < 0 || bench_parse_rate(to, &o->rate_to) < 0 ||
 	    bench_value_count(count, 2, BENCH_RATES_MAX, &n) < 0 || o->rate_to <= o->rate_from)
 		return -EINVAL;
 	o->rate_count = (unsigned)n;
@@ -59,7 +60,7 @@ static int take_positive(const char *value, uint64_t *ret_ns)
 {
 	uint64_t ns;
 
-	if (bench_value_duration(value, &ns) < 0 || ns == 0)
+	if (bench_parse_duration(value, &ns) < 0 || ns == 0)
 		return -EINVAL;
 	*ret_ns = ns;
 	return 0;
@@ -72,7 +73,7 @@ static int take_duration(struct bench_options *o, const char *value)
 
 static int take_warmup(struct bench_options *o, const char *value)
 {
-	return bench_value_duration(value, &o->warmup_ns);
+	return bench_parse_duration(value, &o->warmup_ns);
 }
 
 static int take_timeout(struct bench_options *o, const char *value)
@@ -165,7 +166,7 @@ static int take_body(struct bench_options *o, const char *value)
 		o->body_file = value + 1;
 		return value[1] ? 0 : -EINVAL;
 	}
-	if (bench_value_size(value, &size) < 0 || size > BENCH_ANSWER_MAX)
+	if (bench_parse_size(value, &size) < 0 || size > BENCH_ANSWER_MAX)
 		return -EINVAL;
 	o->body_file = NULL;
 	o->body_len = size;

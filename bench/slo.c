@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/histogram.h"
+#include "bench/units.h"
 #include "bench/value.h"
 
 static int quantity_parse(const char *name, size_t len, struct bench_slo *slo)
@@ -40,7 +41,7 @@ static int limit_parse(const char *text, struct bench_slo *slo)
 	double share;
 
 	if (slo->kind == BENCH_SLO_RATE)
-		return bench_value_rate(text, &slo->limit);
+		return bench_parse_rate(text, &slo->limit);
 	if (slo->kind == BENCH_SLO_ERRORS) {
 		if (bench_value_number(text, &share, &rest) < 0 || strcmp(rest, "%") != 0 ||
 		    share > 100)
@@ -48,7 +49,7 @@ static int limit_parse(const char *text, struct bench_slo *slo)
 		slo->limit = share / 100;
 		return 0;
 	}
-	if (bench_value_duration(text, &ns) < 0)
+	if (bench_parse_duration(text, &ns) < 0)
 		return -EINVAL;
 	slo->limit = (double)ns;
 	return 0;

@@ -3,32 +3,26 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "bench/interrupt.h"
+#include "bench/explain.h"
 
 #define BODY_DEFAULT 128
-#define START_TIMEOUT_S 30
 #define SPROCKET_ARGS_MAX 1024
-
-__attribute__((format(printf, 3, 4))) static int fail(char error[BENCH_ERROR_TEXT], int r,
-						      const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, BENCH_ERROR_TEXT, format, args);
-	va_end(args);
-	return r;
-}
 
 static bool is_url(const char *name)
 {
 	return strncmp(name, "http://", 7) == 0;
+}
+
+static size_t body_len(const char *name, const struct bench_options *o)
+{
+	if (o->body_given)
+		return o->body_len;
+	return is_url(name) ? 0 : BODY_DEFAULT;
 }
 
 /* ---- the mix ---- */
@@ -40,8 +34,9 @@ int bench_subject_dress(struct bench_subject *s, const struct bench_options *opt
 		struct bench_request *request = &s->mix.requests[s->dressed];
 
 		if (request->header_count + options->header_count > BENCH_HEADERS_MAX)
-			return fail(error, -EINVAL, "--header: at most %u for a request of %s",
-				    BENCH_HEADERS_MAX - request->header_count, s->name);
+			return bench_explain(error, -EINVAL,
+					     "--header: at most %u for a request of %s",
+					     BENCH_HEADERS_MAX - request->header_count, s->name);
 		memcpy(request->headers + request->header_count, options->headers,
 		       options->header_count * sizeof(*options->headers));
 		request->header_count += options->header_count;
@@ -58,16 +53,17 @@ static int body_read(struct bench_subject *s, const char *path, size_t *ret_len,
 	size_t len = 0;
 
 	if (!from)
-		return fail(error, -EINVAL, "--body @%s: %s", path, strerror(errno));
+		return bench_explain(error, -EINVAL, "--body @%s: %s", path, strerror(errno));
 	s->body = malloc(BENCH_ANSWER_MAX + 1UL);
 	if (!s->body) {
 		fclose(from);
-		return fail(error, -ENOMEM, "no memory for --body @%s", path);
+		return bench_explain(error, -ENOMEM, "no memory for --body @%s", path);
 	}
 	len = fread(s->body, 1, BENCH_ANSWER_MAX + 1UL, from);
 	if (ferror(from) || len > BENCH_ANSWER_MAX) {
 		fclose(from);
-		return fail(error, -EINVAL, "--body @%s: not to be read, or above 64 MiB", path);
+		return bench_explain(error, -EINVAL, "--body @%s: not to be read, or above 64 MiB",
+				     path);
 	}
 	fclose(from);
 	*ret_len = len;
@@ -85,9 +81,10 @@ static int request_change(struct bench_subject *s, const struct bench_options *o
 	if (!o->method && !o->path && !o->body_file)
 		return 0;
 	if (s->mix.request_count != 1)
-		return fail(error, -EINVAL,
-			    "--method, --path and --body go with one request; %s has a mix of %u",
-			    s->name, s->mix.request_count);
+		return bench_explain(
+			error, -EINVAL,
+			"--method, --path and --body go with one request; %s has a mix of %u",
+			s->name, s->mix.request_count);
 	if (o->body_file) {
 		r = body_read(s, o->body_file, &len, error);
 		if (r < 0)
@@ -109,7 +106,8 @@ static int request_change(struct bench_subject *s, const struct bench_options *o
 static int page_choose(struct bench_mix *mix, unsigned page, char error[BENCH_ERROR_TEXT])
 {
 	if (page > mix->visit_count)
-		return fail(error, -EINVAL, "--page %u: the mix has %u", page, mix->visit_count);
+		return bench_explain(error, -EINVAL, "--page %u: the mix has %u", page,
+				     mix->visit_count);
 	mix->visits[0] = mix->visits[page - 1];
 	mix->visit_count = 1;
 	mix->weight = mix->visits[0].weight;
@@ -119,17 +117,16 @@ static int page_choose(struct bench_mix *mix, unsigned page, char error[BENCH_ER
 static int mix_make(struct bench_subject *s, const struct bench_options *o,
 		    char error[BENCH_ERROR_TEXT])
 {
-	size_t body_len = o->body_given ? o->body_len : is_url(s->name) ? 0 : BODY_DEFAULT;
 	int r;
 
 	if (o->mix)
 		return bench_mix_read(&s->mix, o->mix, o->page, error);
-	r = bench_target_mix(&s->target, body_len, &s->mix, &s->protocol, error);
+	r = bench_target_mix(&s->target, body_len(s->name, o), &s->mix, &s->protocol, error);
 	if (r == 0 && o->page > 0)
 		r = page_choose(&s->mix, o->page, error);
 	if (r == 0 && o->protocol_given && s->protocol != o->protocol)
-		return fail(error, -EINVAL, "%s does not speak what --http says: leave that out",
-			    s->name);
+		return bench_explain(error, -EINVAL,
+				     "%s does not speak what --http says: leave that out", s->name);
 	return r < 0 ? r : request_change(s, o, error);
 }
 
@@ -141,7 +138,7 @@ static int ask_prepare(struct bench_subject *s, const struct bench_options *o,
 	if (r == 0)
 		r = bench_subject_dress(s, o, error);
 	if (r == 0 && o->streams > 1 && s->protocol != BENCH_H2C)
-		return fail(error, -EINVAL, "--streams %u goes with --http 2", o->streams);
+		return bench_explain(error, -EINVAL, "--streams %u goes with --http 2", o->streams);
 	return r;
 }
 
@@ -150,31 +147,32 @@ static int ask_prepare(struct bench_subject *s, const struct bench_options *o,
 static int target_start(struct bench_subject *s, const struct bench_options *o,
 			char error[BENCH_ERROR_TEXT])
 {
-	struct bench_target_options options = { .cpu_count = o->server_cpu_count,
-						.trace = o->trace,
-						.pid = o->pid,
-						.start_timeout_s = START_TIMEOUT_S };
+	struct bench_target_options options = {
+		.cpu_count = o->server_cpu_count,
+		.trace = o->trace,
+		.pid = o->pid,
+		.body_len = body_len(s->name, o),
+	};
 	char args[SPROCKET_ARGS_MAX];
-	int len = 0, r;
+	int len = 0;
 
 	if (is_url(s->name) && (o->server_cpu_count || o->workers || o->sprocket_args))
-		return fail(error, -EINVAL,
-			    "--server-cpu, --workers and --sprocket-args are for a server that is "
-			    "started; %.60s runs already",
-			    s->name);
+		return bench_explain(
+			error, -EINVAL,
+			"--server-cpu, --workers and --sprocket-args are for a server that is "
+			"started; %.60s runs already",
+			s->name);
 	if (o->pid && !is_url(s->name))
-		return fail(error, -EINVAL, "--pid is for a server that runs already, by its URL");
+		return bench_explain(error, -EINVAL,
+				     "--pid is for a server that runs already, by its URL");
 	memcpy(options.cpus, o->server_cpus, sizeof(options.cpus));
 	if (o->workers)
 		len = snprintf(args, sizeof(args), "--workers %u ", o->workers);
 	if (snprintf(args + len, sizeof(args) - (size_t)len, "%s",
 		     o->sprocket_args ? o->sprocket_args : "") >= (int)sizeof(args) - len)
-		return fail(error, -EINVAL, "--sprocket-args: too long");
+		return bench_explain(error, -EINVAL, "--sprocket-args: too long");
 	options.sprocket_args = args[0] ? args : NULL;
-	r = bench_target_start(s->name, &options, &s->target, error);
-	if (r == 0 && s->target.started)
-		bench_interrupt_add(s->target.pid);
-	return r;
+	return bench_target_start(s->name, &options, &s->target, error);
 }
 
 int bench_subject_open(const char *name, const struct bench_options *options,
@@ -200,14 +198,11 @@ int bench_subject_open(const char *name, const struct bench_options *options,
 
 int bench_subject_close(struct bench_subject *s, char error[BENCH_ERROR_TEXT])
 {
-	pid_t pid = s->target.started ? s->target.pid : 0;
 	int r;
 
 	if (s->probe)
 		bench_usage_close(s->probe);
 	r = bench_target_stop(&s->target, error);
-	if (pid > 0)
-		bench_interrupt_remove(pid);
 	bench_mix_done(&s->mix);
 	free(s->body);
 	return r;

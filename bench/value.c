@@ -3,20 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DIGITS_MAX 18 /* a double is exact to 15; more are no value that anybody means */
-#define DURATION_MAX_NS 1e15
-#define RATE_MAX 1e9
-
-struct unit {
-	const char *name;
-	double factor;
-};
 
 int bench_value_number(const char *text, double *ret, const char **ret_rest)
 {
@@ -34,64 +26,6 @@ int bench_value_number(const char *text, double *ret, const char **ret_rest)
 	copy[len] = '\0';
 	*ret = strtod(copy, NULL);
 	*ret_rest = text + len;
-	return 0;
-}
-
-static int with_unit(const char *text, const struct unit *units, double *ret)
-{
-	const char *rest;
-	double number;
-	int r = bench_value_number(text, &number, &rest);
-
-	if (r < 0)
-		return r;
-	for (; units->name; units++) {
-		if (strcmp(rest, units->name) != 0)
-			continue;
-		*ret = number * units->factor;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-int bench_value_duration(const char *text, uint64_t *ret_ns)
-{
-	static const struct unit units[] = { { "ns", 1 },   { "us", 1e3 }, { "µs", 1e3 },
-					     { "ms", 1e6 }, { "s", 1e9 },  { "m", 60e9 },
-					     { NULL, 0 } };
-	double ns;
-
-	if (strcmp(text, "0") == 0) {
-		*ret_ns = 0;
-		return 0;
-	}
-	if (with_unit(text, units, &ns) < 0 || ns > DURATION_MAX_NS)
-		return -EINVAL;
-	*ret_ns = (uint64_t)llround(ns);
-	return 0;
-}
-
-int bench_value_rate(const char *text, double *ret)
-{
-	static const struct unit units[] = { { "", 1 }, { "k", 1e3 }, { "M", 1e6 }, { NULL, 0 } };
-	double rate;
-
-	if (with_unit(text, units, &rate) < 0 || rate <= 0 || rate > RATE_MAX)
-		return -EINVAL;
-	*ret = rate;
-	return 0;
-}
-
-int bench_value_size(const char *text, uint64_t *ret)
-{
-	static const struct unit units[] = {
-		{ "", 1 }, { "Ki", 1024 }, { "Mi", 1 << 20 }, { NULL, 0 }
-	};
-	double size;
-
-	if (strchr(text, '.') || with_unit(text, units, &size) < 0 || size > 1e15)
-		return -EINVAL;
-	*ret = (uint64_t)size;
 	return 0;
 }
 

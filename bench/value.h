@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * value.h - the small texts of the command line: durations, rates, sizes, lists of CPUs.
+ * value.h - the small texts of the command line that units.h does not read: counts, CPUs.
  *
  * For: the options of sprocket-bench, and its SLOs.
- * How: the whole text must be the value: no blanks, no signs, nothing behind the unit.
+ * How: the whole text must be the value: no blanks, no signs, nothing behind it.
  * Thread-safety: functions of their arguments. Failure modes: -EINVAL, *ret is untouched then.
  */
 #ifndef SPROCKET_BENCH_VALUE_H
@@ -15,9 +15,6 @@
  * follows it. */
 int bench_value_number(const char *text, double *ret, const char **ret_rest);
 
-int bench_value_duration(const char *text, uint64_t *ret_ns); /* 200us, 1.5ms, 10s, 2m; 0 */
-int bench_value_rate(const char *text, double *ret);          /* 500, 5k, 1.5M; above 0 */
-int bench_value_size(const char *text, uint64_t *ret);        /* 128, 64Ki, 1Mi */
 int bench_value_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
 /* "0", "0,2-3", each at most once. Returns how many, or -EINVAL. */
