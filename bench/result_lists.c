@@ -9,18 +9,6 @@
 #include "bench/result_text.h"
 #include "bench/table.h"
 
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
 double bench_result_cpu_us(const json_t *run)
 {
 	json_t *usage = json_object_get(run, "usage"), *part;
@@ -30,7 +18,7 @@ double bench_result_cpu_us(const json_t *run)
 	if (json_object_size(usage) == 0)
 		return -1;
 	json_object_foreach(usage, name, part)
-		sum += number(part, "cpu_us");
+		sum += bench_json_number(part, "cpu_us");
 	return sum;
 }
 
@@ -53,9 +41,9 @@ static void sweep_row(struct bench_table *t, const json_t *run)
 	static const char *const keys[] = { "p50_us", "p90_us", "p99_us", "p99.9_us", "max_us" };
 	char made[BENCH_CELL_MAX];
 
-	bench_table_row(t, bench_text_count(made, number(run, "rate")));
-	bench_table_cell(t, "%s", bench_text_count(made, number(run, "achieved")));
-	bench_table_cell(t, "%s", bench_text_count(made, number(run, "error_count")));
+	bench_table_row(t, bench_text_count(made, bench_json_number(run, "rate")));
+	bench_table_cell(t, "%s", bench_text_count(made, bench_json_number(run, "achieved")));
+	bench_table_cell(t, "%s", bench_text_count(made, bench_json_number(run, "error_count")));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		bench_table_cell(t, "%s", time_of(made, run, keys[i]));
 	bench_table_cell(t, "%s",
@@ -89,10 +77,11 @@ void bench_result_print_sweep(const json_t *document, FILE *to)
 	if (!knee)
 		return;
 	fprintf(to, "\nknee: %s/s, the highest rate that was kept up with\n",
-		bench_text_count(made, number(knee, "rate")));
+		bench_text_count(made, bench_json_number(knee, "rate")));
 	if (!half)
 		return;
-	fprintf(to, "\nat half of it, %s/s:\n", bench_text_count(made, number(half, "rate")));
+	fprintf(to, "\nat half of it, %s/s:\n",
+		bench_text_count(made, bench_json_number(half, "rate")));
 	bench_result_print_run(document, half, to);
 }
 
@@ -102,15 +91,15 @@ static void compare_row(struct bench_table *t, const json_t *one)
 {
 	const json_t *ratio = json_object_get(one, "ratio"),
 		     *median = json_object_get(one, "median");
-	const char *metric = text(one, "metric");
+	const char *metric = bench_json_text(one, "metric");
 	bool is_time = strlen(metric) > 3 && !strcmp(metric + strlen(metric) - 3, "_us");
 	char made[BENCH_CELL_MAX];
 
-	bench_table_row(t, text(one, "target"));
+	bench_table_row(t, bench_json_text(one, "target"));
 	bench_table_cell(t, "%s", metric);
 	if (!median) {
 		bench_table_cell(t, "-");
-		bench_table_cell(t, "%s", text(one, "why"));
+		bench_table_cell(t, "%s", bench_json_text(one, "why"));
 		return;
 	}
 	bench_table_cell(t, "%s",
@@ -118,9 +107,10 @@ static void compare_row(struct bench_table *t, const json_t *one)
 				   bench_text_count(made, json_number_value(median)));
 	if (!ratio)
 		return; /* the first one: what the others are compared with */
-	bench_table_cell(t, "%.3f", number(ratio, "median"));
-	bench_table_cell(t, "%.3f .. %.3f", number(ratio, "low"), number(ratio, "high"));
-	bench_table_cell(t, "%s", text(one, "verdict"));
+	bench_table_cell(t, "%.3f", bench_json_number(ratio, "median"));
+	bench_table_cell(t, "%.3f .. %.3f", bench_json_number(ratio, "low"),
+			 bench_json_number(ratio, "high"));
+	bench_table_cell(t, "%s", bench_json_text(one, "verdict"));
 }
 
 void bench_result_print_compare(const json_t *document, FILE *to)
@@ -135,7 +125,7 @@ void bench_result_print_compare(const json_t *document, FILE *to)
 	bench_table_row(&t, "target");
 	bench_table_cell(&t, "metric");
 	bench_table_cell(&t, "median");
-	snprintf(head, sizeof(head), "to %.50s", text(comparison, "baseline"));
+	snprintf(head, sizeof(head), "to %.50s", bench_json_text(comparison, "baseline"));
 	bench_table_cell(&t, "%s", head);
 	bench_table_cell(&t, "95 %% interval");
 	bench_table_cell(&t, "verdict");
@@ -146,7 +136,7 @@ void bench_result_print_compare(const json_t *document, FILE *to)
 	}
 	bench_table_print(&t, to);
 	fprintf(to, "\n%.0f rounds; ratios are formed within a round, then the median is taken\n",
-		number(comparison, "rounds"));
+		bench_json_number(comparison, "rounds"));
 }
 
 /* ---- CSV ---- */
@@ -177,35 +167,28 @@ static void csv_number(const json_t *object, const char *key, FILE *to)
 	"round", "rate", "achieved", "valid", "kept_up", "measured_s", "due", "sent", "answered", \
 		"error_count", "waited", "connects", "longest_gap_us"
 
-static void csv_quantiles(const char *prefix, const json_t *histogram, FILE *to)
+static void csv_quantiles(const json_t *histogram, FILE *to)
 {
 	char key[32];
 
 	for (size_t i = 0; i < bench_quantile_count; i++) {
 		snprintf(key, sizeof(key), "%s_us", bench_quantiles[i].name);
-		if (histogram)
-			csv_number(histogram, key, to);
-		else
-			fprintf(to, ",%s%s", prefix, key);
+		csv_number(histogram, key, to);
 	}
-	if (histogram)
-		csv_number(histogram, "max_us", to);
-	else
-		fprintf(to, ",%smax_us", prefix);
+	csv_number(histogram, "max_us", to);
 }
 
 static const char *const csv_histograms[] = { "latency", "service", "lag" };
 
 static void csv_head(const char *const *numbers, size_t count, FILE *to)
 {
-	char prefix[16];
-
 	fputs("target", to);
 	for (size_t i = 0; i < count; i++)
 		fprintf(to, ",%s", numbers[i]);
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(prefix, sizeof(prefix), "%s_", csv_histograms[i]);
-		csv_quantiles(prefix, NULL, to);
+		for (size_t q = 0; q < bench_quantile_count; q++)
+			fprintf(to, ",%s_%s_us", csv_histograms[i], bench_quantiles[q].name);
+		fprintf(to, ",%s_max_us", csv_histograms[i]);
 	}
 	fputs(",cpu_us,client_cpu_us,client_busy,invalid\n", to);
 }
@@ -214,18 +197,18 @@ static void csv_row(const json_t *run, const char *const *numbers, size_t count,
 {
 	double cpu = bench_result_cpu_us(run);
 
-	csv_text(text(run, "target"), to);
+	csv_text(bench_json_text(run, "target"), to);
 	for (size_t i = 0; i < count; i++)
 		csv_number(run, numbers[i], to);
 	for (size_t i = 0; i < 3; i++)
-		csv_quantiles("", json_object_get(run, csv_histograms[i]), to);
+		csv_quantiles(json_object_get(run, csv_histograms[i]), to);
 	fputc(',', to);
 	if (cpu >= 0)
 		fprintf(to, "%.9g", cpu);
 	csv_number(json_object_get(run, "client"), "cpu_us", to);
 	csv_number(json_object_get(run, "client"), "busy", to);
 	fputc(',', to);
-	csv_text(text(run, "invalid"), to);
+	csv_text(bench_json_text(run, "invalid"), to);
 	fputc('\n', to);
 }
 

@@ -7,18 +7,6 @@
 #include "bench/result_text.h"
 #include "bench/table.h"
 
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
 static void cell_time(struct bench_table *t, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
@@ -46,7 +34,7 @@ static void quantile_heads(struct bench_table *t)
 static void quantile_cells(struct bench_table *t, const json_t *histogram)
 {
 	char key[32];
-	bool any = number(histogram, "n") > 0;
+	bool any = bench_json_number(histogram, "n") > 0;
 
 	for (size_t i = 0; i < bench_quantile_count; i++) {
 		snprintf(key, sizeof(key), "%s_us", bench_quantiles[i].name);
@@ -64,7 +52,7 @@ static void quantile_row(struct bench_table *t, const char *name, const json_t *
 
 static void latency_print(const json_t *document, const json_t *run, FILE *to)
 {
-	bool open = !strcmp(text(json_object_get(document, "config"), "loop"), "open");
+	bool open = !strcmp(bench_json_text(json_object_get(document, "config"), "loop"), "open");
 	struct bench_table t;
 
 	bench_table_init(&t);
@@ -91,7 +79,7 @@ static void hops_print(const json_t *run, FILE *to)
 	bench_table_row(&t, "hop, by the kernel's stamps");
 	quantile_heads(&t);
 	json_array_foreach(hops, i, hop)
-		quantile_row(&t, text(hop, "name"), json_object_get(hop, "us"));
+		quantile_row(&t, bench_json_text(hop, "name"), json_object_get(hop, "us"));
 	fputc('\n', to);
 	bench_table_print(&t, to);
 }
@@ -111,11 +99,11 @@ static void requests_print(const json_t *run, FILE *to)
 	bench_table_cell(&t, "failed");
 	quantile_heads(&t);
 	json_array_foreach(requests, i, request) {
-		snprintf(name, sizeof(name), "%.8s %.52s", text(request, "method"),
-			 text(request, "path"));
+		snprintf(name, sizeof(name), "%.8s %.52s", bench_json_text(request, "method"),
+			 bench_json_text(request, "path"));
 		bench_table_row(&t, name);
-		cell_count(&t, number(request, "answered"));
-		cell_count(&t, number(request, "failed"));
+		cell_count(&t, bench_json_number(request, "answered"));
+		cell_count(&t, bench_json_number(request, "failed"));
 		quantile_cells(&t, json_object_get(request, "latency"));
 	}
 	fputc('\n', to);
@@ -129,7 +117,7 @@ static void usage_row(struct bench_table *t, const char *name, const json_t *par
 	char made[BENCH_CELL_MAX];
 
 	bench_table_row(t, name);
-	bench_table_cell(t, "%.0f", number(part, "processes"));
+	bench_table_cell(t, "%.0f", bench_json_number(part, "processes"));
 	cell_time(t, part, "cpu_us");
 	for (size_t i = 0; i < sizeof(each) / sizeof(*each); i++) {
 		const json_t *value = json_object_get(part, each[i]);
@@ -139,7 +127,7 @@ static void usage_row(struct bench_table *t, const char *name, const json_t *par
 		else
 			bench_table_cell(t, "-");
 	}
-	bench_table_cell(t, "%s", bench_text_bytes(made, number(part, "rss_bytes")));
+	bench_table_cell(t, "%s", bench_text_bytes(made, bench_json_number(part, "rss_bytes")));
 }
 
 static void usage_print(const json_t *run, FILE *to)
@@ -176,39 +164,40 @@ static void errors_print(const json_t *run, FILE *to)
 	const char *name;
 	char made[BENCH_CELL_MAX];
 
-	if (number(run, "error_count") == 0) {
+	if (bench_json_number(run, "error_count") == 0) {
 		fputs("no errors", to);
 		return;
 	}
-	fprintf(to, "%s ERRORS:", bench_text_count(made, number(run, "error_count")));
+	fprintf(to, "%s ERRORS:", bench_text_count(made, bench_json_number(run, "error_count")));
 	json_object_foreach(errors, name, count)
 		fprintf(to, " %s %s", name, bench_text_count(made, json_number_value(count)));
 }
 
 static void counts_print(const json_t *document, const json_t *run, FILE *to)
 {
-	bool open = !strcmp(text(json_object_get(document, "config"), "loop"), "open");
+	bool open = !strcmp(bench_json_text(json_object_get(document, "config"), "loop"), "open");
 	char a[BENCH_CELL_MAX], b[BENCH_CELL_MAX];
 
-	fprintf(to, "%s answers", bench_text_count(a, number(run, "answered")));
+	fprintf(to, "%s answers", bench_text_count(a, bench_json_number(run, "answered")));
 	if (open)
-		fprintf(to, " of %s due", bench_text_count(b, number(run, "due")));
-	fprintf(to, " in %.3g s: %s/s, ", number(run, "measured_s"),
-		bench_text_count(a, number(run, "achieved")));
+		fprintf(to, " of %s due", bench_text_count(b, bench_json_number(run, "due")));
+	fprintf(to, " in %.3g s: %s/s, ", bench_json_number(run, "measured_s"),
+		bench_text_count(a, bench_json_number(run, "achieved")));
 	errors_print(run, to);
 	fprintf(to, "\nlongest time without an answer: %s; client busy %.0f %%",
-		bench_text_time(a, number(run, "longest_gap_us")),
-		100 * number(json_object_get(run, "client"), "busy"));
-	if (open && number(run, "waited") > 0)
+		bench_text_time(a, bench_json_number(run, "longest_gap_us")),
+		100 * bench_json_number(json_object_get(run, "client"), "busy"));
+	if (open && bench_json_number(run, "waited") > 0)
 		fprintf(to, "; %s waited for a free connection",
-			bench_text_count(b, number(run, "waited")));
+			bench_text_count(b, bench_json_number(run, "waited")));
 	fputs("\n\n", to);
 }
 
 static void invalid_print(const json_t *run, FILE *to)
 {
 	if (!json_is_true(json_object_get(run, "valid")))
-		fprintf(to, "INVALID, do not use these figures: %s\n", text(run, "invalid"));
+		fprintf(to, "INVALID, do not use these figures: %s\n",
+			bench_json_text(run, "invalid"));
 }
 
 void bench_result_print_run(const json_t *document, const json_t *run, FILE *to)
@@ -228,21 +217,22 @@ static void asked_print(const json_t *document, FILE *to)
 	const json_t *config = json_object_get(document, "config");
 	char made[BENCH_CELL_MAX];
 
-	fprintf(to, "%s%s%s: %s, %.0f connections", text(config, "target"),
-		*text(config, "url") ? " at " : "", text(config, "url"), text(config, "protocol"),
-		number(config, "connections"));
-	if (number(config, "streams") > 1)
-		fprintf(to, " of %.0f streams", number(config, "streams"));
-	if (number(config, "body") > 0)
-		fprintf(to, ", %s", bench_text_bytes(made, number(config, "body")));
-	fprintf(to, "\n%s loop", text(config, "loop"));
-	if (*text(config, "arrivals"))
-		fprintf(to, ", %s", text(config, "arrivals"));
-	if (number(config, "rate") > 0)
-		fprintf(to, ", %s/s", bench_text_count(made, number(config, "rate")));
-	fprintf(to, ", %.3g s after %.3g s of warm-up, seed %.0f\n", number(config, "duration_s"),
-		number(config, "warmup_s"), number(config, "seed"));
-	if (!strcmp(text(config, "loop"), "closed"))
+	fprintf(to, "%s%s%s: %s, %.0f connections", bench_json_text(config, "target"),
+		*bench_json_text(config, "url") ? " at " : "", bench_json_text(config, "url"),
+		bench_json_text(config, "protocol"), bench_json_number(config, "connections"));
+	if (bench_json_number(config, "streams") > 1)
+		fprintf(to, " of %.0f streams", bench_json_number(config, "streams"));
+	if (bench_json_number(config, "body") > 0)
+		fprintf(to, ", %s", bench_text_bytes(made, bench_json_number(config, "body")));
+	fprintf(to, "\n%s loop", bench_json_text(config, "loop"));
+	if (*bench_json_text(config, "arrivals"))
+		fprintf(to, ", %s", bench_json_text(config, "arrivals"));
+	if (bench_json_number(config, "rate") > 0)
+		fprintf(to, ", %s/s", bench_text_count(made, bench_json_number(config, "rate")));
+	fprintf(to, ", %.3g s after %.3g s of warm-up, seed %.0f\n",
+		bench_json_number(config, "duration_s"), bench_json_number(config, "warmup_s"),
+		bench_json_number(config, "seed"));
+	if (!strcmp(bench_json_text(config, "loop"), "closed"))
 		fputs("closed loop: latency leaves out what a stalled server was not asked\n", to);
 	fputc('\n', to);
 }
@@ -258,22 +248,23 @@ static void slo_print(const json_t *document, FILE *to)
 
 		fprintf(to, "%s %s",
 			json_is_true(json_object_get(slo, "met")) ? "met:   " : "MISSED:",
-			text(slo, "text"));
+			bench_json_text(slo, "text"));
 		if (us)
 			fprintf(to, " (%s)", bench_text_time(made, json_number_value(us)));
-		else if (*text(slo, "why"))
-			fprintf(to, " (%s)", text(slo, "why"));
-		else if (number(slo, "value") < 1)
-			fprintf(to, " (%.3g %%)", 100 * number(slo, "value"));
+		else if (*bench_json_text(slo, "why"))
+			fprintf(to, " (%s)", bench_json_text(slo, "why"));
+		else if (bench_json_number(slo, "value") < 1)
+			fprintf(to, " (%.3g %%)", 100 * bench_json_number(slo, "value"));
 		else
-			fprintf(to, " (%s)", bench_text_count(made, number(slo, "value")));
+			fprintf(to, " (%s)",
+				bench_text_count(made, bench_json_number(slo, "value")));
 		fputc('\n', to);
 	}
 }
 
 void bench_result_print(const json_t *document, FILE *to)
 {
-	const char *kind = text(document, "kind");
+	const char *kind = bench_json_text(document, "kind");
 	const json_t *runs = json_object_get(document, "runs");
 
 	asked_print(document, to);
@@ -285,5 +276,5 @@ void bench_result_print(const json_t *document, FILE *to)
 		bench_result_print_run(document, json_array_get(runs, 0), to);
 	slo_print(document, to);
 	if (!json_is_true(json_object_get(document, "valid")) && strcmp(kind, "run") != 0)
-		fprintf(to, "INVALID: %s\n", text(document, "invalid"));
+		fprintf(to, "INVALID: %s\n", bench_json_text(document, "invalid"));
 }

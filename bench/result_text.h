@@ -8,6 +8,19 @@
 
 #include <jansson.h>
 
+/* Of an object's member; 0 and "" where there is none. */
+static inline double bench_json_number(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+static inline const char *bench_json_text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
 void bench_result_print_run(const json_t *document, const json_t *run, FILE *to);
 void bench_result_print_sweep(const json_t *document, FILE *to);
 void bench_result_print_compare(const json_t *document, FILE *to);

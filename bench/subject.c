@@ -18,11 +18,36 @@ static bool is_url(const char *name)
 	return strncmp(name, "http://", 7) == 0;
 }
 
-static size_t body_len(const char *name, const struct bench_options *o)
+/* ---- the body ---- */
+
+static int body_read(struct bench_subject *s, const char *path, char error[BENCH_ERROR_TEXT])
 {
-	if (o->body_given)
-		return o->body_len;
-	return is_url(name) ? 0 : BODY_DEFAULT;
+	FILE *from = fopen(path, "re");
+	int r = 0;
+
+	if (!from)
+		return bench_explain(error, -EINVAL, "--body @%.100s: %s", path, strerror(errno));
+	s->body = malloc(BENCH_ANSWER_MAX + 1UL);
+	if (s->body)
+		s->body_len = fread(s->body, 1, BENCH_ANSWER_MAX + 1UL, from);
+	if (!s->body)
+		r = bench_explain(error, -ENOMEM, "no memory for --body @%.100s", path);
+	else if (ferror(from))
+		r = bench_explain(error, -EINVAL, "--body @%.100s: %s", path, strerror(errno));
+	else if (s->body_len > BENCH_ANSWER_MAX)
+		r = bench_explain(error, -EINVAL, "--body @%.100s: above 64 MiB", path);
+	fclose(from);
+	return r;
+}
+
+/* Its length is known before the target starts, which makes room for it. */
+static int body_choose(struct bench_subject *s, const struct bench_options *o,
+		       char error[BENCH_ERROR_TEXT])
+{
+	if (o->body_file)
+		return body_read(s, o->body_file, error);
+	s->body_len = o->body_given ? o->body_len : is_url(s->name) ? 0 : BODY_DEFAULT;
+	return 0;
 }
 
 /* ---- the mix ---- */
@@ -46,37 +71,11 @@ int bench_subject_dress(struct bench_subject *s, const struct bench_options *opt
 	return 0;
 }
 
-static int body_read(struct bench_subject *s, const char *path, size_t *ret_len,
-		     char error[BENCH_ERROR_TEXT])
-{
-	FILE *from = fopen(path, "re");
-	size_t len = 0;
-
-	if (!from)
-		return bench_explain(error, -EINVAL, "--body @%s: %s", path, strerror(errno));
-	s->body = malloc(BENCH_ANSWER_MAX + 1UL);
-	if (!s->body) {
-		fclose(from);
-		return bench_explain(error, -ENOMEM, "no memory for --body @%s", path);
-	}
-	len = fread(s->body, 1, BENCH_ANSWER_MAX + 1UL, from);
-	if (ferror(from) || len > BENCH_ANSWER_MAX) {
-		fclose(from);
-		return bench_explain(error, -EINVAL, "--body @%s: not to be read, or above 64 MiB",
-				     path);
-	}
-	fclose(from);
-	*ret_len = len;
-	return 0;
-}
-
 /* --method, --path, --body @FILE: of the one request there is. */
 static int request_change(struct bench_subject *s, const struct bench_options *o,
 			  char error[BENCH_ERROR_TEXT])
 {
 	struct bench_request *request = s->mix.requests;
-	size_t len = 0;
-	int r;
 
 	if (!o->method && !o->path && !o->body_file)
 		return 0;
@@ -86,14 +85,9 @@ static int request_change(struct bench_subject *s, const struct bench_options *o
 			"--method, --path and --body go with one request; %s has a mix of %u",
 			s->name, s->mix.request_count);
 	if (o->body_file) {
-		r = body_read(s, o->body_file, &len, error);
-		if (r < 0)
-			return r;
 		request->body = s->body;
-		request->body_len = len;
+		request->body_len = s->body_len;
 		request->filled = false;
-		if (!strcmp(request->method, "GET"))
-			request->method = "POST";
 	}
 	if (o->method)
 		request->method = o->method;
@@ -121,7 +115,7 @@ static int mix_make(struct bench_subject *s, const struct bench_options *o,
 
 	if (o->mix)
 		return bench_mix_read(&s->mix, o->mix, o->page, error);
-	r = bench_target_mix(&s->target, body_len(s->name, o), &s->mix, &s->protocol, error);
+	r = bench_target_mix(&s->target, s->body_len, &s->mix, &s->protocol, error);
 	if (r == 0 && o->page > 0)
 		r = page_choose(&s->mix, o->page, error);
 	if (r == 0 && o->protocol_given && s->protocol != o->protocol)
@@ -151,7 +145,7 @@ static int target_start(struct bench_subject *s, const struct bench_options *o,
 		.cpu_count = o->server_cpu_count,
 		.trace = o->trace,
 		.pid = o->pid,
-		.body_len = body_len(s->name, o),
+		.body_len = s->body_len,
 	};
 	char args[SPROCKET_ARGS_MAX];
 	int len = 0;
@@ -180,10 +174,14 @@ int bench_subject_open(const char *name, const struct bench_options *options,
 {
 	struct bench_subject s = { .name = name, .protocol = options->protocol };
 	char second[BENCH_ERROR_TEXT];
-	int r = target_start(&s, options, error);
+	int r = body_choose(&s, options, error);
 
-	if (r < 0)
+	if (r == 0)
+		r = target_start(&s, options, error);
+	if (r < 0) {
+		free(s.body);
 		return r;
+	}
 	bench_mix_init(&s.mix);
 	r = ask_prepare(&s, options, error);
 	if (r < 0) {

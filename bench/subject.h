@@ -26,6 +26,7 @@ struct bench_subject {
 	enum bench_protocol protocol;
 	struct bench_usage_probe *probe; /* NULL: its processes are not known */
 	char *body;                      /* of --body @FILE */
+	size_t body_len;                 /* of what is asked, where the command line says */
 };
 
 int bench_subject_open(const char *name, const struct bench_options *options,
