@@ -19,30 +19,29 @@ static const char *const currencies[] = { "EUR", "USD", "JPY", "CAD", "GBP", "TR
 #define PRODUCT_LEN 10U
 #define CURRENCIES (sizeof(currencies) / sizeof(currencies[0]))
 #define CURRENCY_LEN 3U
+#define WORD_MAX 10U /* a product's bytes, a number's digits */
 
 enum word { WORD_NONE, WORD_PRODUCT, WORD_QUANTITY, WORD_CURRENCY, WORD_USER };
+
+/* Whether `text` begins with that literal, with the length known when it is compiled. */
+#define BEGINS(text, len, literal) \
+	((len) >= sizeof(literal) - 1 && !memcmp(text, literal, sizeof(literal) - 1))
 
 /* Which word `text`, which begins with a brace, is; *ret_len with both braces. */
 static enum word word_at(const char *text, size_t len, size_t *ret_len)
 {
-	static const struct {
-		const char *text;
-		size_t len;
-		enum word word;
-	} words[] = {
-		{ "{product}", 9, WORD_PRODUCT },
-		{ "{quantity}", 10, WORD_QUANTITY },
-		{ "{currency}", 10, WORD_CURRENCY },
-		{ "{user}", 6, WORD_USER },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (len >= words[i].len && !memcmp(text, words[i].text, words[i].len)) {
-			*ret_len = words[i].len;
-			return words[i].word;
-		}
+	if (BEGINS(text, len, "{product}")) {
+		*ret_len = sizeof("{product}") - 1;
+		return WORD_PRODUCT;
 	}
-	return WORD_NONE;
+	if (BEGINS(text, len, "{user}")) {
+		*ret_len = sizeof("{user}") - 1;
+		return WORD_USER;
+	}
+	*ret_len = sizeof("{quantity}") - 1; /* and of currency */
+	if (BEGINS(text, len, "{quantity}"))
+		return WORD_QUANTITY;
+	return BEGINS(text, len, "{currency}") ? WORD_CURRENCY : WORD_NONE;
 }
 
 /* The first word of a text; NULL: none. */
@@ -134,20 +133,20 @@ uint32_t bench_users_next(struct bench_users *u, uint32_t *ret_user)
 	return u->mix->visits[user->visit].first + user->step++;
 }
 
-static size_t put_number(uint32_t number, char to[10])
+static size_t put_number(uint32_t number, char to[WORD_MAX])
 {
-	char digits[10];
-	size_t len = 0;
+	size_t len = 1;
 
-	do
-		digits[sizeof(digits) - ++len] = (char)('0' + number % 10);
-	while (number /= 10);
-	memcpy(to, digits + sizeof(digits) - len, len);
+	for (uint32_t rest = number; rest >= 10; rest /= 10)
+		len++;
+	for (size_t i = len; i-- > 0; number /= 10)
+		to[i] = (char)('0' + number % 10);
 	return len;
 }
 
-/* Writes what stands for `word`, 10 bytes at most. */
-static size_t put_word(const struct bench_users *u, uint32_t user, enum word word, char to[10])
+/* Writes what stands for `word`; up to WORD_MAX bytes are written over. */
+static size_t put_word(const struct bench_users *u, uint32_t user, enum word word,
+		       char to[WORD_MAX])
 {
 	const struct bench_user *who = &u->users[user];
 
@@ -174,14 +173,18 @@ int bench_users_fill(const struct bench_users *u, uint32_t user, const char *tex
 
 	while (len && (at = word_find(text, len, &word, &word_len))) {
 		size_t before = (size_t)(at - text), put_len;
-		char put[10];
+		char put[WORD_MAX];
 
 		put_len = put_word(u, user, word, put);
 		if (size - used < before + put_len)
 			return -E2BIG;
 		memcpy(to + used, text, before);
-		memcpy(to + used + before, put, put_len);
-		used += before + put_len;
+		used += before;
+		if (size - used >= WORD_MAX) /* as one store, not a call */
+			memcpy(to + used, put, WORD_MAX);
+		else
+			memcpy(to + used, put, put_len);
+		used += put_len;
 		text = at + word_len;
 		len -= before + word_len;
 	}
