@@ -120,7 +120,7 @@ static pid_t start_fork(struct start *s, char error[BENCH_ERROR_TEXT])
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		bench_explain(error, 0, "%.160s: %s%s", s->argv[0], strerror(failed),
-			   start_advice(failed));
+			      start_advice(failed));
 		return -failed;
 	}
 	return pid;
@@ -288,7 +288,8 @@ int bench_child_collect(const char *const *argv, size_t limit, char **ret, size_
 	if (r < 0) {
 		bench_child_words(messages, words);
 		bench_explain(error, 0, "%.80s: %s%.140s", argv[0],
-			   r == -ECHILD ? bench_child_end_text(status, end) : strerror(-r), words);
+			      r == -ECHILD ? bench_child_end_text(status, end) : strerror(-r),
+			      words);
 		free(data);
 	} else {
 		*ret = data;

@@ -20,7 +20,8 @@
 #include "bench/target_names.h"
 
 #define START_S 20
-#define STOP_MS 15000
+#define STOP_S 15
+#define KILLED_MS 15000
 #define LEAVE_MS 1000 /* for what ends with its parent: that takes a moment */
 #define READY "ready "
 #define LINE_MAX_BYTES 4096
@@ -154,7 +155,7 @@ static int target_kill(const struct bench_target *t)
 	if (members && bench_processes_below(t->pid, members) == 0)
 		bench_processes_kill(members);
 	kill(t->pid, SIGKILL);
-	bench_child_wait(t->pid, STOP_MS, &status);
+	bench_child_wait(t->pid, KILLED_MS, &status);
 	if (members) {
 		bench_processes_marked(t->pid, t->mark, members);
 		bench_processes_kill(members);
@@ -264,10 +265,12 @@ int bench_target_start(const char *name, const struct bench_target_options *opti
 	int r;
 
 	if (strlen(name) >= sizeof(t.name)) {
-		bench_explain(error, 0, "%.80s...: longer than %zu bytes", name, sizeof(t.name) - 1);
+		bench_explain(error, 0, "%.80s...: longer than %zu bytes", name,
+			      sizeof(t.name) - 1);
 		return -ENAMETOOLONG;
 	}
 	strcpy(t.name, name);
+	t.stop_timeout_s = options->stop_timeout_s ? options->stop_timeout_s : STOP_S;
 	error[0] = '\0';
 	r = bench_target_parse(name, &number, error);
 	if (r >= 0)
@@ -288,7 +291,7 @@ static int interrupt(struct bench_target *t, int *ret_status)
 	if (bench_child_wait(t->pid, 0, ret_status) == 0)
 		return -ECHILD;
 	kill(t->pid, SIGINT);
-	if (bench_child_wait(t->pid, STOP_MS, ret_status) == 0)
+	if (bench_child_wait(t->pid, 1000 * (int)t->stop_timeout_s, ret_status) == 0)
 		return 0;
 	*ret_status = target_kill(t);
 	return -ETIMEDOUT;
@@ -308,16 +311,18 @@ static int stop_judge(const struct bench_target *t, int r, int status, unsigned 
 	bench_child_words(t->messages, words);
 	bench_child_end_text(status, end);
 	if (r == -ECHILD)
-		bench_explain(error, 0, "%.40s: ended by itself with %s%.150s", t->name, end, words);
+		bench_explain(error, 0, "%.40s: ended by itself with %s%.150s", t->name, end,
+			      words);
 	else if (r == -ETIMEDOUT)
-		bench_explain(error, 0, "%.40s: still running %d s after SIGINT, was killed%.150s",
-			   t->name, STOP_MS / 1000, words);
+		bench_explain(error, 0, "%.40s: still running %u s after SIGINT, was killed%.150s",
+			      t->name, t->stop_timeout_s, words);
 	else if (left > 0) {
-		bench_explain(error, 0, "%.40s: left behind, and killed now: %.150s", t->name, names);
+		bench_explain(error, 0, "%.40s: left behind, and killed now: %.150s", t->name,
+			      names);
 		r = -EBUSY;
 	} else if (!status_good(status)) {
-		bench_explain(error, 0, "%.40s: %s after SIGINT, expected status 0%.130s", t->name, end,
-			   words);
+		bench_explain(error, 0, "%.40s: %s after SIGINT, expected status 0%.130s", t->name,
+			      end, words);
 		r = -EPROTO;
 	}
 	return r;

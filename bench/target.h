@@ -35,7 +35,7 @@ struct bench_target_options {
 	bool trace;      /* a chain answers with server-timing (`sprocket run --trace`) */
 	pid_t pid;       /* of a server that runs already, to account for it; 0: none */
 	size_t body_len; /* of what will be asked: chain-N and baselines make room for it */
-	unsigned start_timeout_s; /* 0: 20 */
+	unsigned start_timeout_s, stop_timeout_s; /* 0: 20, 15 */
 };
 
 struct bench_target {
@@ -47,6 +47,7 @@ struct bench_target {
 	int messages;   /* a file with its stderr; -1 */
 	char mark[64];  /* in the environment of all its processes */
 	double ready_s; /* from fork to `ready` */
+	unsigned stop_timeout_s;
 };
 
 /* Returns 0 and *ret, or -errno with `error` (what it said last, and what to do). */

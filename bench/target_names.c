@@ -103,7 +103,7 @@ int bench_target_parse(const char *name, unsigned *ret_number, char error[BENCH_
 		*ret_number = name_number(entry, name);
 	if (entry->max && *ret_number == 0) {
 		bench_explain(error, 0, "%.60s: expected %sN, N from 1 to %u", name, entry->word,
-			   entry->max);
+			      entry->max);
 		return -EINVAL;
 	}
 	return (int)entry->kind;
@@ -177,8 +177,8 @@ int bench_target_example(const char *file, char *path, size_t size, char error[B
 	if ((size_t)snprintf(path, size, "%s/%s", places.examples, file) < size &&
 	    access(path, R_OK) == 0)
 		return 0;
-	bench_explain(error, 0, "no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder",
-		   path);
+	bench_explain(error, 0,
+		      "no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder", path);
 	return -ENOENT;
 }
 
@@ -209,9 +209,10 @@ static int command_check(const struct bench_command *c, char error[BENCH_ERROR_T
 {
 	for (unsigned i = 0; i < c->count; i++)
 		if (i >= BENCH_TARGET_ARGS_MAX || !c->argv[i]) {
-			bench_explain(error, 0,
-				   "more than %u arguments, or too long: shorten --sprocket-args",
-				   BENCH_TARGET_ARGS_MAX);
+			bench_explain(
+				error, 0,
+				"more than %u arguments, or too long: shorten --sprocket-args",
+				BENCH_TARGET_ARGS_MAX);
 			return -E2BIG;
 		}
 	return 0;
@@ -266,9 +267,9 @@ static int add_chain_file(const struct name *entry, const char *name, size_t bod
 	if (!entry) {
 		if (access(name, R_OK) < 0) {
 			bench_explain(error, 0,
-				   "%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
-				   "chain file, nor http://...",
-				   name, strerror(errno));
+				      "%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
+				      "chain file, nor http://...",
+				      name, strerror(errno));
 			return -ENOENT;
 		}
 		add(c, "%s", name);

@@ -62,7 +62,8 @@ static int address_find(struct bench_target *t, const char *host, const char *po
 	int r = getaddrinfo(host, port, &hints, &found);
 
 	if (r != 0) {
-		bench_explain(error, 0, "%.80s: no address of %.80s: %s", t->url, host, gai_strerror(r));
+		bench_explain(error, 0, "%.80s: no address of %.80s: %s", t->url, host,
+			      gai_strerror(r));
 		return -EHOSTUNREACH;
 	}
 	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
