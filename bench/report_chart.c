@@ -329,7 +329,8 @@ size_t bench_axis_ticks(const struct bench_axis *axis, unsigned most,
 	if (axis->log && log10(axis->high / axis->low) >= 0.9)
 		return log_ticks(axis, most, ticks);
 	step = linear_step(axis, most);
-	for (double n = ceil(axis->low / step - 1e-9); n * step <= axis->high * (1 + 1e-9); n++)
+	for (double n = ceil(axis->low / step - 1e-9) + 0.0; n * step <= axis->high * (1 + 1e-9);
+	     n++)
 		if (!axis->log || n > 0)
 			count = add_tick(ticks, count, axis->unit, n * step);
 	return count;

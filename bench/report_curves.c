@@ -157,9 +157,10 @@ static void add_distribution(struct bench_chart *c, size_t series, const struct 
 	}
 }
 
-/* A line for latency or service time; the colour is the pick's, the dashes tell which it is. */
+/* A line for latency or service time; the colour is the pick's, the dashes tell which it is where
+ * there are both. */
 static void add_pick(struct bench_chart *c, const json_t *document, const struct bench_pick *pick,
-		     unsigned colour, const char *key)
+		     unsigned colour, const char *key, bool both)
 {
 	bool service = key[0] == 's';
 	struct bench_histogram h;
@@ -176,7 +177,7 @@ static void add_pick(struct bench_chart *c, const json_t *document, const struct
 	    (series = bench_chart_series(c, name, true)) < c->series_count) {
 		c->series[series].colour = colour % BENCH_CHART_COLOURS;
 		c->series[series].marker = (colour + (service ? 3 : 0)) % BENCH_CHART_MARKERS;
-		c->series[series].dash = service ? 1 : 0;
+		c->series[series].dash = !both ? colour % BENCH_CHART_DASHES : service ? 1 : 0;
 		add_distribution(c, series, &h);
 	}
 	bench_histogram_done(&h);
@@ -192,8 +193,8 @@ void bench_report_percentiles(struct bench_page *page, const json_t *document)
 
 	for (unsigned i = 0; i < count && i < PICKS_DRAWN; i++) {
 		if (!closed)
-			add_pick(&c, document, &picks[i], i, "latency");
-		add_pick(&c, document, &picks[i], i, "service");
+			add_pick(&c, document, &picks[i], i, "latency", true);
+		add_pick(&c, document, &picks[i], i, "service", !closed);
 	}
 	bench_chart_text(
 		&c, "%s%s Lines end where fewer than 10 answers lie above.%s",
@@ -221,15 +222,14 @@ static void overview_percentiles(struct bench_page *page, const json_t *const *d
 		snprintf(name, sizeof(name), "%u. %.80s", i + 1, picks[0].name);
 		snprintf(picks[0].name, sizeof(picks[0].name), "%.95s", name);
 		add_pick(&c, documents[i], &picks[0], lines++,
-			 bench_document_closed(documents[i]) ? "service" : "latency");
+			 bench_document_closed(documents[i]) ? "service" : "latency", false);
 	}
 	if (lines < 2) {
 		bench_chart_done(&c);
 		return;
 	}
-	bench_chart_text(&c,
-			 "One line for each document with a valid run; service time (dashed) where "
-			 "the loop was closed.");
+	bench_chart_text(&c, "One line for each document with a valid run; service time where "
+			     "the loop was closed.");
 	bench_page_figure(page, &c, "percentiles");
 }
 

@@ -88,8 +88,8 @@ static void put_badge(struct bench_page *page, const json_t *document)
 	}
 	if (bench_run_valid(document) && invalid < runs) {
 		fprintf(page->out,
-			"<p class=\"badge bad\">%u of %zu runs INVALID; on no line</p>\n", invalid,
-			runs);
+			"<p class=\"badge bad\">%u of %zu runs INVALID: marked, and on no line</p>\n",
+			invalid, runs);
 		return;
 	}
 	fputs("<div class=\"alarm\" role=\"note\"><p><strong>✗ INVALID: do not quote these figures."

@@ -181,12 +181,14 @@ void bench_page_tile(struct bench_page *page, const char *name, enum bench_unit 
 
 void bench_page_table(struct bench_page *page, const char *caption, const char *const *heads)
 {
+	fputs("<h3 class=\"of-table\">", page->out);
+	bench_html(page->out, caption, 0);
 	/* A table that is too wide moves within its own box, which the keyboard can reach, too. */
-	fputs("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"", page->out);
+	fputs("</h3><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"", page->out);
 	bench_html(page->out, caption, 0);
-	fputs("\"><table><caption>", page->out);
+	fputs("\"><table aria-label=\"", page->out);
 	bench_html(page->out, caption, 0);
-	fputs("</caption><thead><tr>", page->out);
+	fputs("\"><thead><tr>", page->out);
 	for (size_t i = 0; heads[i]; i++) {
 		fputs("<th scope=\"col\">", page->out);
 		bench_html(page->out, heads[i], 0);

@@ -131,11 +131,15 @@ void bench_report_ratios(struct bench_page *page, const json_t *document)
 		.x = { .label = "ratio; 1 is the baseline", .unit = BENCH_UNIT_RATIO, .log = true },
 	};
 	unsigned left_out = 0;
+	char note[64];
 	size_t i, row;
 
 	json_array_foreach(json_object_get(comparison, "targets"), i, entry) {
-		row = bench_chart_row(&c, bench_get_text(entry, "target"),
-				      metric_words(bench_get_text(entry, "metric")));
+		snprintf(note, sizeof(note), "%.3g (%.3g to %.3g)",
+			 bench_get(json_object_get(entry, "ratio"), "median"),
+			 bench_get(json_object_get(entry, "ratio"), "low"),
+			 bench_get(json_object_get(entry, "ratio"), "high"));
+		row = bench_chart_row(&c, bench_get_text(entry, "target"), note);
 		left_out += add_rounds(&c, document, entry, (double)row);
 		add_interval(&c, json_object_get(entry, "ratio"), (double)row);
 	}

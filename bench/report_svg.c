@@ -12,10 +12,10 @@
 #include "bench/report_chart.h"
 
 #define WIDTH 560.0
-#define HEIGHT 340.0
+#define HEIGHT 350.0
 #define LEFT 74.0
 #define RIGHT 18.0
-#define TOP 22.0
+#define TOP 36.0
 #define BOTTOM 54.0
 
 static double x_of(const struct bench_chart *c, double value)
@@ -135,7 +135,7 @@ static void put_axes(const struct bench_chart *c, FILE *to)
 	fprintf(to, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", LEFT, TOP,
 		HEIGHT - BOTTOM, WIDTH - RIGHT);
 	put_text(to, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "mid name", c->x.label);
-	put_text(to, 4, TOP - 8, "name", c->y.label);
+	put_text(to, 4, 16, "name", c->y.label);
 }
 
 static void put_marks(const struct bench_chart *c, FILE *to)
