@@ -22,6 +22,7 @@ static void put_document(struct bench_page *page, const json_t *document)
 	bench_report_hops(page, document);
 	bench_report_cpu(page, document);
 	fputs("</div>\n", page->out);
+	bench_report_comparison(page, document);
 	bench_report_runs(page, document);
 	bench_report_errors(page, document);
 	bench_report_client(page, document);

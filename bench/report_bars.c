@@ -6,6 +6,7 @@
 #include "bench/report_page.h"
 #include "bench/stats.h"
 
+#define BY_CLIENT "whole request, by the client"
 #define ROWS_MAX 16U /* beyond, only what stands for the others is drawn */
 
 static void add_part(struct bench_chart *c, const char *name, size_t row, double value)
@@ -27,7 +28,7 @@ static void add_hops(struct bench_chart *c, const struct bench_pick *pick)
 	const json_t *hops = json_object_get(pick->run, "hops"), *hop;
 	double client = bench_get(json_object_get(pick->run, "service"), "p50_us"), sum = 0;
 	char text[BENCH_LABEL_TEXT], note[BENCH_LABEL_TEXT + 32];
-	size_t i;
+	size_t i, whole;
 
 	if (json_array_size(hops) == 0)
 		return;
@@ -43,7 +44,10 @@ static void add_hops(struct bench_chart *c, const struct bench_pick *pick)
 	snprintf(note, sizeof(note), "hops together %s", text);
 	bench_chart_row(c, pick->name, note);
 	bench_unit_text(BENCH_UNIT_US, client, text);
-	add_part(c, "whole request, by the client", c->row_count, client);
+	add_part(c, BY_CLIENT, c->row_count, client);
+	whole = bench_chart_named(c, BY_CLIENT, false);
+	if (whole < c->series_count)
+		c->series[whole].colour = BENCH_CHART_NEUTRAL;
 	bench_chart_row(c, "the same, by the client", isnan(client) ? "" : text);
 }
 

@@ -78,6 +78,14 @@ size_t bench_chart_named(struct bench_chart *c, const char *name, bool line)
 	return bench_chart_series(c, name, line);
 }
 
+void bench_chart_set_cross(struct bench_chart *c, size_t series)
+{
+	if (series >= c->series_count)
+		return;
+	c->series[series].marker = BENCH_CHART_MARKERS - 1;
+	c->series[series].colour = BENCH_CHART_NEUTRAL;
+}
+
 void bench_chart_point(struct bench_chart *c, size_t series, struct bench_point point)
 {
 	struct bench_point *moved;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #define BENCH_CHART_COLOURS 8U
+#define BENCH_CHART_NEUTRAL BENCH_CHART_COLOURS /* one more: for what is none of the series */
 #define BENCH_CHART_MARKERS 6U
 #define BENCH_CHART_DASHES 4U
 #define BENCH_TICKS_MAX 24U
@@ -89,6 +90,8 @@ void bench_chart_done(struct bench_chart *c);
 size_t bench_chart_series(struct bench_chart *c, const char *name, bool line);
 /* The series of that name, added when there is none. */
 size_t bench_chart_named(struct bench_chart *c, const char *name, bool line);
+/* What was found wanting: grey crosses, on no line. */
+void bench_chart_set_cross(struct bench_chart *c, size_t series);
 /* A point whose x or y is no number, or not above 0 on a logarithmic axis, is left out. */
 void bench_chart_point(struct bench_chart *c, size_t series, struct bench_point point);
 size_t bench_chart_row(struct bench_chart *c, const char *name, const char *note);

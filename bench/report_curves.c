@@ -50,10 +50,7 @@ static unsigned add_invalid(struct bench_chart *c, const json_t *document)
 	size_t series = bench_chart_series(c, "invalid run, on no line (p50)", false);
 	unsigned count = 0;
 
-	if (series < c->series_count) {
-		c->series[series].marker = BENCH_CHART_MARKERS - 1;
-		c->series[series].colour = 6;
-	}
+	bench_chart_set_cross(c, series);
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		if (bench_run_valid(json_array_get(runs, i)))
 			continue;

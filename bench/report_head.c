@@ -97,7 +97,8 @@ static void put_badge(struct bench_page *page, const json_t *document)
 	      page->out);
 	if (*why)
 		bench_page_note(page, "%s", why);
-	bench_page_note(page, "%u of %zu runs are invalid.", invalid, runs);
+	bench_page_note(page, "%u of %zu runs are invalid: they are in the tables, but on no line.",
+			invalid, runs);
 	fputs("</div>\n", page->out);
 }
 

@@ -65,6 +65,7 @@ void bench_report_curves(struct bench_page *page, const json_t *document);
 void bench_report_percentiles(struct bench_page *page, const json_t *document);
 void bench_report_verdicts(struct bench_page *page, const json_t *document); /* report_ratios.c */
 void bench_report_ratios(struct bench_page *page, const json_t *document);
+void bench_report_comparison(struct bench_page *page, const json_t *document);
 void bench_report_hops(struct bench_page *page, const json_t *document); /* report_bars.c */
 void bench_report_cpu(struct bench_page *page, const json_t *document);
 void bench_report_runs(struct bench_page *page, const json_t *document); /* report_tables.c */

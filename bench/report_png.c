@@ -10,9 +10,9 @@
 
 #include "bench/report_chart.h"
 
-static const char *const colours[BENCH_CHART_COLOURS] = { "#0072b2", "#c44e00", "#00805d",
-							  "#a03c86", "#8f6a00", "#5546c8",
-							  "#4d4d4d", "#b0002f" };
+static const char *const colours[BENCH_CHART_COLOURS + 1] = { "#0072b2", "#c44e00", "#00805d",
+							      "#a03c86", "#8f6a00", "#5546c8",
+							      "#4d4d4d", "#b0002f", "#6b7280" };
 static const unsigned points[BENCH_CHART_MARKERS] = { 7, 5, 9, 13, 11, 2 };
 static const unsigned dashes[BENCH_CHART_DASHES] = { 1, 2, 4, 3 };
 

@@ -11,12 +11,12 @@
 	"--bg:#fbfbfa;--card:#fff;--ink:#1c1e21;--soft:#595f69;--rule:#d9dbdf;--grid:#e7e8ea;" \
 	"--good:#00663f;--bad:#a8121f;--bad-bg:#fdecec;--on:#fff;"                             \
 	"--c0:#0072b2;--c1:#c44e00;--c2:#00805d;--c3:#a03c86;--c4:#8f6a00;--c5:#5546c8;"       \
-	"--c6:#4d4d4d;--c7:#b0002f;"
+	"--c6:#4d4d4d;--c7:#b0002f;--c8:#6b7280;"
 #define DARK                                                                             \
 	"--bg:#15171a;--card:#1d2024;--ink:#eceef1;--soft:#a9b0ba;--rule:#3b4048;"       \
 	"--grid:#2b2f35;--good:#5fd3a0;--bad:#ff8f8f;--bad-bg:#3a1d20;--on:#0d0f11;"     \
 	"--c0:#5ab4f0;--c1:#ff8f52;--c2:#3cc79b;--c3:#e59acb;--c4:#e3b341;--c5:#aca2ff;" \
-	"--c6:#c4c4c4;--c7:#ff7d8e;"
+	"--c6:#c4c4c4;--c7:#ff7d8e;--c8:#9aa3b0;"
 
 /* clang-format off */
 const char *const bench_page_style[] = {
@@ -59,7 +59,7 @@ const char *const bench_page_style[] = {
 ".interval{fill:none;stroke:var(--c);stroke-width:2.4}\n"
 ".d1{stroke-dasharray:7 4}.d2{stroke-dasharray:10 3 2 3}.d3{stroke-dasharray:2 3}\n"
 ".c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}"
-".c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}\n"
+".c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}.c8{--c:var(--c8)}\n"
 "h3.of-table{margin-top:22px}.wide{overflow-x:auto;margin:0 0 14px}.wide:focus-visible{outline:2px solid var(--c0)}\n"
 "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;"
 "overflow-wrap:normal}\n"
