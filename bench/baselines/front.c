@@ -33,6 +33,9 @@ static struct front {
 	h2o_accept_ctx_t accept;
 	h2o_generator_t generator;
 	h2o_socket_cb http1_read; /* libh2o's reader of HTTP/1 requests */
+	void (*take)(void);       /* of the kind, when its fd can be read */
+	void (*send)(void);       /* and when it can be written */
+	h2o_socket_t *writer;
 	h2o_linklist_t waiting;
 	struct tie *ties[PEER_SLOTS_MAX]; /* NULL: free, or its client has left */
 	uint32_t free[PEER_SLOTS_MAX];    /* the last one freed is the warmest */
@@ -174,14 +177,6 @@ static void on_signal(h2o_socket_t *sock, const char *error)
 	front.stop |= !peer_signal(front.peer, h2o_socket_get_fd(sock));
 }
 
-static void on_joined(h2o_socket_t *sock, const char *error)
-{
-	void (**take)(void) = sock->data;
-
-	(void)error;
-	(*take)();
-}
-
 static h2o_socket_t *fd_join(int fd, h2o_socket_cb cb)
 {
 	h2o_socket_t *sock =
@@ -191,12 +186,33 @@ static h2o_socket_t *fd_join(int fd, h2o_socket_cb cb)
 	return sock;
 }
 
+static void on_joined(h2o_socket_t *sock, const char *error)
+{
+	(void)sock;
+	(void)error;
+	front.take();
+}
+
 void front_join(int fd, void (*take)(void))
 {
-	static void (*joined)(void);
+	front.take = take;
+	fd_join(fd, on_joined);
+}
 
-	joined = take;
-	fd_join(fd, on_joined)->data = &joined;
+static void on_writable(h2o_socket_t *sock, const char *error)
+{
+	(void)sock;
+	(void)error;
+	front.send();
+}
+
+void front_writable(int fd, void (*send)(void))
+{
+	if (!front.writer)
+		front.writer =
+			h2o_evloop_socket_create(front.context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+	front.send = send;
+	h2o_socket_notify_write(front.writer, on_writable);
 }
 
 static void http_init(void)

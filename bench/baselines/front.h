@@ -20,7 +20,10 @@ void front_run(struct peer *p);
 /* What the last function has sent. */
 void front_answer(struct peer_item item);
 
-/* Joins `fd` to the loop: `take` is called when it can be read, and reads. */
+/* Joins one fd to the loop: `take` is called when it can be read, and reads. */
 void front_join(int fd, void (*take)(void));
+
+/* `send` is called once, when `fd` can be written; for one fd, which it may wait for again. */
+void front_writable(int fd, void (*send)(void));
 
 #endif
