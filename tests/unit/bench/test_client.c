@@ -119,12 +119,13 @@ static uint64_t errors_of(const struct bench_outcome *o)
 static const struct bench_outcome *run(struct rig *r)
 {
 	struct bench_outcome *o = &r->out;
+	struct bench_progress progress = { 0 };
 	char error[BENCH_ERROR_TEXT] = "";
 
 	if (r->has_out)
 		bench_outcome_done(o);
 	r->has_out = false;
-	if (bench_client_run(&r->load, NULL, o, error) < 0)
+	if (bench_client_run(&r->load, &progress, o, error) < 0)
 		fail_msg("%s", error);
 	r->has_out = true;
 	if (r->load.schedule)
@@ -133,6 +134,12 @@ static const struct bench_outcome *run(struct rig *r)
 	assert_int_equal(o->service.n, o->answered);
 	assert_int_equal(o->requests[0].answered, o->answered);
 	assert_int_equal(o->requests[0].failed, errors_of(o));
+	if (r->load.warmup_ns == 0) {
+		assert_int_equal(progress.sent, o->sent);
+		assert_int_equal(progress.answered, o->answered);
+		assert_int_equal(progress.failed, errors_of(o));
+		assert_int_equal(progress.window_max_ns, o->latency.max);
+	}
 	return o;
 }
 
@@ -324,7 +331,7 @@ static void test_dead_silence(void **state)
 	rig_free(r);
 }
 
-static uint16_t port_without_server(int *ret_fd)
+static uint16_t port_without_server(int *ret_fd, bool listens)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -334,7 +341,34 @@ static uint16_t port_without_server(int *ret_fd)
 	assert_true(*ret_fd >= 0);
 	assert_int_equal(bind(*ret_fd, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(getsockname(*ret_fd, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(listens ? listen(*ret_fd, 1024) : 0, 0);
 	return ntohs(at.sin_port);
+}
+
+/* The kernel accepts, nobody answers: each stream is timed out once, and their connection is given
+ * up when none is left on it. */
+static void test_h2_silence(void **state)
+{
+	struct rig *r = rig_new(ODD_NONE, 1, BENCH_VERIFY_ECHO);
+	const struct bench_outcome *o;
+	int fd;
+
+	(void)state;
+	load_init(r, port_without_server(&fd, true));
+	r->load.protocol = BENCH_H2C;
+	r->load.connections = 2;
+	r->load.streams = 4;
+	r->load.timeout_ns = 100 * MS;
+	r->load.duration_ns = 300 * MS;
+	schedule_set(r, 1000);
+	o = run(r);
+	assert_int_equal(o->answered, 0);
+	assert_int_equal(o->errors[BENCH_ERROR_timeout], o->sent);
+	assert_int_equal(o->errors[BENCH_ERROR_timeout] + o->errors[BENCH_ERROR_unsent], 300);
+	assert_in_range(o->errors[BENCH_ERROR_timeout], 16, 8 * 4);
+	assert_in_range(o->connects, 4, 2 * 4);
+	close(fd);
+	rig_free(r);
 }
 
 /* Nobody listens: kept-alive connections cannot even begin; with one for each request that is
@@ -347,7 +381,7 @@ static void test_refused(void **state)
 	int fd;
 
 	(void)state;
-	load_init(r, port_without_server(&fd));
+	load_init(r, port_without_server(&fd, false));
 	r->load.timeout_ns = 200 * MS;
 	schedule_set(r, 1000);
 	assert_int_equal(bench_client_run(&r->load, NULL, &r->out, error), -ECONNREFUSED);
@@ -460,9 +494,9 @@ int main(void)
 		cmocka_unit_test(test_stall),         cmocka_unit_test(test_oddities),
 		cmocka_unit_test(test_odd_but_right), cmocka_unit_test(test_never_answered),
 		cmocka_unit_test(test_dead_silence),  cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_dies),          cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_big_bodies),    cmocka_unit_test(test_hops),
-		cmocka_unit_test(test_wrong_load),
+		cmocka_unit_test(test_h2_silence),    cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_stopped),       cmocka_unit_test(test_big_bodies),
+		cmocka_unit_test(test_hops),          cmocka_unit_test(test_wrong_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
