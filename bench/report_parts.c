@@ -41,7 +41,7 @@ static void put_requests(struct bench_page *page, const struct bench_pick *pick)
 void bench_report_requests(struct bench_page *page, const json_t *document)
 {
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks);
+	size_t count = bench_picks_told(document, picks);
 
 	for (size_t i = 0; i < count; i++)
 		put_requests(page, &picks[i]);
@@ -52,7 +52,7 @@ void bench_report_hop_table(struct bench_page *page, const json_t *document)
 	static const char *const heads[] = { "hop",    "run",      "stamped", "mean µs", "p50 µs",
 					     "p99 µs", "p99.9 µs", "max µs",  NULL };
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks), drawn = 0, j;
+	size_t count = bench_picks_told(document, picks), drawn = 0, j;
 	const json_t *hop;
 
 	for (size_t i = 0; i < count; i++) {
@@ -102,7 +102,7 @@ void bench_report_usage(struct bench_page *page, const json_t *document)
 		"cycles",      "cache misses", "RSS MiB",     NULL
 	};
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks), drawn = 0;
+	size_t count = bench_picks_told(document, picks), drawn = 0;
 	const json_t *component;
 	const char *name;
 
