@@ -98,7 +98,9 @@ static void put_badge(struct bench_page *page, const json_t *document)
 	      page->out);
 	if (*why)
 		bench_page_note(page, "%s", why);
-	bench_page_note(page, "Invalid are %u of %zu runs: they are in the tables, but on no line.",
+	if (invalid > 0)
+		bench_page_note(
+			page, "Invalid are %u of %zu runs: they are in the tables, but on no line.",
 			invalid, runs);
 	fputs("</div>\n", page->out);
 }

@@ -59,7 +59,7 @@ static void put_axis(const struct bench_axis *axis, char name, unsigned most, FI
 static void put_rows(const struct bench_chart *c, FILE *to)
 {
 	fprintf(to, "set yrange [%.1f:-0.5]\nunset logscale y\nset ylabel ''\nset ytics (",
-		(double)c->row_count - 0.5);
+		(double)c->row_count - 0.35);
 	for (size_t i = 0; i < c->row_count; i++) {
 		put_some(to, i ? ", " : "", c->rows[i].name, true);
 		fprintf(to, " %zu", i);
