@@ -2,7 +2,9 @@
 /* client.c - threads of the client, and what they came to together; see client.h. */
 #include "bench/client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +148,13 @@ static bool only_status(const struct bench_mix *mix)
 	return true;
 }
 
+static bool is_loopback(const struct bench_load *load)
+{
+	const struct sockaddr_in *to = (const struct sockaddr_in *)&load->address;
+
+	return load->address.ss_family == AF_INET && ntohl(to->sin_addr.s_addr) >> 24 == 127;
+}
+
 /* Of `total`, what the one with that index of `count` gets. */
 static unsigned part(unsigned total, unsigned index, unsigned count)
 {
@@ -201,6 +210,7 @@ static int worker_init(struct client_worker *w, struct client_shared *shared, un
 	w->index = index;
 	w->ops = load->protocol == BENCH_H2C ? &bench_http2 : &bench_http1;
 	w->close_mode = load->protocol == BENCH_HTTP1_CLOSE;
+	w->loopback = is_loopback(load);
 	w->headers_only = only_status(load->mix);
 	w->streams = load->protocol == BENCH_H2C ? load->streams : 1;
 	w->connection_count = part(load->connections, index, count);

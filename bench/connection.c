@@ -122,13 +122,6 @@ static int source_bind(struct client_connection *c)
 	return bind(c->fd, (struct sockaddr *)&from, sizeof(from));
 }
 
-static bool is_loopback(const struct bench_load *load)
-{
-	const struct sockaddr_in *to = (const struct sockaddr_in *)&load->address;
-
-	return load->address.ss_family == AF_INET && ntohl(to->sin_addr.s_addr) >> 24 == 127;
-}
-
 /* Returns 0 or -errno. */
 static int socket_connect(struct client_connection *c)
 {
@@ -167,7 +160,7 @@ int client_connection_open(struct client_connection *c)
 	int r = socket_connect(c);
 
 	/* All ports of this source are in use, or were a moment ago: go on with another one. */
-	for (unsigned i = 0; r == -EADDRNOTAVAIL && i < SOURCES && is_loopback(w->load); i++) {
+	for (unsigned i = 0; r == -EADDRNOTAVAIL && i < SOURCES && w->loopback; i++) {
 		w->source = (w->source + 1) % SOURCES;
 		socket_close(c);
 		r = socket_connect(c);
@@ -395,6 +388,7 @@ static void flush(struct client_connection *c, uint64_t now)
 	sqe = client_sqe(c->worker);
 	io_uring_prep_send(sqe, c->fd, bytes, c->sending, MSG_NOSIGNAL | MSG_WAITALL);
 	operation_set(c, sqe, SEND);
+	c->worker->sends += c->established || c->worker->loopback;
 	client_flights_sent(c, now);
 }
 

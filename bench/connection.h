@@ -125,7 +125,8 @@ struct client_worker {
 	struct client_flight *oldest, *newest;
 	unsigned unsettled; /* connections whose time is looked at: down, connecting, ending */
 	unsigned source;    /* of 127.0.0.0/8, when ports run out */
-	bool close_mode, headers_only;
+	unsigned sends;     /* handed to the ring, and done as soon as it is entered */
+	bool close_mode, headers_only, loopback;
 
 	struct bench_schedule share;
 	struct bench_users users;

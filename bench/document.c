@@ -77,27 +77,12 @@ static json_t *config_make(const struct bench_options *o, const struct bench_sub
 	return config;
 }
 
-static void cpus_set(json_t *environment, const char *key, const int *cpus, unsigned count)
-{
-	json_t *list;
-
-	if (count == 0)
-		return;
-	list = json_array();
-	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(list, json_integer(cpus[i]));
-	json_object_set_new(environment, key, list);
-}
-
 json_t *bench_document_begin(const struct bench_options *o, const char *kind,
 			     const struct bench_subject *subjects, unsigned count)
 {
-	json_t *environment = bench_environment(o->argc, o->argv);
-
-	cpus_set(environment, "server_cpus", o->server_cpus, o->server_cpu_count);
-	cpus_set(environment, "client_cpus", o->client_cpus, o->client_cpu_count);
 	return json_pack("{s:i, s:s, s:o, s:o, s:[], s:[], s:b, s:s}", "sprocket_bench",
-			 BENCH_RESULT_VERSION, "kind", kind, "environment", environment, "config",
+			 BENCH_RESULT_VERSION, "kind", kind, "environment",
+			 bench_environment(o->argc, o->argv), "config",
 			 config_make(o, subjects, count), "runs", "slo", "valid", 1, "invalid", "");
 }
 

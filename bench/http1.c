@@ -61,6 +61,7 @@ static void http1_close(struct bench_codec *c)
 	free(c->partial.data);
 	free(c->body.data);
 	free(c->timing.data);
+	free(c->cookie.data);
 	free(c->output.data);
 	free(c);
 }
@@ -196,7 +197,6 @@ static int finish(struct bench_codec *c, const char *body, size_t len, size_t mo
 	c->leaving = answer.close || unsent(c) > 0;
 	c->state = HTTP1_IDLE;
 	c->events->answered(c->owner, c->token, &answer);
-	c->partial.len = 0;
 	c->body.len = 0;
 	return 0;
 }
@@ -230,14 +230,29 @@ static int begin_body(struct bench_codec *c)
 	return 0;
 }
 
-/* Waiting for more makes no sense when this cannot become a head. */
-static bool hopeless(const char *head, size_t len)
+/* Waiting for more makes no sense when this cannot become a head. It was looked at up to `from`. */
+static bool hopeless(const char *head, size_t from, size_t len)
 {
 	static const char begin[] = "HTTP/1.";
-	const char *lf = memchr(head, '\n', len);
 
-	return memcmp(head, begin, len < sizeof(begin) - 1 ? len : sizeof(begin) - 1) != 0 ||
-	       (lf && (lf == head || lf[-1] != '\r'));
+	if (memcmp(head, begin, len < sizeof(begin) - 1 ? len : sizeof(begin) - 1) != 0)
+		return true;
+	for (const char *lf = head + from; (lf = memchr(lf, '\n', (size_t)(head + len - lf))); lf++)
+		if (lf == head || lf[-1] != '\r')
+			return true;
+	return false;
+}
+
+/* The body may come in other pieces, when the head is gone. */
+static int cookie_keep(struct bench_codec *c)
+{
+	c->cookie.len = 0;
+	if (c->head.cookie_len == 0)
+		return 0;
+	if (http1_append(&c->cookie, c->head.cookie, c->head.cookie_len, HTTP1_HEAD_MAX) < 0)
+		return -ENOMEM;
+	c->head.cookie = c->cookie.data;
+	return 0;
 }
 
 static int head_input(struct bench_codec *c, const char *bytes, size_t count, size_t *ret_used)
@@ -261,14 +276,14 @@ static int head_input(struct bench_codec *c, const char *bytes, size_t count, si
 	head = c->partial.data;
 	end = memmem(head, c->partial.len, "\r\n\r\n", 4);
 	if (!end)
-		return c->partial.len == HTTP1_HEAD_MAX || hopeless(head, c->partial.len) ?
+		return c->partial.len == HTTP1_HEAD_MAX || hopeless(head, before, c->partial.len) ?
 			       -EPROTO :
 			       0;
 	*ret_used = (size_t)(end + 4 - head) - before;
 	r = http1_head_read(head, (size_t)(end + 4 - head), &c->head, &c->timing);
-	if (r == 0 && c->head.status < 200)
-		c->partial.len = 0;
+	c->partial.len = 0;
 read:
+	r = r < 0 ? r : cookie_keep(c);
 	return r < 0 ? r : begin_body(c);
 }
 
@@ -319,7 +334,6 @@ static int http1_input(struct bench_codec *c, const char *bytes, size_t count)
 {
 	size_t at = 0, used = 0;
 
-	/* The cookie must outlive a head that is followed by a body in other pieces. */
 	while (at < count) {
 		int r = some_input(c, bytes + at, count - at, &used);
 

@@ -70,8 +70,8 @@ struct bench_codec {
 	bool headers_only, leaving, without_body, asked_close;
 	uint64_t token, left, counted;
 	struct http1_head head;
-	struct http1_bytes partial; /* of a head that came in pieces; the cookie points into it */
-	struct http1_bytes body, timing, output;
+	struct http1_bytes partial; /* of a head that came in pieces */
+	struct http1_bytes body, timing, cookie, output;
 	size_t output_at;
 	const char *rest; /* of a long body: sent from where it lies */
 	size_t rest_len;

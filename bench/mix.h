@@ -79,8 +79,8 @@ void bench_mix_done(struct bench_mix *mix);
  * `weight` 0: no visit (a trace's request, chosen by its arrival). */
 int bench_mix_add(struct bench_mix *mix, const struct bench_request *request, uint32_t weight);
 
-/* Returns 0, or -errno with `error` naming the line; the mix is as before then. page: 0, or only the
- * visit of that number, from 1. */
+/* Returns 0, or -errno with `error` naming the line; the mix is as before then. page: 0, or only
+ * the visit of that number, from 1. */
 int bench_mix_read(struct bench_mix *mix, const char *path, unsigned page,
 		   char error[BENCH_ERROR_TEXT]);
 
@@ -108,8 +108,8 @@ void bench_users_done(struct bench_users *u);
 /* The next request, for the open and the closed loop. *ret_user is who asks. */
 uint32_t bench_users_next(struct bench_users *u, uint32_t *ret_user);
 
-/* `text` with its {..} replaced for that user's visit, by whom bench_users_next was called last.
- * Returns the length (below twice that of the text), or -E2BIG. There is no NUL at the end. */
+/* `text` with its {..} replaced by what that user's present visit says. Returns the length (less
+ * than twice that of the text), or -E2BIG. There is no NUL at the end. */
 int bench_users_fill(const struct bench_users *u, uint32_t user, const char *text, size_t len,
 		     char *to, size_t size);
 

@@ -50,9 +50,14 @@ static void quantile_row(struct bench_table *t, const char *name, const json_t *
 	quantile_cells(t, histogram);
 }
 
+static bool is_open(const json_t *document)
+{
+	return !strcmp(bench_json_text(json_object_get(document, "config"), "loop"), "open");
+}
+
 static void latency_print(const json_t *document, const json_t *run, FILE *to)
 {
-	bool open = !strcmp(bench_json_text(json_object_get(document, "config"), "loop"), "open");
+	bool open = is_open(document);
 	struct bench_table t;
 
 	bench_table_init(&t);
@@ -130,7 +135,7 @@ static void usage_row(struct bench_table *t, const char *name, const json_t *par
 	bench_table_cell(t, "%s", bench_text_bytes(made, bench_json_number(part, "rss_bytes")));
 }
 
-static void usage_print(const json_t *run, FILE *to)
+static void usage_print(const json_t *document, const json_t *run, FILE *to)
 {
 	json_t *usage = json_object_get(run, "usage"), *part;
 	struct bench_table t;
@@ -152,7 +157,7 @@ static void usage_print(const json_t *run, FILE *to)
 		bench_table_cell(&t, " ");
 		bench_table_cell(&t, "%s", bench_text_time(made, bench_result_cpu_us(run)));
 	}
-	bench_table_row(&t, "sprocket-bench");
+	bench_table_row(&t, is_open(document) ? "sprocket-bench, spinning too" : "sprocket-bench");
 	bench_table_cell(&t, "1");
 	cell_time(&t, json_object_get(run, "client"), "cpu_us");
 	bench_table_print(&t, to);
@@ -175,13 +180,13 @@ static void errors_print(const json_t *run, FILE *to)
 
 static void counts_print(const json_t *document, const json_t *run, FILE *to)
 {
-	bool open = !strcmp(bench_json_text(json_object_get(document, "config"), "loop"), "open");
+	bool open = is_open(document);
 	char a[BENCH_CELL_MAX], b[BENCH_CELL_MAX];
 
 	fprintf(to, "%s answers", bench_text_count(a, bench_json_number(run, "answered")));
 	if (open)
 		fprintf(to, " of %s due", bench_text_count(b, bench_json_number(run, "due")));
-	fprintf(to, " in %.3g s: %s/s, ", bench_json_number(run, "measured_s"),
+	fprintf(to, " in %.3g s: %s/s, ", bench_json_number(run, "taken_s"),
 		bench_text_count(a, bench_json_number(run, "achieved")));
 	errors_print(run, to);
 	fprintf(to, "\nlongest time without an answer: %s; client busy %.0f %%",
@@ -191,6 +196,17 @@ static void counts_print(const json_t *document, const json_t *run, FILE *to)
 		fprintf(to, "; %s waited for a free connection",
 			bench_text_count(b, bench_json_number(run, "waited")));
 	fputs("\n\n", to);
+}
+
+/* The server's fault, as "INVALID" is the client's. */
+static void behind_print(const json_t *run, FILE *to)
+{
+	char due[BENCH_CELL_MAX], got[BENCH_CELL_MAX];
+
+	if (json_is_false(json_object_get(run, "kept_up")))
+		fprintf(to, "NOT KEPT UP WITH: %s/s were due, %s/s were answered\n",
+			bench_text_count(due, bench_json_number(run, "rate")),
+			bench_text_count(got, bench_json_number(run, "achieved")));
 }
 
 static void invalid_print(const json_t *run, FILE *to)
@@ -203,12 +219,13 @@ static void invalid_print(const json_t *run, FILE *to)
 void bench_result_print_run(const json_t *document, const json_t *run, FILE *to)
 {
 	invalid_print(run, to);
+	behind_print(run, to);
 	counts_print(document, run, to);
 	latency_print(document, run, to);
 	requests_print(run, to);
 	hops_print(run, to);
 	fputc('\n', to);
-	usage_print(run, to);
+	usage_print(document, run, to);
 	invalid_print(run, to);
 }
 

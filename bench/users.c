@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* users.c - who asks what next. One addition and, at the begin of a visit, two random numbers. */
+/* users.c - who asks what next, and with which words. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

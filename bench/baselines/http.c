@@ -124,7 +124,8 @@ static void options_parse(int argc, char **argv)
 		usage();
 }
 
-/* Binds to end->address, or to a free port that is then written there. */
+/* Binds to end->address, or to a free port that is then written there. Only then may nginx share
+ * it: a port that somebody else has is refused. */
 static void end_open(struct end *end, bool nginx)
 {
 	socklen_t len = sizeof(end->address);
@@ -135,9 +136,9 @@ static void end_open(struct end *end, bool nginx)
 		end->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	end->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (end->fd < 0 || setsockopt(end->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    (nginx && setsockopt(end->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
 	    bind(end->fd, (struct sockaddr *)&end->address, sizeof(end->address)) < 0 ||
-	    (!nginx && listen(end->fd, BACKLOG) < 0) ||
+	    (nginx ? setsockopt(end->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) :
+		     listen(end->fd, BACKLOG)) < 0 ||
 	    getsockname(end->fd, (struct sockaddr *)&end->address, &len) < 0)
 		err(1, "port %u (another one: --listen 127.0.0.1:PORT)",
 		    ntohs(end->address.sin_port));

@@ -28,7 +28,7 @@ static struct bench_histogram new_histogram(void)
 	return h;
 }
 
-/* Two digits of microseconds up to 200 ms, and the longest there is. */
+/* From 1 µs to 200 ms, and the longest there is. */
 static void fill_squares(struct bench_histogram *h)
 {
 	for (uint64_t i = 0; i < SQUARES; i++)

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The peers of bench/baselines: each answers rightly, by way of all functions, and is gone when
+it is told to go or is killed. Those that are not built, or whose programs are not installed
+(make peers), are skipped."""
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import unittest
+import uuid
+from pathlib import Path
+
+import leftovers
+import tap
+from client import Closed, Connection, poll
+from harness import BUILD, Output
+
+FOLDER = BUILD / "bench/baselines"
+HELLO = 128  # bytes that the bare server answers to who sends none
+FUNCTIONS = 3
+START_S = 25.0
+STOP_S = 10.0
+CONNECTIONS = 64
+EACH = 5  # requests of each of them
+SIZES = [0, 1, 128, 65536]
+
+
+def content(size):
+    return random.Random(size).randbytes(size)
+
+
+class Peer:
+    """One running peer; its end is looked at by whoever makes it come."""
+
+    def __init__(self, name, *args):
+        self.name = name
+        self.mark = uuid.uuid4().hex
+        self.footprint = leftovers.Footprint(self.mark)
+        self.functions = 0 if name == "bare" else FUNCTIONS
+        self.process = subprocess.Popen(
+            [str(FOLDER / f"peer-{name}"), "--functions", str(self.functions), *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+            env={**os.environ, leftovers.MARK: self.mark}, start_new_session=True)
+        self.out = Output(self.process.stdout)
+        self.log = Output(self.process.stderr)
+        match = self.out.wait(r"^ready http://127\.0\.0\.1:(\d+)/$", seconds=START_S)
+        if not match:
+            self.process.poll()
+            why = self.log.text()
+            self.close()
+            raise AssertionError(f"{name}: not ready: {self.process.returncode}: {why}")
+        self.port = int(match[1])
+        self.look()
+
+    def look(self):
+        """Takes note of its processes, and of all ports on which they listen."""
+        self.footprint.look(self.process.pid)
+        ports = leftovers.listening()
+        for pid in self.footprint.pids:
+            self.footprint.ports |= {ports[i] for i in leftovers.sockets_of(pid) if i in ports}
+
+    def connect(self):
+        return Connection(self.port)
+
+    def echoes(self, bodies):
+        """Sends them over one connection; true when each came back as it was."""
+        with self.connect() as connection:
+            answers = [connection.request("POST", "/", body) for body in bodies]
+        return all(a.status == 200 and a.header("content-length") == str(len(a.body)) and
+                   (a.body == b or (self.name == "bare" and not b and len(a.body) == HELLO))
+                   for a, b in zip(answers, bodies, strict=True))
+
+    def passed(self):
+        """How many requests each function says to have worked on."""
+        start = len(self.log.lines)
+        self.process.send_signal(signal.SIGUSR1)
+        match = self.log.wait(r"^passed:((?: \d+)*)$", start)
+        if not match:
+            raise AssertionError(f"{self.name}: no line on SIGUSR1: {self.log.text()}")
+        return [int(n) for n in match[1].split()]
+
+    def end(self, number):
+        """Sends the signal; returns the exit status when nothing is left."""
+        self.look()
+        self.process.send_signal(number)
+        status = self.process.wait(STOP_S)
+        self.nothing_left()
+        return status
+
+    def nothing_left(self):
+        try:
+            poll("gone", lambda: not self.footprint.left())
+        except AssertionError:
+            raise AssertionError("\n".join(self.footprint.left())) from None
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.footprint.kill()
+
+
+class PeerTest:
+    """Tests of one peer; for each there is a class below."""
+
+    name, kind = "", Peer
+
+    def setUp(self):
+        if not (FOLDER / f"peer-{self.name}").exists():
+            self.skipTest(f"peer-{self.name} is not built: make peers")
+        if self.name in ("http", "sidecar") and not nginx_there():
+            self.skipTest("no nginx: make peers")
+
+    def start(self, *args):
+        peer = self.kind(self.name, *args)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_answers_byte_for_byte_through_each_function(self):
+        peer = self.start()
+        before = peer.passed()
+        self.assertEqual(len(before), peer.functions)
+        self.assertTrue(peer.echoes(content(size) for size in SIZES))
+        self.assertEqual(peer.passed(), [n + len(SIZES) for n in before])
+        self.assertEqual(peer.end(signal.SIGINT), 0)
+
+    def test_large_bodies_where_it_is_told_so(self):
+        peer = self.start("--body-max", "1Mi")
+        self.assertTrue(peer.echoes([content(1 << 20)] * 3))
+
+    def test_many_connections_at_once(self):
+        peer, trouble = self.start(), []
+        before = peer.passed()
+
+        def ask(number):
+            try:
+                first = 200 + number * EACH
+                if not peer.echoes(content(first + i) for i in range(EACH)):
+                    trouble.append(f"{number}: other bytes came back")
+            except (AssertionError, Closed, OSError, subprocess.SubprocessError) as error:
+                trouble.append(f"{number}: {error}")
+
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(trouble, [])
+        self.assertEqual(peer.passed(), [n + CONNECTIONS * EACH for n in before])
+        self.assertEqual(peer.end(signal.SIGINT), 0)
+
+    def test_killed_it_leaves_nothing(self):
+        peer = self.start()
+        self.assertTrue(peer.echoes([content(128)]))
+        with peer.connect():
+            self.assertEqual(peer.end(signal.SIGKILL), -signal.SIGKILL)
+
+    def test_a_function_that_dies_ends_all(self):
+        peer = self.start()
+        children = leftovers.descendants(peer.process.pid)
+        self.assertGreaterEqual(len(children), peer.functions)
+        if not children:
+            self.skipTest("it has no functions")
+        os.kill(min(children), signal.SIGKILL)
+        self.assertEqual(peer.process.wait(STOP_S), 1)
+        peer.nothing_left()
+        self.assertIn("ended", peer.log.text())
+
+    def test_a_port_that_is_told(self):
+        first = self.start()
+        busy = self.run_peer("--functions", str(first.functions), "--listen",
+                             f"127.0.0.1:{first.port}")
+        self.assertEqual(busy.returncode, 1, busy.stderr)
+        self.assertIn("--listen", busy.stderr)
+        self.assertEqual(first.end(signal.SIGINT), 0)
+        second = self.start("--listen", f"127.0.0.1:{first.port}")
+        self.assertEqual(second.port, first.port)
+        self.assertTrue(second.echoes([b"again"]))
+
+    def run_peer(self, *args, **more):
+        return subprocess.run([str(FOLDER / f"peer-{self.name}"), *args], timeout=START_S,
+                              capture_output=True, text=True, check=False, **more)
+
+    def test_wrong_arguments(self):
+        count = "0" if self.name == "bare" else "1"
+        wrong = [["--functions", "x"], ["--functions", "-1"], ["--functions", "65"],
+                 ["--functions", "18446744073709551617"], ["--no-such-option"],
+                 ["--functions", count, "more"], ["--functions", count, "--body-max", "17Mi"],
+                 ["--functions", count, "--body-max", "0"],
+                 ["--functions", count, "--body-max", "5Xi"],
+                 ["--functions", count, "--listen", "127.0.0.1"],
+                 ["--functions", count, "--listen", "127.0.0.1:65536"],
+                 ["--functions", count, "--listen", "nowhere:80"]]
+        for args in wrong + ([[], ["--functions", "0"]] if self.name != "bare" else []):
+            with self.subTest(args=args):
+                done = self.run_peer(*args)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, rf"usage: peer-{self.name} ")
+                self.assertEqual(done.stdout, "")
+
+
+class Http1Test(PeerTest):
+    """What can be tried where HTTP/1.1 is spoken."""
+
+    def test_get(self):
+        peer = self.start()
+        with peer.connect() as connection:
+            answer = connection.request("GET", "/")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(len(answer.body), 0 if peer.functions else HELLO)
+
+    def test_a_body_in_pieces_and_then_close(self):
+        peer, body = self.start(), content(3000)
+        with peer.connect() as connection:
+            connection.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000\r\n")
+            connection.write(b"Connection: close\r\n\r\n")
+            for at in range(0, len(body), 700):
+                connection.write(body[at:at + 700])
+            self.assertTrue(connection.receive().body == body)
+            self.assertTrue(connection.closed())
+
+    def test_a_body_that_is_too_large(self):
+        peer, size = self.start("--body-max", "100Ki"), 100 * 1024 + 1
+        with peer.connect() as connection:
+            connection.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
+            # Some refuse it at once, some when they have read it.
+            connection.sock.settimeout(0.5)
+            try:
+                answer = connection.receive()
+            except TimeoutError:
+                connection.sock.settimeout(20)
+                connection.write(content(size))
+                answer = connection.receive()
+        self.assertEqual(answer.status, 413)
+        self.assertTrue(peer.echoes([content(size - 1)]))
+
+    def test_clients_that_leave_midway(self):
+        peer = self.start()
+        for step in range(40):
+            leaver = peer.connect()
+            leaver.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n")
+            leaver.write(content(65536)[:65536 if step % 2 else 40000])
+            if step % 4 < 2:
+                leaver.reset()
+            else:
+                leaver.close()
+            self.assertTrue(peer.echoes([content(300 + step)]))
+        self.assertEqual(peer.end(signal.SIGTERM), 0)
+
+    def test_ends_with_requests_under_way(self):
+        peer = self.start()
+        with peer.connect() as half, peer.connect() as idle:
+            self.assertEqual(idle.request("POST", "/", b"here").body, b"here")
+            half.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\nabc")
+            self.assertEqual(peer.end(signal.SIGINT), 0)
+
+
+class NginxTest(Http1Test):
+    """What only those have in front of which stands nginx."""
+
+    def test_without_nginx_it_says_what_to_do(self):
+        # In a mount namespace of its own, every folder in which nginx may be is covered.
+        hide = "for d in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $d; done; "
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", hide + f"PATH=/bin exec '{FOLDER}/peer-{self.name}' "
+             "--functions 1"], timeout=START_S, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("make peers", done.stderr)
+
+    def test_nothing_on_disk(self):
+        """Also while it runs: neither configuration nor bodies nor logs are in a file."""
+        peer = self.start("--body-max", "4Mi")
+        with peer.connect() as connection:
+            self.assertTrue(connection.request("POST", "/", content(3 << 20)).body ==
+                            content(3 << 20))
+            found = set()
+            for pid in leftovers.descendants(peer.process.pid):
+                for fd in Path(f"/proc/{pid}/fd").iterdir():
+                    found.add(re.sub(r"\[?\d+\]?", "", os.readlink(fd)))
+        allowed = {"/dev/null", "socket:", "pipe:", "anon_inode:[eventpoll]",
+                   "anon_inode:[eventfd]"}
+        self.assertEqual({f for f in found if "memfd:" not in f} - allowed, set())
+        self.assertEqual(peer.log.text(), "")
+
+
+def nginx_there():
+    paths = os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/local/sbin"]
+    return any(os.access(f"{path}/nginx", os.X_OK) for path in paths if path)
+
+
+class GrpcPeer(Peer):
+    def echoes(self, bodies):
+        return all(self.call(body) == body for body in bodies)
+
+    def call(self, body):
+        """One call; returns the message that came back. The last trailer must say 0, which is
+        good."""
+        done = subprocess.run(
+            ["curl", "-sSi", "--http2-prior-knowledge", "-H", "content-type: application/grpc",
+             "-H", "te: trailers", "--data-binary", "@-",
+             f"http://127.0.0.1:{self.port}/bench.Chain/Pass"], check=True, timeout=START_S,
+            input=b"\0" + len(body).to_bytes(4, "big") + body, capture_output=True)
+        head, _, rest = done.stdout.partition(b"\r\n\r\n")
+        length = int.from_bytes(rest[1:5], "big")
+        trailers = rest[5 + length:]
+        if not head.startswith(b"HTTP/2 200") or rest[:1] != b"\0" or \
+                not re.search(rb"grpc-status: 0\r\n", trailers):
+            raise AssertionError(f"{head!r} {trailers!r}")
+        return rest[5:5 + length]
+
+
+class BareTest(Http1Test, unittest.TestCase):
+    name = "bare"
+
+
+class RingTest(Http1Test, unittest.TestCase):
+    name = "ring"
+
+
+class PollTest(Http1Test, unittest.TestCase):
+    name = "poll"
+
+
+class SeqpacketTest(Http1Test, unittest.TestCase):
+    name = "seqpacket"
+
+
+class CopyTest(Http1Test, unittest.TestCase):
+    name = "copy"
+
+
+class HttpTest(NginxTest, unittest.TestCase):
+    name = "http"
+
+
+class SidecarTest(NginxTest, unittest.TestCase):
+    name = "sidecar"
+
+
+class GrpcTest(PeerTest, unittest.TestCase):
+    name, kind = "grpc", GrpcPeer
+
+
+if __name__ == "__main__":
+    tap.main(needs_root=False)
