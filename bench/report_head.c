@@ -119,13 +119,14 @@ static void put_load(struct bench_page *page, const json_t *document)
 	if (!json_is_object(config))
 		return;
 	if (streams > 1)
-		len += (size_t)snprintf(more + len, sizeof(more) - len, " × %.0f streams", streams);
+		len += (size_t)snprintf(more + len, sizeof(more) - len, " × %.10g streams",
+					streams);
 	if (!isnan(body))
-		len += (size_t)snprintf(more + len, sizeof(more) - len, ", body of %.0f B", body);
+		len += (size_t)snprintf(more + len, sizeof(more) - len, ", body of %.10g B", body);
 	if (seconds > 0)
 		snprintf(more + len, sizeof(more) - len, ", %.3g s a run", seconds);
 	fputs("<div class=\"soft\">", page->out);
-	bench_page_note(page, "%s%s%s, %s, %.0f connections%s",
+	bench_page_note(page, "%s%s%s, %s, %.10g connections%s",
 			closed ? "Closed loop" : "Open loop, arrivals ",
 			closed ? "" : bench_get_text(config, "arrivals"), "",
 			bench_get_text(config, "protocol"), isnan(connections) ? 0 : connections,

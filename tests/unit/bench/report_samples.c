@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_samples.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -116,4 +119,32 @@ json_t *sample_comparison(double ratio, const char *verdict)
 				      "verdict", verdict, "target", "chain-6", "metric",
 				      "p99.99_us", "why", "too few answers to tell"));
 	return json;
+}
+
+unsigned sample_pngs(const char *folder)
+{
+	static const unsigned char magic[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
+	unsigned char found[sizeof(magic)];
+	DIR *dir = opendir(folder);
+	char path[512];
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir));) {
+		FILE *from;
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+		    !strcmp(e->d_name, "index.html"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		assert_non_null(strstr(path, ".png"));
+		from = fopen(path, "re");
+		assert_non_null(from);
+		assert_int_equal(fread(found, 1, sizeof(found), from), sizeof(found));
+		fclose(from);
+		assert_memory_equal(found, magic, sizeof(magic));
+		count++;
+	}
+	closedir(dir);
+	return count;
 }

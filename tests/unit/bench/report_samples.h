@@ -18,4 +18,7 @@ json_t *sample_sweep(unsigned n);
 /* ring-6 and chain-6 in 5 rounds; the verdict is given. */
 json_t *sample_comparison(double ratio, const char *verdict);
 
+/* How many PNGs a report's folder has; all in it but the page must be one. */
+unsigned sample_pngs(const char *folder);
+
 #endif

@@ -90,35 +90,6 @@ static void check_page(void)
 	assert_int_equal(status, 0);
 }
 
-/* All files but the page are PNGs, `pngs` of them. Nothing else is left behind. */
-static void check_pngs(unsigned pngs)
-{
-	static const unsigned char magic[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
-	unsigned char found[sizeof(magic)];
-	DIR *dir = opendir(FOLDER);
-	char path[512];
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));) {
-		FILE *from;
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
-		    !strcmp(e->d_name, "index.html"))
-			continue;
-		snprintf(path, sizeof(path), FOLDER "/%s", e->d_name);
-		assert_non_null(strstr(path, ".png"));
-		from = fopen(path, "re");
-		assert_non_null(from);
-		assert_int_equal(fread(found, 1, sizeof(found), from), sizeof(found));
-		fclose(from);
-		assert_memory_equal(found, magic, sizeof(magic));
-		count++;
-	}
-	closedir(dir);
-	assert_int_equal(count, pngs);
-}
-
 static bool have_gnuplot(void)
 {
 	return system("command -v gnuplot >/dev/null") == 0;
@@ -136,7 +107,7 @@ static void report(const json_t *const *documents, unsigned count, unsigned pngs
 		print_error("%s\n", error);
 	assert_int_equal(r, drawn ? 0 : -ENOENT);
 	check_page();
-	check_pngs(drawn ? pngs : 0);
+	assert_int_equal(sample_pngs(FOLDER), drawn ? pngs : 0);
 }
 
 static void report_one(json_t *document, unsigned pngs)
@@ -274,7 +245,12 @@ static void what_is_missing_or_of_another_type_is_left_out(void **state)
 {
 	static const char *const texts[] = {
 		"{}",
+		"{\"kind\": \"sweep\", \"runs\": [{\"achieved\": 1e-320, \"latency\": "
+		"{\"p50_us\": 1e-320}}, {\"achieved\": 1e300, \"latency\": {\"p50_us\": 1e300}}], "
+		"\"knee\": {\"run\": 1}}",
 		"{\"runs\": \"none\", \"environment\": 5, \"config\": []}",
+		"{\"runs\": [{\"answered\": 1e308, \"rate\": -1e300}], \"config\": {\"connections\": "
+		"1e300, \"body\": -1e300, \"streams\": 1e308, \"duration_s\": 1e-300}}",
 		"{\"kind\": \"sweep\", \"runs\": [{}, {\"latency\": 7}, null, 3], "
 		"\"knee\": {\"run\": 99, \"half\": 1}}",
 		"{\"kind\": \"sweep\", \"runs\": [{}], \"knee\": {\"run\": -1e300}}",
@@ -293,6 +269,26 @@ static void what_is_missing_or_of_another_type_is_left_out(void **state)
 		assert_non_null(document);
 		report_one(document, 0);
 	}
+}
+
+static void figures_at_the_edge_stay_inside(void **state)
+{
+	json_t *document = sample_comparison(1.5, "more"), *target, *runs = json_array(), *run;
+
+	(void)state;
+	target = json_array_get(json_object_get(json_object_get(document, "comparison"), "targets"),
+				1);
+	json_object_set_new(target, "ratio",
+			    json_pack("{s:f, s:f, s:f}", "median", 1e-5, "low", -3.0, "high",
+				      1e14));
+	report_one(document, 4);
+	for (int i = 0; i < 3; i++) {
+		run = sample_run("chain-6", i ? 1e15 : 0, i, NULL);
+		json_object_set_new(json_object_get(run, "latency"), "p50_us",
+				    json_real(i ? 1e15 : 1e-6));
+		json_array_append_new(runs, run);
+	}
+	report_one(sample_document("sweep", runs), 4);
 }
 
 static void no_run_one_run_forty_runs(void **state)
@@ -346,7 +342,7 @@ static void without_gnuplot_there_is_the_page(void **state)
 	setenv("PATH", path, 1);
 	assert_non_null(strstr(error, "gnuplot-nox"));
 	check_page();
-	check_pngs(0);
+	assert_int_equal(sample_pngs(FOLDER), 0);
 	free(path);
 	json_decref(document);
 }
@@ -374,6 +370,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(an_invalid_document_is_not_to_be_quoted),
 		cmocka_unit_test(hostile_names_are_only_text),
 		cmocka_unit_test(what_is_missing_or_of_another_type_is_left_out),
+		cmocka_unit_test(figures_at_the_edge_stay_inside),
 		cmocka_unit_test(no_run_one_run_forty_runs),
 		cmocka_unit_test(several_documents_are_laid_side_by_side),
 		cmocka_unit_test(without_gnuplot_there_is_the_page),
