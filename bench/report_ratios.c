@@ -59,8 +59,7 @@ void bench_report_verdicts(struct bench_page *page, const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(comparison, "targets"), i, entry)
-		if (strcmp(bench_get_text(entry, "target"), baseline) != 0 ||
-		    *bench_get_text(entry, "why"))
+		if (json_object_get(entry, "ratio") || *bench_get_text(entry, "why"))
 			put_verdict(page, entry, baseline);
 }
 
