@@ -43,6 +43,8 @@ struct bench_pick {
 	char name[96];
 };
 size_t bench_picks(const json_t *document, struct bench_pick picks[BENCH_PICKS_MAX]);
+/* The same for tables: where no run is valid, invalid ones, whose names say so. */
+size_t bench_picks_told(const json_t *document, struct bench_pick picks[BENCH_PICKS_MAX]);
 
 /* Adds `key` (latency, service) of the picked run, of a comparison that of all the target's valid
  * runs, to an empty histogram. Returns 0 or -errno. */
