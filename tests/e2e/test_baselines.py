@@ -66,6 +66,7 @@ class Peer:
 
     def echoes(self, bodies):
         """Sends them over one connection; true when each came back as it was."""
+        bodies = list(bodies)
         with self.connect() as connection:
             answers = [connection.request("POST", "/", body) for body in bodies]
         return all(a.status == 200 and a.header("content-length") == str(len(a.body)) and
@@ -260,6 +261,7 @@ class Http1Test(PeerTest):
 class NginxTest(Http1Test):
     """What only those have in front of which stands nginx."""
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can cover folders")
     def test_without_nginx_it_says_what_to_do(self):
         # In a mount namespace of its own, every folder in which nginx may be is covered.
         hide = "for d in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $d; done; "
@@ -283,6 +285,62 @@ class NginxTest(Http1Test):
                    "anon_inode:[eventfd]"}
         self.assertEqual({f for f in found if "memfd:" not in f} - allowed, set())
         self.assertEqual(peer.log.text(), "")
+
+
+    def function_port(self, peer, number):
+        """Where a function listens itself, behind nginx."""
+        ports = leftovers.listening()
+        for pid in leftovers.descendants(peer.process.pid):
+            if leftovers.read(f"/proc/{pid}/comm") == b"function-%d\n" % number:
+                return next(ports[i] for i in leftovers.sockets_of(pid) if i in ports)
+        raise AssertionError(f"no function {number}")
+
+    def test_requests_sent_ahead_are_answered_in_turn(self):
+        peer, count = self.start(), 200
+        bodies = [content(n) for n in range(count)]
+        with Connection(self.function_port(peer, 1)) as connection:
+            connection.write(b"".join(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+                                      + body for body in bodies))
+            for body in bodies:
+                self.assertTrue(connection.receive().body == body)
+        self.assertEqual(peer.passed(), [count] * FUNCTIONS)
+
+    def test_functions_refuse_what_is_not_http(self):
+        peer = self.start()
+        port = self.function_port(peer, FUNCTIONS)
+        for head, status in [
+                (b"nonsense\r\n\r\n", 400), (b"POST / HTTP/2.0\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 1 1\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", 413),
+                (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+                (b"POST / HTTP/1.1\r\nx: " + b"y" * 8192, 431)]:
+            with self.subTest(head=head[:60]), Connection(port) as connection:
+                connection.write(head)
+                self.assertEqual(connection.receive().status, status)
+                self.assertTrue(connection.closed())
+        self.assertTrue(peer.echoes([b"still here"]))
+
+    def test_a_busy_way_on_is_no_way(self):
+        """Callers that leave while the next function is stopped take their calls along."""
+        peer = self.start()
+        second = next(pid for pid in leftovers.descendants(peer.process.pid)
+                      if leftovers.read(f"/proc/{pid}/comm") == b"function-2\n")
+        first = self.function_port(peer, 1)
+        os.kill(second, signal.SIGSTOP)
+        leavers = [Connection(first) for _ in range(CONNECTIONS)]
+        for number, leaver in enumerate(leavers):
+            leaver.write(b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n" + content(9000))
+            if number % 2:
+                leaver.close()
+        os.kill(second, signal.SIGCONT)
+        for leaver in leavers[::2]:
+            with leaver:
+                self.assertTrue(leaver.receive().body == content(9000))
+        self.assertTrue(peer.echoes([content(77)]))
 
 
 def nginx_there():
