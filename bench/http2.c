@@ -20,7 +20,7 @@ static bool http2_leaving(const struct bench_codec *c)
 	return c->broken || !nghttp2_session_check_request_allowed(c->session);
 }
 
-static void hand_out(struct bench_codec *c, struct slot *s)
+static void hand_out(struct bench_codec *c, struct http2_slot *s)
 {
 	struct bench_answer answer = {
 		.status = s->status,
@@ -53,7 +53,7 @@ static void hand_out(struct bench_codec *c, struct slot *s)
 /* There is one slot more than streams: what is asked meanwhile gets another than this. */
 static void hand_out_all(struct bench_codec *c)
 {
-	struct slot *s;
+	struct http2_slot *s;
 
 	while ((s = c->done)) {
 		c->done = s->next;
@@ -113,7 +113,7 @@ static nghttp2_nv field(const char *name, const char *value, size_t value_len)
 			     .valuelen = value_len };
 }
 
-/* `number` has room for the content-length. */
+/* `number_text` is for the content-length. */
 static size_t message_fields(const struct bench_message *m, char number_text[24], nghttp2_nv *to)
 {
 	size_t count = 0;
@@ -140,12 +140,12 @@ static int http2_ask(struct bench_codec *c, uint64_t token, const struct bench_m
 	nghttp2_data_provider body = { .read_callback = bench_http2_body_wanted };
 	nghttp2_nv fields[FIELDS_MAX];
 	char number_text[24];
-	struct slot *s;
+	struct http2_slot *s;
 	int32_t stream;
 
-	if (http2_leaving(c))
+	if (http2_leaving(c) || m->header_count > BENCH_HEADERS_MAX)
 		return -EPROTO;
-	if (m->header_count > BENCH_HEADERS_MAX || !http2_room(c))
+	if (!http2_room(c))
 		return -EAGAIN;
 	s = bench_http2_slot_take(c);
 	s->token = token;
@@ -164,7 +164,7 @@ static int http2_ask(struct bench_codec *c, uint64_t token, const struct bench_m
 
 static size_t http2_output(struct bench_codec *c, const char **ret_bytes)
 {
-	struct box *b = c->sending;
+	struct http2_box *b = c->sending;
 
 	if (b->sent == b->length) {
 		bench_http2_fill(c); /* should it fail, the next input tells */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WINDOW (1 << 30)
-#define FIELDS_LENGTH_MAX (64U << 10)  /* of an answer */
+#define FIELDS_LENGTH_MAX (64U << 10) /* of an answer */
 #define REQUEST_FIELDS_LENGTH_MAX (1U << 20)
 #define FRAME_HEADER 9U
 #define BOX_MIN (4U << 10)
@@ -16,7 +16,7 @@
 /* ---- boxes ---- */
 
 /* Returns where `count` bytes may be put, or NULL. */
-static char *box_add(struct box *b, size_t count)
+static char *box_add(struct http2_box *b, size_t count)
 {
 	size_t room = b->room ? b->room : BOX_MIN;
 	char *bytes;
@@ -42,10 +42,11 @@ int bench_http2_fill(struct bench_codec *c)
 
 	while (!c->broken && (count = nghttp2_session_mem_send(c->session, &bytes)) > 0) {
 		to = box_add(c->filling, (size_t)count);
-		if (!to)
+		if (!to) {
 			count = NGHTTP2_ERR_NOMEM;
-		else
-			memcpy(to, bytes, (size_t)count);
+			break;
+		}
+		memcpy(to, bytes, (size_t)count);
 	}
 	if (count < 0)
 		c->broken = true;
@@ -54,19 +55,19 @@ int bench_http2_fill(struct bench_codec *c)
 
 /* ---- slots ---- */
 
-struct slot *bench_http2_slot_take(struct bench_codec *c)
+struct http2_slot *bench_http2_slot_take(struct bench_codec *c)
 {
-	struct slot *s = c->free;
+	struct http2_slot *s = c->free;
 	char *body = s->body;
 	size_t room = s->body_room;
 
 	c->free = s->next;
 	c->active++;
-	*s = (struct slot){ .body = body, .body_room = room };
+	*s = (struct http2_slot){ .body = body, .body_room = room };
 	return s;
 }
 
-void bench_http2_slot_put(struct bench_codec *c, struct slot *s)
+void bench_http2_slot_put(struct bench_codec *c, struct http2_slot *s)
 {
 	if (s->timing)
 		nghttp2_rcbuf_decref(s->timing);
@@ -77,7 +78,7 @@ void bench_http2_slot_put(struct bench_codec *c, struct slot *s)
 	c->free = s;
 }
 
-static void slot_fail(struct slot *s, enum bench_error error)
+static void slot_fail(struct http2_slot *s, enum bench_error error)
 {
 	if (!s->failed)
 		s->error = error;
@@ -90,12 +91,12 @@ static int slot_cancel(struct bench_codec *c, int32_t stream)
 	return nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
 }
 
-static struct slot *slot_of(struct bench_codec *c, int32_t stream)
+static struct http2_slot *slot_of(struct bench_codec *c, int32_t stream)
 {
 	return stream ? nghttp2_session_get_stream_user_data(c->session, stream) : NULL;
 }
 
-static int slot_keep(struct slot *s, const uint8_t *bytes, size_t count)
+static int slot_keep(struct http2_slot *s, const uint8_t *bytes, size_t count)
 {
 	size_t need = s->body_len + count, room = s->body_room ? s->body_room : BODY_MIN;
 	char *body;
@@ -122,7 +123,7 @@ ssize_t bench_http2_body_wanted(nghttp2_session *session, int32_t stream, uint8_
 				void *user)
 {
 	struct bench_codec *c = user;
-	const struct slot *s = source->ptr;
+	const struct http2_slot *s = source->ptr;
 	size_t count = s->ask_left < length ? s->ask_left : length;
 
 	(void)session, (void)stream, (void)buffer;
@@ -138,7 +139,7 @@ static int on_body_sent(nghttp2_session *session, nghttp2_frame *frame, const ui
 			size_t length, nghttp2_data_source *source, void *user)
 {
 	struct bench_codec *c = user;
-	struct slot *s = source->ptr;
+	struct http2_slot *s = source->ptr;
 	char *to = box_add(c->filling, FRAME_HEADER + length);
 
 	(void)session, (void)frame;
@@ -188,7 +189,7 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, nghttp
 		    nghttp2_rcbuf *value_buf, uint8_t flags, void *user)
 {
 	struct bench_codec *c = user;
-	struct slot *s = c->reading;
+	struct http2_slot *s = c->reading;
 	nghttp2_vec name = nghttp2_rcbuf_get_buf(name_buf);
 	nghttp2_vec value = nghttp2_rcbuf_get_buf(value_buf);
 
@@ -219,7 +220,7 @@ static int on_body(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 		   size_t count, void *user)
 {
 	struct bench_codec *c = user;
-	struct slot *s = slot_of(c, stream);
+	struct http2_slot *s = slot_of(c, stream);
 
 	(void)session, (void)flags;
 	if (!s || s->failed)
@@ -237,7 +238,7 @@ static int on_body(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct bench_codec *c = user;
-	struct slot *s;
+	struct http2_slot *s;
 
 	(void)session;
 	if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
@@ -270,7 +271,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 static int on_frame_unsent(nghttp2_session *session, const nghttp2_frame *frame, int error,
 			   void *user)
 {
-	struct slot *s = slot_of(user, frame->hd.stream_id);
+	struct http2_slot *s = slot_of(user, frame->hd.stream_id);
 
 	(void)session, (void)error;
 	if (s && frame->hd.type == NGHTTP2_HEADERS)
@@ -281,7 +282,7 @@ static int on_frame_unsent(nghttp2_session *session, const nghttp2_frame *frame,
 static int on_stream_end(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
 {
 	struct bench_codec *c = user;
-	struct slot *s = slot_of(c, stream);
+	struct http2_slot *s = slot_of(c, stream);
 
 	(void)session;
 	if (!s)
@@ -361,7 +362,7 @@ int bench_http2_session_open(struct bench_codec *c)
 
 void bench_http2_session_done(struct bench_codec *c)
 {
-	struct slot *s;
+	struct http2_slot *s;
 
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		s = &c->slots[i];

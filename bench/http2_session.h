@@ -24,14 +24,14 @@
 
 #include "bench/codec.h"
 
-struct box {
+struct http2_box {
 	char *bytes;
 	size_t length, room, sent;
 };
 
 /* A request, from ask() until its answer was handed out. */
-struct slot {
-	struct slot *next; /* in `free` or `done` */
+struct http2_slot {
+	struct http2_slot *next; /* in `free` or `done` */
 	uint64_t token;
 	const char *ask_body;
 	size_t ask_left;
@@ -55,10 +55,10 @@ struct bench_codec {
 	unsigned streams, active;
 	bool headers_only, settings_came;
 	bool broken; /* it is of no use any more */
-	struct box boxes[2], *sending, *filling;
-	struct slot *free, *done, **done_end;
-	struct slot *reading; /* whose header fields are coming */
-	struct slot *slots;
+	struct http2_box boxes[2], *sending, *filling;
+	struct http2_slot *free, *done, **done_end;
+	struct http2_slot *reading; /* whose header fields are coming */
+	struct http2_slot *slots;
 	unsigned slot_count;
 };
 
@@ -68,8 +68,8 @@ int bench_http2_session_open(struct bench_codec *c);
 void bench_http2_session_done(struct bench_codec *c);
 
 /* There is one when `active` is below `streams`: there is one slot more than streams. */
-struct slot *bench_http2_slot_take(struct bench_codec *c);
-void bench_http2_slot_put(struct bench_codec *c, struct slot *s);
+struct http2_slot *bench_http2_slot_take(struct bench_codec *c);
+void bench_http2_slot_put(struct bench_codec *c, struct http2_slot *s);
 
 /* The body that a request has; its source is the slot. */
 ssize_t bench_http2_body_wanted(nghttp2_session *session, int32_t stream, uint8_t *buffer,
