@@ -192,7 +192,7 @@ static int start_failed(struct bench_target *t, int why, unsigned timeout_s,
 	bench_child_words(t->messages, words);
 	bench_explain(error, 0, "%.60s: %s%.150s", t->name, what, words);
 	close(t->messages);
-	return why;
+	return gone ? -ECHILD : why;
 }
 
 static int start_wait(struct bench_target *t, int output, unsigned timeout_s, int64_t began_ns,
