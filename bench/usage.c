@@ -271,11 +271,13 @@ void bench_usage_count(struct bench_usage_probe *probe, bool on)
 	members_find(probe);
 	for (unsigned i = 0; i < probe->count; i++) {
 		struct member *m = &probe->members[i];
+		int64_t counts[BENCH_COUNTER_COUNT];
 
 		if (on) {
 			bench_counters_open(&m->counters, m->process.pid);
 		} else {
-			counts_read(m, m->counts);
+			counts_read(m, counts);
+			memcpy(m->counts, counts, sizeof(counts));
 			bench_counters_close(&m->counters);
 		}
 	}
