@@ -121,9 +121,8 @@ static pid_t start_fork(struct start *s, char error[BENCH_ERROR_TEXT])
 	if (failed) {
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
-		bench_explain(error, 0, "%.160s: %s%s", s->argv[0], strerror(failed),
-			      start_advice(failed));
-		return -failed;
+		return bench_explain(error, -failed, "%.160s: %s%s", s->argv[0], strerror(failed),
+				     start_advice(failed));
 	}
 	return pid;
 }
@@ -132,8 +131,7 @@ static int no_descriptors(char error[BENCH_ERROR_TEXT])
 {
 	int failed = errno;
 
-	bench_explain(error, 0, "cannot start a program: %s", strerror(failed));
-	return -failed;
+	return bench_explain(error, -failed, "cannot start a program: %s", strerror(failed));
 }
 
 pid_t bench_child_start(const struct bench_child *child, int *ret_output, int *ret_messages,
