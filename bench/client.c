@@ -296,29 +296,28 @@ static int descriptors_ask(unsigned connections, char error[BENCH_ERROR_TEXT])
 	return 0;
 }
 
-/* All threads wait twice: until all have connected, and until the start is set. */
+/* Threads connect, wait for each other at the gate, and start at once. */
 static int workers_run(struct client_shared *shared, struct client_worker *workers)
 {
-	unsigned started = 0, count = shared->worker_count;
-	int r = -pthread_barrier_init(&shared->ready, NULL, count + 1);
+	unsigned started = 0;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	while (r == 0 && started < count) {
+	while (r == 0 && started < shared->worker_count) {
 		r = -pthread_create(&workers[started].thread, NULL, client_work, &workers[started]);
 		started += r == 0;
 	}
-	if (r < 0) { /* the barrier would never open: those that wait there cannot be joined */
-		fprintf(stderr, "sprocket-bench: thread %u: %s\n", started, strerror(-r));
-		exit(3);
-	}
-	pthread_barrier_wait(&shared->ready);
+	if (r < 0)
+		atomic_store(&shared->failed, true);
+	pthread_mutex_lock(&shared->gate);
+	while (shared->ready < started)
+		pthread_cond_wait(&shared->moved, &shared->gate);
 	shared->start_ns = client_clock() + START_NS;
-	pthread_barrier_wait(&shared->ready);
+	shared->open = true;
+	pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->gate);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(workers[i].thread, NULL);
-	pthread_barrier_destroy(&shared->ready);
-	return 0;
+	return r;
 }
 
 static int collect(const struct client_worker *workers, unsigned count, struct bench_outcome *ret,
@@ -367,17 +366,21 @@ int bench_client_run(const struct bench_load *load, struct bench_progress *progr
 	r = r < 0 ? r : descriptors_ask(load->connections, error);
 	if (r < 0)
 		return r;
-	snprintf(error, BENCH_ERROR_TEXT, "not enough memory: take fewer connections");
+	snprintf(error, BENCH_ERROR_TEXT, "not enough memory or threads: take fewer connections");
 	shared.worker_count =
 		load->thread_count < load->connections ? load->thread_count : load->connections;
 	shared.firsts = calloc(load->mix->request_count, sizeof(*shared.firsts));
 	workers = calloc(shared.worker_count, sizeof(*workers));
 	pthread_mutex_init(&shared.firsts_lock, NULL);
+	pthread_mutex_init(&shared.gate, NULL);
+	pthread_cond_init(&shared.moved, NULL);
 	r = shared.firsts && workers ? run(load, &shared, workers, ret, error) : -ENOMEM;
 	for (unsigned i = 0; workers && i < shared.worker_count; i++)
 		if (workers[i].shared)
 			worker_done(&workers[i]);
 	pthread_mutex_destroy(&shared.firsts_lock);
+	pthread_mutex_destroy(&shared.gate);
+	pthread_cond_destroy(&shared.moved);
 	free(workers);
 	free(shared.firsts);
 	if (r == 0)

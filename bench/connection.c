@@ -388,7 +388,7 @@ static void flush(struct client_connection *c, uint64_t now)
 	sqe = client_sqe(c->worker);
 	io_uring_prep_send(sqe, c->fd, bytes, c->sending, MSG_NOSIGNAL | MSG_WAITALL);
 	operation_set(c, sqe, SEND);
-	c->worker->sends += c->established || c->worker->loopback;
+	c->worker->sends += c->established && c->sending <= CLIENT_SMALL_BYTES;
 	client_flights_sent(c, now);
 }
 

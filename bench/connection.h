@@ -19,6 +19,7 @@
 
 #define CLIENT_FLIGHTS_MAX (1U << 20)   /* connections * streams of a thread */
 #define CLIENT_BUFFER_BYTES (32U << 10) /* of what comes, at once */
+#define CLIENT_SMALL_BYTES 4096U        /* an idle connection's socket takes as much at once */
 #define CLIENT_BUFFERS_MAX 256U
 #define CLIENT_TEXT_BYTES (32U << 10)       /* path and headers of a request, filled in */
 #define CLIENT_SPIN_NS UINT64_C(60000)      /* before something is due the thread does not sleep */
@@ -96,7 +97,10 @@ struct client_shared {
 	struct bench_progress *progress;
 	unsigned worker_count;
 	uint64_t start_ns;
-	pthread_barrier_t ready;        /* all have connected, or cannot */
+	pthread_mutex_t gate; /* of the three below */
+	pthread_cond_t moved;
+	unsigned ready;                 /* threads that have connected, or cannot */
+	bool open;                      /* start_ns is set */
 	atomic_uint_fast64_t answer_ns; /* of the last one */
 	atomic_bool failed;
 	pthread_mutex_t firsts_lock;
@@ -125,7 +129,7 @@ struct client_worker {
 	struct client_flight *oldest, *newest;
 	unsigned unsettled; /* connections whose time is looked at: down, connecting, ending */
 	unsigned source;    /* of 127.0.0.0/8, when ports run out */
-	unsigned sends;     /* handed to the ring, and done as soon as it is entered */
+	unsigned sends;     /* small ones handed to the ring: done as soon as it is entered */
 	bool close_mode, headers_only, loopback;
 
 	struct bench_schedule share;

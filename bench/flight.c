@@ -33,6 +33,7 @@ void client_flight_skip(struct client_worker *w, enum bench_error error)
 	struct client_asked a;
 
 	client_take(w, &a);
+	w->out.waited += w->load->schedule && a.measured;
 	count_failed(w, &a, error);
 }
 
@@ -107,7 +108,6 @@ static void account(struct client_worker *w, const struct client_flight *f,
 		bench_histogram_add(&out->lag, lag);
 		w->late += lag > CLIENT_LATE_NS;
 	}
-	out->waited += f->waited;
 	out->requests[f->asked.request].answered++;
 	if (out->request_count > 1)
 		bench_histogram_add(&out->requests[f->asked.request].latency, latency);
@@ -306,6 +306,7 @@ void client_flight_begin(struct client_worker *w)
 		return;
 	}
 	f = place_take(c, &a);
+	w->out.waited += f->waited && a.measured;
 	r = ask(w, c, f);
 	if (r == -ENOMEM || r == -E2BIG) {
 		w->error = r;

@@ -19,7 +19,8 @@ uint64_t client_due(const struct client_worker *w)
 	uint64_t due;
 
 	if (!w->load->schedule)
-		return w->now < w->to_ns && w->begun < w->closed_limit ? 0 : CLIENT_NEVER;
+		return w->now < w->to_ns && w->begun < w->closed_limit ? w->shared->start_ns :
+									 CLIENT_NEVER;
 	if (w->next == w->share.count)
 		return CLIENT_NEVER;
 	due = w->shared->start_ns + w->share.arrivals[w->next].at_ns;
@@ -203,6 +204,8 @@ static void drive(struct client_worker *w)
 	settle_accounts(w);
 	publish(w, true);
 	check_accounts(w);
+	if (w->error < 0)
+		atomic_store(&w->shared->failed, true);
 	w->out.measured_ns = w->to_ns > w->from_ns ? w->to_ns - w->from_ns : 0;
 	if (!load->schedule && w->begun >= w->closed_limit && w->out.last_ns > w->out.first_ns)
 		w->out.measured_ns = w->out.last_ns - w->out.first_ns;
@@ -281,6 +284,17 @@ static int prepare(struct client_worker *w)
 	return connect_all(w);
 }
 
+/* Until all have come so far. */
+static void gate_wait(struct client_shared *shared)
+{
+	pthread_mutex_lock(&shared->gate);
+	shared->ready++;
+	pthread_cond_broadcast(&shared->moved);
+	while (!shared->open)
+		pthread_cond_wait(&shared->moved, &shared->gate);
+	pthread_mutex_unlock(&shared->gate);
+}
+
 void *client_work(void *worker)
 {
 	struct client_worker *w = worker;
@@ -288,8 +302,7 @@ void *client_work(void *worker)
 	w->error = prepare(w);
 	if (w->error < 0)
 		atomic_store(&w->shared->failed, true);
-	pthread_barrier_wait(&w->shared->ready);
-	pthread_barrier_wait(&w->shared->ready);
+	gate_wait(w->shared);
 	if (!atomic_load(&w->shared->failed))
 		drive(w);
 	if (w->ring_made)

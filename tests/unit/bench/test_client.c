@@ -24,8 +24,7 @@
 #define SECOND (1000 * MS)
 #define BODY_LEN 128U
 #define BIG_LEN (16U << 20)
-#define LATE_MAX_NS (5 * MS) /* a client that was kept from its CPU for longer proves nothing */
-#define TRIES 5
+#define TRIES 10
 
 struct rig {
 	struct odd_server server;
@@ -119,12 +118,13 @@ static uint64_t errors_of(const struct bench_outcome *o)
 static const struct bench_outcome *run(struct rig *r)
 {
 	struct bench_outcome *o = &r->out;
+	struct bench_progress progress = { 0 };
 	char error[BENCH_ERROR_TEXT] = "";
 
 	if (r->has_out)
 		bench_outcome_done(o);
 	r->has_out = false;
-	if (bench_client_run(&r->load, NULL, o, error) < 0)
+	if (bench_client_run(&r->load, &progress, o, error) < 0)
 		fail_msg("%s", error);
 	r->has_out = true;
 	if (r->load.schedule)
@@ -133,6 +133,12 @@ static const struct bench_outcome *run(struct rig *r)
 	assert_int_equal(o->service.n, o->answered);
 	assert_int_equal(o->requests[0].answered, o->answered);
 	assert_int_equal(o->requests[0].failed, errors_of(o));
+	if (r->load.warmup_ns == 0) {
+		assert_int_equal(progress.sent, o->sent);
+		assert_int_equal(progress.answered, o->answered);
+		assert_int_equal(progress.failed, errors_of(o));
+		assert_int_equal(progress.window_max_ns, o->latency.max);
+	}
 	return o;
 }
 
@@ -204,30 +210,29 @@ static void test_connection_each(void **state)
 	rig_free(r);
 }
 
-/* The stall is seen by all requests that were due meanwhile, though few were in flight. */
+/* The stall is seen by all requests that were due meanwhile, though few were in flight. A machine
+ * that has no CPU to spare adds to both times, so that the upper limits may need several tries. */
 static void test_stall(void **state)
 {
-	uint64_t latency = 0, service = 0, lag = UINT64_MAX;
+	uint64_t latency = UINT64_MAX, service = UINT64_MAX;
 
 	(void)state;
-	for (unsigned i = 0; i < TRIES && lag > LATE_MAX_NS; i++) {
+	for (unsigned i = 0; i < TRIES && (latency > 110 * MS || service > 30 * MS); i++) {
 		struct rig *r = rig_new(ODD_STALL, 1, BENCH_VERIFY_ECHO);
 		const struct bench_outcome *o;
 
-		r->load.duration_ns = 3 * SECOND;
+		r->load.duration_ns = 2 * SECOND;
 		schedule_set(r, 2000);
 		o = run(r);
-		assert_int_equal(o->answered, 6000);
-		assert_true(o->waited >= 3 * 150);
+		assert_int_equal(o->answered, 4000);
+		assert_true(o->waited >= 2 * 150);
 		latency = bench_histogram_at(&o->latency, 0.99);
 		service = bench_histogram_at(&o->service, 0.99);
-		lag = bench_histogram_at(&o->lag, 0.99);
+		assert_true(latency >= 80 * MS);
 		rig_free(r);
 	}
-	if (lag > LATE_MAX_NS)
-		skip(); /* no CPU to be had */
-	assert_in_range(latency, 80 * MS, 110 * MS);
-	assert_true(service < 30 * MS);
+	assert_true(latency <= 110 * MS);
+	assert_true(service <= 30 * MS);
 }
 
 /* Each oddity has its name; the others are answered. */
@@ -324,7 +329,7 @@ static void test_dead_silence(void **state)
 	rig_free(r);
 }
 
-static uint16_t port_without_server(int *ret_fd)
+static uint16_t port_without_server(int *ret_fd, bool listens)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -334,7 +339,34 @@ static uint16_t port_without_server(int *ret_fd)
 	assert_true(*ret_fd >= 0);
 	assert_int_equal(bind(*ret_fd, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(getsockname(*ret_fd, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(listens ? listen(*ret_fd, 1024) : 0, 0);
 	return ntohs(at.sin_port);
+}
+
+/* The kernel accepts, nobody answers: each stream is timed out once, and their connection is given
+ * up when none is left on it. */
+static void test_h2_silence(void **state)
+{
+	struct rig *r = rig_new(ODD_NONE, 1, BENCH_VERIFY_ECHO);
+	const struct bench_outcome *o;
+	int fd;
+
+	(void)state;
+	load_init(r, port_without_server(&fd, true));
+	r->load.protocol = BENCH_H2C;
+	r->load.connections = 2;
+	r->load.streams = 4;
+	r->load.timeout_ns = 100 * MS;
+	r->load.duration_ns = 300 * MS;
+	schedule_set(r, 1000);
+	o = run(r);
+	assert_int_equal(o->answered, 0);
+	assert_int_equal(o->errors[BENCH_ERROR_timeout], o->sent);
+	assert_int_equal(o->errors[BENCH_ERROR_timeout] + o->errors[BENCH_ERROR_unsent], 300);
+	assert_in_range(o->errors[BENCH_ERROR_timeout], 16, 8 * 4);
+	assert_in_range(o->connects, 4, 2 * 4);
+	close(fd);
+	rig_free(r);
 }
 
 /* Nobody listens: kept-alive connections cannot even begin; with one for each request that is
@@ -347,7 +379,7 @@ static void test_refused(void **state)
 	int fd;
 
 	(void)state;
-	load_init(r, port_without_server(&fd));
+	load_init(r, port_without_server(&fd, false));
 	r->load.timeout_ns = 200 * MS;
 	schedule_set(r, 1000);
 	assert_int_equal(bench_client_run(&r->load, NULL, &r->out, error), -ECONNREFUSED);
@@ -460,9 +492,9 @@ int main(void)
 		cmocka_unit_test(test_stall),         cmocka_unit_test(test_oddities),
 		cmocka_unit_test(test_odd_but_right), cmocka_unit_test(test_never_answered),
 		cmocka_unit_test(test_dead_silence),  cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_dies),          cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_big_bodies),    cmocka_unit_test(test_hops),
-		cmocka_unit_test(test_wrong_load),
+		cmocka_unit_test(test_h2_silence),    cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_stopped),       cmocka_unit_test(test_big_bodies),
+		cmocka_unit_test(test_hops),          cmocka_unit_test(test_wrong_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
