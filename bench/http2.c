@@ -113,7 +113,7 @@ static nghttp2_nv field(const char *name, const char *value, size_t value_len)
 			     .valuelen = value_len };
 }
 
-/* `number` has room for the content-length. */
+/* `number_text` is for the content-length. */
 static size_t message_fields(const struct bench_message *m, char number_text[24], nghttp2_nv *to)
 {
 	size_t count = 0;
@@ -143,9 +143,9 @@ static int http2_ask(struct bench_codec *c, uint64_t token, const struct bench_m
 	struct http2_slot *s;
 	int32_t stream;
 
-	if (http2_leaving(c))
+	if (http2_leaving(c) || m->header_count > BENCH_HEADERS_MAX)
 		return -EPROTO;
-	if (m->header_count > BENCH_HEADERS_MAX || !http2_room(c))
+	if (!http2_room(c))
 		return -EAGAIN;
 	s = bench_http2_slot_take(c);
 	s->token = token;

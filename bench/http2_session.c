@@ -42,10 +42,11 @@ int bench_http2_fill(struct bench_codec *c)
 
 	while (!c->broken && (count = nghttp2_session_mem_send(c->session, &bytes)) > 0) {
 		to = box_add(c->filling, (size_t)count);
-		if (!to)
+		if (!to) {
 			count = NGHTTP2_ERR_NOMEM;
-		else
-			memcpy(to, bytes, (size_t)count);
+			break;
+		}
+		memcpy(to, bytes, (size_t)count);
 	}
 	if (count < 0)
 		c->broken = true;
