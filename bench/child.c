@@ -2,6 +2,7 @@
 /* child.c - see process.h: starting a program, waiting for it, and what it said. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -46,7 +47,8 @@ static _Noreturn void start_child(const struct start *s)
 	if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == s->parent &&
 	    (!s->pinned || sched_setaffinity(0, sizeof(s->cpus), &s->cpus) == 0) &&
 	    dup2(s->input, STDIN_FILENO) >= 0 && dup2(s->output, STDOUT_FILENO) >= 0 &&
-	    dup2(s->messages, STDERR_FILENO) >= 0)
+	    dup2(s->messages, STDERR_FILENO) >= 0 &&
+	    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		execve(s->argv[0], s->argv, s->environment);
 	failed = errno;
 	if (write(s->failure, &failed, sizeof(failed)) < 0)
@@ -119,9 +121,8 @@ static pid_t start_fork(struct start *s, char error[BENCH_ERROR_TEXT])
 	if (failed) {
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
-		bench_explain(error, 0, "%.160s: %s%s", s->argv[0], strerror(failed),
-			      start_advice(failed));
-		return -failed;
+		return bench_explain(error, -failed, "%.160s: %s%s", s->argv[0], strerror(failed),
+				     start_advice(failed));
 	}
 	return pid;
 }
@@ -130,8 +131,7 @@ static int no_descriptors(char error[BENCH_ERROR_TEXT])
 {
 	int failed = errno;
 
-	bench_explain(error, 0, "cannot start a program: %s", strerror(failed));
-	return -failed;
+	return bench_explain(error, -failed, "cannot start a program: %s", strerror(failed));
 }
 
 pid_t bench_child_start(const struct bench_child *child, int *ret_output, int *ret_messages,

@@ -105,7 +105,7 @@ static int put_hypervisor(json_t *object)
 	first_line("/sys/class/dmi/id/sys_vendor", vendor);
 	first_line("/sys/class/dmi/id/product_name", product);
 	snprintf(both, sizeof(both), "%s %s", vendor, product);
-	return put(object, "hypervisor", vendor[0] || product[0] ? both : "unknown");
+	return put(object, "hypervisor", vendor[0] || product[0] ? both : "present");
 }
 
 static int put_memory(json_t *object)

@@ -192,7 +192,7 @@ static int start_failed(struct bench_target *t, int why, unsigned timeout_s,
 	bench_child_words(t->messages, words);
 	bench_explain(error, 0, "%.60s: %s%.150s", t->name, what, words);
 	close(t->messages);
-	return why;
+	return gone ? -ECHILD : why;
 }
 
 static int start_wait(struct bench_target *t, int output, unsigned timeout_s, int64_t began_ns,
@@ -249,10 +249,9 @@ static int start_command(struct bench_target *t, const struct bench_target_optio
 static int attach(struct bench_target *t, const struct bench_target_options *options,
 		  char error[BENCH_ERROR_TEXT])
 {
-	if (options->pid > 0 && kill(options->pid, 0) < 0 && errno == ESRCH) {
-		bench_explain(error, 0, "there is no process %d: check --pid", (int)options->pid);
-		return -ESRCH;
-	}
+	if (options->pid > 0 && kill(options->pid, 0) < 0 && errno == ESRCH)
+		return bench_explain(error, -ESRCH, "there is no process %d: check --pid",
+				     (int)options->pid);
 	t->pid = options->pid;
 	return bench_target_url(t, t->name, error);
 }
@@ -264,11 +263,9 @@ int bench_target_start(const char *name, const struct bench_target_options *opti
 	unsigned number;
 	int r;
 
-	if (strlen(name) >= sizeof(t.name)) {
-		bench_explain(error, 0, "%.80s...: longer than %zu bytes", name,
-			      sizeof(t.name) - 1);
-		return -ENAMETOOLONG;
-	}
+	if (strlen(name) >= sizeof(t.name))
+		return bench_explain(error, -ENAMETOOLONG, "%.80s...: longer than %zu bytes", name,
+				     sizeof(t.name) - 1);
 	strcpy(t.name, name);
 	t.stop_timeout_s = options->stop_timeout_s ? options->stop_timeout_s : STOP_S;
 	error[0] = '\0';

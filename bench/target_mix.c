@@ -21,14 +21,14 @@
 #define EVENTS_MAX 4000
 #define COLLECT_MAX (1U << 20)
 #define GRPC_HEAD 5
+#define GRPC_PATH "/bench.Chain/Pass"
 #define FILLER "a body as small as an event or a sensor reading is; posted over and over again. "
 
 static int added(int r, char error[BENCH_ERROR_TEXT])
 {
 	if (r >= 0)
 		return 0;
-	bench_explain(error, 0, "cannot make the requests: %s", strerror(-r));
-	return r;
+	return bench_explain(error, r, "cannot make the requests: %s", strerror(-r));
 }
 
 static void header(struct bench_request *q, const char *name, const char *value)
@@ -76,7 +76,8 @@ static void expect(enum bench_target_kind kind, struct bench_request *q, char *a
 			answer[i] = (char)toupper((unsigned char)q->body[i]);
 		q->expected_len = q->body_len;
 	} else {
-		q->verify = BENCH_VERIFY_ECHO;
+		/* Without a body a bare server answers something of its own. */
+		q->verify = q->body_len ? BENCH_VERIFY_ECHO : BENCH_VERIFY_FIRST;
 		return;
 	}
 	q->verify = BENCH_VERIFY_BYTES;
@@ -103,12 +104,11 @@ static int single_mix(enum bench_target_kind kind, const char *path, size_t body
 }
 
 /* gRPC's frame: a byte 0 (not compressed), the length in four, big end first. */
-static int grpc_mix(const char *path, size_t body_len, struct bench_mix *mix,
-		    char error[BENCH_ERROR_TEXT])
+static int grpc_mix(size_t body_len, struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 {
 	char *body = body_make(body_len, GRPC_HEAD);
 	struct bench_request q = { .method = "POST",
-				   .path = path,
+				   .path = GRPC_PATH,
 				   .body = body,
 				   .body_len = GRPC_HEAD + body_len,
 				   .status = 200,
@@ -306,7 +306,7 @@ int bench_target_mix(const struct bench_target *t, size_t body_len, struct bench
 		return social_mix(mix, error);
 	case BENCH_TARGET_GRPC:
 		*ret_protocol = BENCH_H2C;
-		return grpc_mix(t->path, body_len, mix, error);
+		return grpc_mix(body_len, mix, error);
 	case BENCH_TARGET_URL:
 	case BENCH_TARGET_FILE:
 		return any_mix(t->path, body_len, mix, error);

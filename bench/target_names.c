@@ -101,11 +101,9 @@ int bench_target_parse(const char *name, unsigned *ret_number, char error[BENCH_
 		return BENCH_TARGET_FILE;
 	if (entry->max)
 		*ret_number = name_number(entry, name);
-	if (entry->max && *ret_number == 0) {
-		bench_explain(error, 0, "%.60s: expected %sN, N from 1 to %u", name, entry->word,
-			      entry->max);
-		return -EINVAL;
-	}
+	if (entry->max && *ret_number == 0)
+		return bench_explain(error, -EINVAL, "%.60s: expected %sN, N from 1 to %u", name,
+				     entry->word, entry->max);
 	return (int)entry->kind;
 }
 
@@ -177,9 +175,10 @@ int bench_target_example(const char *file, char *path, size_t size, char error[B
 	if ((size_t)snprintf(path, size, "%s/%s", places.examples, file) < size &&
 	    access(path, R_OK) == 0)
 		return 0;
-	bench_explain(error, 0,
-		      "no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder", path);
-	return -ENOENT;
+	return bench_explain(
+		error, -ENOENT,
+		"no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder%s", path,
+		strstr(file, "fan-k/") ? " (fans are of 1, 2, 4, 9, 16, 32)" : "");
 }
 
 /* ---- the command ---- */
@@ -208,13 +207,11 @@ static void add(struct bench_command *c, const char *format, ...)
 static int command_check(const struct bench_command *c, char error[BENCH_ERROR_TEXT])
 {
 	for (unsigned i = 0; i < c->count; i++)
-		if (i >= BENCH_TARGET_ARGS_MAX || !c->argv[i]) {
-			bench_explain(
-				error, 0,
+		if (i >= BENCH_TARGET_ARGS_MAX || !c->argv[i])
+			return bench_explain(
+				error, -E2BIG,
 				"more than %u arguments, or too long: shorten --sprocket-args",
 				BENCH_TARGET_ARGS_MAX);
-			return -E2BIG;
-		}
 	return 0;
 }
 
@@ -222,8 +219,8 @@ static int body_check(size_t body_len, char error[BENCH_ERROR_TEXT])
 {
 	if (body_len <= BODY_MAX)
 		return 0;
-	bench_explain(error, 0, "a body of %zu bytes: at most 16Mi are taken", body_len);
-	return -E2BIG;
+	return bench_explain(error, -E2BIG, "a body of %zu bytes: at most 16Mi are taken",
+			     body_len);
 }
 
 /* A chain of `count` functions that takes bodies of more than 64Ki, or of a length for which no
@@ -265,13 +262,12 @@ static int add_chain_file(const struct name *entry, const char *name, size_t bod
 	int r;
 
 	if (!entry) {
-		if (access(name, R_OK) < 0) {
-			bench_explain(error, 0,
-				      "%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
-				      "chain file, nor http://...",
-				      name, strerror(errno));
-			return -ENOENT;
-		}
+		if (access(name, R_OK) < 0)
+			return bench_explain(
+				error, -ENOENT,
+				"%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
+				"chain file, nor http://...",
+				name, strerror(errno));
 		add(c, "%s", name);
 		return 0;
 	}

@@ -16,8 +16,7 @@
 
 static int refuse(const char *url, const char *why, char error[BENCH_ERROR_TEXT])
 {
-	bench_explain(error, 0, "%.80s: %s: " FORM, url, why);
-	return -EINVAL;
+	return bench_explain(error, -EINVAL, "%.80s: %s: " FORM, url, why);
 }
 
 /* A port from 1 to 65535, all of the text. */
@@ -62,9 +61,8 @@ static int address_find(struct bench_target *t, const char *host, const char *po
 	int r = getaddrinfo(host, port, &hints, &found);
 
 	if (r != 0) {
-		bench_explain(error, 0, "%.80s: no address of %.80s: %s", t->url, host,
-			      gai_strerror(r));
-		return -EHOSTUNREACH;
+		return bench_explain(error, -EHOSTUNREACH, "%.80s: no address of %.80s: %s", t->url,
+				     host, gai_strerror(r));
 	}
 	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
 	t->address_len = found->ai_addrlen;

@@ -34,12 +34,12 @@ struct member {
 	unsigned thread_count, thread_room;
 	int64_t cpu_ns, rss_bytes, pool_bytes;
 	struct bench_counters counters;
-	bool counted; /* by counters of its own; else by those of who started it */
+	int64_t counts[BENCH_COUNTER_COUNT]; /* until they were last off; -1: never known */
 };
 
 struct bench_usage_probe {
 	pid_t root;
-	bool sprocket;
+	bool sprocket, counting;
 	struct member *members;
 	unsigned count, room;
 	struct bench_processes found;
@@ -208,11 +208,13 @@ static struct member *member_add(struct bench_usage_probe *probe,
 	}
 	m = &probe->members[probe->count++];
 	*m = (struct member){ .process = *process };
+	for (int i = 0; i < BENCH_COUNTER_COUNT; i++)
+		m->counts[i] = UNKNOWN;
 	return m;
 }
 
 /* Takes in who is new below the root. */
-static void members_find(struct bench_usage_probe *probe, bool count)
+static void members_find(struct bench_usage_probe *probe)
 {
 	struct member *m;
 
@@ -230,10 +232,6 @@ static void members_find(struct bench_usage_probe *probe, bool count)
 			return;
 		snprintf(m->component, sizeof(m->component), "%s",
 			 component_name(probe, process->name));
-		if (count) {
-			bench_counters_open(&m->counters, process->pid);
-			m->counted = true;
-		}
 	}
 }
 
@@ -247,8 +245,42 @@ struct bench_usage_probe *bench_usage_open(pid_t root)
 	probe->root = root;
 	probe->sprocket = bench_process_read(root, &first) == 0 &&
 			  strcmp(component_name(probe, first.name), "controller") == 0;
-	members_find(probe, true);
+	members_find(probe);
 	return probe;
+}
+
+static void known_add(int64_t *to, int64_t value)
+{
+	if (value != UNKNOWN)
+		*to = *to == UNKNOWN ? value : *to + value;
+}
+
+/* What was counted so far. */
+static void counts_read(const struct member *m, int64_t ret[BENCH_COUNTER_COUNT])
+{
+	bench_counters_read(&m->counters, ret);
+	for (int i = 0; i < BENCH_COUNTER_COUNT; i++)
+		known_add(&ret[i], m->counts[i]);
+}
+
+void bench_usage_count(struct bench_usage_probe *probe, bool on)
+{
+	if (on == probe->counting)
+		return;
+	probe->counting = on;
+	members_find(probe);
+	for (unsigned i = 0; i < probe->count; i++) {
+		struct member *m = &probe->members[i];
+		int64_t counts[BENCH_COUNTER_COUNT];
+
+		if (on) {
+			bench_counters_open(&m->counters, m->process.pid);
+		} else {
+			counts_read(m, counts);
+			memcpy(m->counts, counts, sizeof(counts));
+			bench_counters_close(&m->counters);
+		}
+	}
 }
 
 void bench_usage_close(struct bench_usage_probe *probe)
@@ -282,12 +314,6 @@ static struct bench_component *component_of(struct bench_usage *usage, const cha
 	return c;
 }
 
-static void known_add(int64_t *to, int64_t value)
-{
-	if (value != UNKNOWN)
-		*to = *to == UNKNOWN ? value : *to + value;
-}
-
 static void member_sum(const struct member *m, struct bench_component *c)
 {
 	int64_t tick_ns = INT64_C(1000000000) / sysconf(_SC_CLK_TCK), counts[BENCH_COUNTER_COUNT];
@@ -307,9 +333,7 @@ static void member_sum(const struct member *m, struct bench_component *c)
 		if (m->pool_bytes > c->pool_bytes)
 			c->pool_bytes = m->pool_bytes;
 	}
-	if (!m->counted)
-		return;
-	bench_counters_read(&m->counters, counts);
+	counts_read(m, counts);
 	known_add(&c->syscalls, counts[BENCH_SYSCALLS]);
 	known_add(&c->cycles, counts[BENCH_CYCLES]);
 	known_add(&c->instructions, counts[BENCH_INSTRUCTIONS]);
@@ -319,7 +343,7 @@ static void member_sum(const struct member *m, struct bench_component *c)
 void bench_usage_read(struct bench_usage_probe *probe, struct bench_usage *ret)
 {
 	*ret = (struct bench_usage){ 0 };
-	members_find(probe, false);
+	members_find(probe);
 	for (unsigned i = 0; i < probe->count; i++) {
 		struct member *m = &probe->members[i];
 

@@ -188,6 +188,8 @@ static void workload(const char *name, size_t body_len, unsigned functions, unsi
 		fail_msg("%s", error);
 	assert_int_equal(protocol, BENCH_HTTP1);
 	probe = bench_usage_open(t.pid);
+	assert_non_null(probe);
+	bench_usage_count(probe, true);
 	bench_usage_read(probe, &before);
 	ask_mix(&t, &mix, count);
 	bench_usage_read(probe, &after);
