@@ -21,6 +21,7 @@
 #include "bench/result_text.h"
 #include "bench/stats.h"
 
+#define NAME_ROOM 160
 #define CHECK_REQUESTS 100
 #define CHECK_NS 5000000000U
 
@@ -33,6 +34,7 @@ struct compare {
 	unsigned done;  /* rounds */
 	json_t *document;
 	json_t *runs[BENCH_TARGETS_MAX][BENCH_ROUNDS_MAX]; /* borrowed */
+	char names[BENCH_TARGETS_MAX][NAME_ROOM];          /* of targets given more than once */
 };
 
 static const struct {
@@ -71,6 +73,19 @@ static int check(struct compare *c, struct bench_subject *s)
 	return r;
 }
 
+/* A target that is compared with itself is told apart by a number: "bare", "bare (2)". */
+static void set_name(struct compare *c, unsigned which)
+{
+	unsigned same = 1;
+
+	for (unsigned i = 0; i < which; i++)
+		same += !strcmp(c->o->names[i], c->o->names[which]);
+	if (same == 1)
+		return;
+	snprintf(c->names[which], NAME_ROOM, "%.140s (%u)", c->o->names[which], same);
+	c->subjects[which].name = c->names[which];
+}
+
 static int open_all(struct compare *c)
 {
 	char error[BENCH_ERROR_TEXT];
@@ -82,6 +97,7 @@ static int open_all(struct compare *c)
 		r = bench_subject_open(name, c->o, &c->subjects[c->count], error);
 		if (r < 0)
 			return bench_fail(name, r, error);
+		set_name(c, c->count);
 		if (bench_interrupted()) {
 			c->count++;
 			return BENCH_INTERRUPTED;

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define VALUE_MIN 1e-6 /* of an axis that is not empty, or logarithmic */
+#define VALUE_MAX 1e15
+
 void bench_chart_done(struct bench_chart *c)
 {
 	for (size_t i = 0; i < c->series_count; i++) {
@@ -86,14 +89,21 @@ void bench_chart_set_cross(struct bench_chart *c, size_t series)
 	c->series[series].colour = BENCH_CHART_NEUTRAL;
 }
 
+/* False for what no chart can show: a document may say anything. */
+static bool holds(const struct bench_axis *axis, double value)
+{
+	return value >= (axis->log ? VALUE_MIN : 0) && value <= VALUE_MAX;
+}
+
 void bench_chart_point(struct bench_chart *c, size_t series, struct bench_point point)
 {
 	struct bench_point *moved;
 	struct bench_series *s;
 
-	if (series >= c->series_count || !isfinite(point.x) || !isfinite(point.y) ||
-	    (c->x.log && point.x <= 0) || (c->y.log && point.y <= 0))
+	if (series >= c->series_count || !holds(&c->x, point.x) || !holds(&c->y, point.y))
 		return;
+	if (!holds(&c->x, point.low) || !holds(&c->x, point.high))
+		point.low = point.high = NAN;
 	s = &c->series[series];
 	moved = one_more(c, s->points, s->count, &s->room, sizeof(*s->points));
 	if (!moved)
@@ -129,7 +139,7 @@ void bench_chart_mark(struct bench_chart *c, double x, const char *name)
 
 	if (moved)
 		c->marks = moved;
-	if (!moved || !isfinite(x) || !(copy = copy_of(c, name)))
+	if (!moved || !holds(&c->x, x) || !(copy = copy_of(c, name)))
 		return;
 	c->marks[c->mark_count++] = (struct bench_mark){ .x = x, .name = copy };
 }
@@ -151,7 +161,7 @@ void bench_chart_text(struct bench_chart *c, const char *format, ...)
 
 static void widen(struct bench_axis *axis, double value)
 {
-	if (!isfinite(value) || (axis->log && value <= 0))
+	if (isnan(value))
 		return;
 	if (isnan(axis->low) || value < axis->low)
 		axis->low = value;
@@ -195,7 +205,7 @@ static void round_off(struct bench_axis *axis)
 		axis->high = nice_above(axis->high * 1.001);
 	} else {
 		axis->low = 0;
-		axis->high = axis->high > 0 ? axis->high * 1.04 : 1;
+		axis->high = axis->high > VALUE_MIN ? axis->high * 1.04 : 1;
 	}
 }
 
@@ -248,14 +258,19 @@ double bench_axis_place(const struct bench_axis *axis, double value)
 
 /* ---- ticks ---- */
 
-/* Three digits at most: 1.23, 12.3, 123, and no zeros at the end. */
+/* Three digits: 1.23, 12.3, 123, and no zeros at the end. */
 static int digits(double value, char *to, size_t size)
 {
 	double magnitude = fabs(value);
 	int decimals = magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
-	int len = snprintf(to, size, "%.*f", decimals, value);
+	int len;
 
-	while (decimals > 0 && len > 0 && (to[len - 1] == '0' || to[len - 1] == '.'))
+	if (!isfinite(value))
+		return snprintf(to, size, "–");
+	if (magnitude > VALUE_MAX) /* hundreds of digits, some of them */
+		return snprintf(to, size, "%.3g", value);
+	len = snprintf(to, size, "%.*f", decimals, value);
+	while (decimals > 0 && (to[len - 1] == '0' || to[len - 1] == '.'))
 		if (to[--len] == '.')
 			break;
 	to[len] = '\0';

@@ -92,7 +92,7 @@ size_t bench_chart_series(struct bench_chart *c, const char *name, bool line);
 size_t bench_chart_named(struct bench_chart *c, const char *name, bool line);
 /* What was found wanting: grey crosses, on no line. */
 void bench_chart_set_cross(struct bench_chart *c, size_t series);
-/* A point whose x or y is no number, or not above 0 on a logarithmic axis, is left out. */
+/* A point whose x or y is no number that the axis can show is left out. */
 void bench_chart_point(struct bench_chart *c, size_t series, struct bench_point point);
 size_t bench_chart_row(struct bench_chart *c, const char *name, const char *note);
 void bench_chart_mark(struct bench_chart *c, double x, const char *name);

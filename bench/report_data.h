@@ -23,7 +23,7 @@ const char *bench_get_text(const json_t *from, const char *key);
 
 bool bench_document_is(const json_t *document, const char *kind);
 bool bench_document_closed(const json_t *document); /* closed loop */
-/* "chain-6", or what is compared: "chain-6, ring-6". */
+/* "chain-6", or what is compared: "chain-6, ring-6"; of many only some. */
 void bench_document_name(const json_t *document, char *to, size_t size);
 
 bool bench_run_valid(const json_t *run);
@@ -43,6 +43,8 @@ struct bench_pick {
 	char name[96];
 };
 size_t bench_picks(const json_t *document, struct bench_pick picks[BENCH_PICKS_MAX]);
+/* The same for tables: where no run is valid, invalid ones, whose names say so. */
+size_t bench_picks_told(const json_t *document, struct bench_pick picks[BENCH_PICKS_MAX]);
 
 /* Adds `key` (latency, service) of the picked run, of a comparison that of all the target's valid
  * runs, to an empty histogram. Returns 0 or -errno. */

@@ -83,7 +83,8 @@ static void put_badge(struct bench_page *page, const json_t *document)
 	const char *why = bench_get_text(document, "invalid");
 
 	if (bench_run_valid(document) && runs > 0 && invalid == 0) {
-		fprintf(page->out, "<p class=\"badge good\">✓ valid: all %zu runs</p>\n", runs);
+		fprintf(page->out, "<p class=\"badge good\">✓ valid: %zu of %zu runs</p>\n", runs,
+			runs);
 		return;
 	}
 	if (bench_run_valid(document) && invalid < runs) {
@@ -97,7 +98,9 @@ static void put_badge(struct bench_page *page, const json_t *document)
 	      page->out);
 	if (*why)
 		bench_page_note(page, "%s", why);
-	bench_page_note(page, "%u of %zu runs are invalid: they are in the tables, but on no line.",
+	if (invalid > 0)
+		bench_page_note(
+			page, "Invalid are %u of %zu runs: they are in the tables, but on no line.",
 			invalid, runs);
 	fputs("</div>\n", page->out);
 }
@@ -116,13 +119,14 @@ static void put_load(struct bench_page *page, const json_t *document)
 	if (!json_is_object(config))
 		return;
 	if (streams > 1)
-		len += (size_t)snprintf(more + len, sizeof(more) - len, " × %.0f streams", streams);
+		len += (size_t)snprintf(more + len, sizeof(more) - len, " × %.10g streams",
+					streams);
 	if (!isnan(body))
-		len += (size_t)snprintf(more + len, sizeof(more) - len, ", body of %.0f B", body);
+		len += (size_t)snprintf(more + len, sizeof(more) - len, ", body of %.10g B", body);
 	if (seconds > 0)
 		snprintf(more + len, sizeof(more) - len, ", %.3g s a run", seconds);
 	fputs("<div class=\"soft\">", page->out);
-	bench_page_note(page, "%s%s%s, %s, %.0f connections%s",
+	bench_page_note(page, "%s%s%s, %s, %.10g connections%s",
 			closed ? "Closed loop" : "Open loop, arrivals ",
 			closed ? "" : bench_get_text(config, "arrivals"), "",
 			bench_get_text(config, "protocol"), isnan(connections) ? 0 : connections,
@@ -139,6 +143,7 @@ static void put_run_tiles(struct bench_page *page, const json_t *run)
 	const json_t *latency = json_object_get(run, "latency");
 	double errors = bench_get(run, "error_count");
 
+	fprintf(page->out, "<dl class=\"tiles%s\">", bench_run_valid(run) ? "" : " invalid");
 	bench_page_tile(page, "answers/s", BENCH_UNIT_RATE, bench_get(run, "achieved"));
 	bench_page_tile(page, "p50", BENCH_UNIT_US, bench_get(latency, "p50_us"));
 	bench_page_tile(page, "p99", BENCH_UNIT_US, bench_get(latency, "p99_us"));
@@ -146,6 +151,7 @@ static void put_run_tiles(struct bench_page *page, const json_t *run)
 	bench_page_tile(page, "CPU/request", BENCH_UNIT_US, bench_run_usage(run, "cpu_us"));
 	if (!isnan(errors))
 		bench_page_tile(page, "errors", BENCH_UNIT_RATE, errors);
+	fputs("</dl>\n", page->out);
 }
 
 static void put_tiles(struct bench_page *page, const json_t *document)
@@ -157,22 +163,18 @@ static void put_tiles(struct bench_page *page, const json_t *document)
 	if (bench_document_is(document, "compare") || json_array_size(runs) == 0)
 		return;
 	if (!bench_document_is(document, "sweep")) {
-		fputs("<dl class=\"tiles\">", page->out);
 		put_run_tiles(page, json_array_get(runs, 0));
-		fputs("</dl>\n", page->out);
 		return;
 	}
 	if (!knee)
 		bench_page_note(page, "No knee: no valid run kept up with its rate.");
 	if (knee) {
-		fputs("<h3>At the knee</h3><dl class=\"tiles\">", page->out);
+		fputs("<h3>At the knee</h3>", page->out);
 		put_run_tiles(page, knee);
-		fputs("</dl>\n", page->out);
 	}
 	if (json_is_object(half)) {
-		fputs("<h3>At half of the knee</h3><dl class=\"tiles\">", page->out);
+		fputs("<h3>At half of the knee</h3>", page->out);
 		put_run_tiles(page, half);
-		fputs("</dl>\n", page->out);
 	}
 }
 

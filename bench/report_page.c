@@ -190,8 +190,10 @@ void bench_page_table(struct bench_page *page, const char *caption, const char *
 	bench_html(page->out, caption, 0);
 	fputs("\"><thead><tr>", page->out);
 	for (size_t i = 0; heads[i]; i++) {
-		fputs("<th scope=\"col\">", page->out);
-		bench_html(page->out, heads[i], 0);
+		bool text = heads[i][0] == '<';
+
+		fprintf(page->out, "<th scope=\"col\"%s>", text ? " class=\"text\"" : "");
+		bench_html(page->out, heads[i] + text, 0);
 		fputs("</th>", page->out);
 	}
 	fputs("</tr></thead>\n<tbody>", page->out);

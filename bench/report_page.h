@@ -41,7 +41,8 @@ void bench_page_note(struct bench_page *page, const char *format, ...)
 /* A figure that is to be seen at first: "p99", "1.2 ms". */
 void bench_page_tile(struct bench_page *page, const char *name, enum bench_unit unit, double value);
 
-/* Tables: begin, then for each row its cells, then end. `heads` ends with NULL. */
+/* Tables: begin, then for each row its cells, then end. `heads` ends with NULL; "<" before a
+ * head: the column has text. */
 void bench_page_table(struct bench_page *page, const char *caption, const char *const *heads);
 void bench_page_row(struct bench_page *page, const char *name, bool valid);
 void bench_page_text(struct bench_page *page, const char *text);

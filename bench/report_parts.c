@@ -41,7 +41,7 @@ static void put_requests(struct bench_page *page, const struct bench_pick *pick)
 void bench_report_requests(struct bench_page *page, const json_t *document)
 {
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks);
+	size_t count = bench_picks_told(document, picks);
 
 	for (size_t i = 0; i < count; i++)
 		put_requests(page, &picks[i]);
@@ -49,10 +49,10 @@ void bench_report_requests(struct bench_page *page, const json_t *document)
 
 void bench_report_hop_table(struct bench_page *page, const json_t *document)
 {
-	static const char *const heads[] = { "hop",    "run",      "stamped", "mean µs", "p50 µs",
+	static const char *const heads[] = { "hop",    "<run",     "stamped", "mean µs", "p50 µs",
 					     "p99 µs", "p99.9 µs", "max µs",  NULL };
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks), drawn = 0, j;
+	size_t count = bench_picks_told(document, picks), drawn = 0, j;
 	const json_t *hop;
 
 	for (size_t i = 0; i < count; i++) {
@@ -96,13 +96,13 @@ static void put_component(struct bench_page *page, const char *name, const char 
 void bench_report_usage(struct bench_page *page, const json_t *document)
 {
 	static const char *const heads[] = {
-		"component",   "run",          "processes",   "threads",
+		"component",   "<run",         "processes",   "threads",
 		"CPU µs",      "user µs",      "system µs",   "switches, voluntary",
 		"involuntary", "system calls", "page faults", "instructions",
 		"cycles",      "cache misses", "RSS MiB",     NULL
 	};
 	struct bench_pick picks[BENCH_PICKS_MAX];
-	size_t count = bench_picks(document, picks), drawn = 0;
+	size_t count = bench_picks_told(document, picks), drawn = 0;
 	const json_t *component;
 	const char *name;
 
@@ -120,7 +120,7 @@ void bench_report_usage(struct bench_page *page, const json_t *document)
 void bench_report_record(struct bench_page *page, const json_t *document, const char *key,
 			 const char *caption)
 {
-	static const char *const heads[] = { "what", "value", NULL };
+	static const char *const heads[] = { "what", "<value", NULL };
 	json_t *record = json_object_get(document, key), *value;
 	const char *name;
 

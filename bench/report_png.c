@@ -4,11 +4,14 @@
  *
  * How: texts come from documents that anyone may have written. They stand in single quotes, where
  * gnuplot runs nothing (in double quotes it runs what is between back-quotes), with quotes doubled
- * and control characters left out; `noenhanced` takes every letter as it is.
+ * and control characters left out; `noenhanced` takes every letter as it is. At a tick it is a format
+ * all the same, in which % is doubled.
  */
 #include <math.h>
 
 #include "bench/report_chart.h"
+
+#define LETTERS_MAX 64U /* of one text: the picture has room for no more */
 
 static const char *const colours[BENCH_CHART_COLOURS + 1] = { "#0072b2", "#c44e00", "#00805d",
 							      "#a03c86", "#8f6a00", "#5546c8",
@@ -16,15 +19,25 @@ static const char *const colours[BENCH_CHART_COLOURS + 1] = { "#0072b2", "#c44e0
 static const unsigned points[BENCH_CHART_MARKERS] = { 7, 5, 9, 13, 11, 2 };
 static const unsigned dashes[BENCH_CHART_DASHES] = { 1, 2, 4, 3 };
 
-static void put_quoted(FILE *to, const char *before, const char *text)
+static void put_some(FILE *to, const char *before, const char *text, bool is_format)
 {
+	size_t letters = 0;
+
 	fprintf(to, "%s'", before);
 	for (const char *s = text ? text : ""; *s; s++) {
-		if (*s == '\'')
-			fputc('\'', to);
+		letters += ((unsigned char)*s & 0xc0) != 0x80; /* not the rest of a letter */
+		if (letters > LETTERS_MAX)
+			break;
+		if (*s == '\'' || (*s == '%' && is_format))
+			fputc(*s, to);
 		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s, to);
 	}
 	fputc('\'', to);
+}
+
+static void put_quoted(FILE *to, const char *before, const char *text)
+{
+	put_some(to, before, text, false);
 }
 
 static void put_axis(const struct bench_axis *axis, char name, unsigned most, FILE *to)
@@ -46,9 +59,9 @@ static void put_axis(const struct bench_axis *axis, char name, unsigned most, FI
 static void put_rows(const struct bench_chart *c, FILE *to)
 {
 	fprintf(to, "set yrange [%.1f:-0.5]\nunset logscale y\nset ylabel ''\nset ytics (",
-		(double)c->row_count - 0.5);
+		(double)c->row_count - 0.35);
 	for (size_t i = 0; i < c->row_count; i++) {
-		put_quoted(to, i ? ", " : "", c->rows[i].name);
+		put_some(to, i ? ", " : "", c->rows[i].name, true);
 		fprintf(to, " %zu", i);
 	}
 	fputs(") noenhanced\n", to);

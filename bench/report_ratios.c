@@ -59,8 +59,7 @@ void bench_report_verdicts(struct bench_page *page, const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(comparison, "targets"), i, entry)
-		if (strcmp(bench_get_text(entry, "target"), baseline) != 0 ||
-		    *bench_get_text(entry, "why"))
+		if (json_object_get(entry, "ratio") || *bench_get_text(entry, "why"))
 			put_verdict(page, entry, baseline);
 }
 
@@ -137,6 +136,7 @@ static unsigned add_entry(struct bench_chart *c, const json_t *document, const j
 	const json_t *ratio = json_object_get(entry, "ratio");
 	double row = (double)c->row_count;
 	char name[160], note[64];
+	unsigned invalid;
 
 	if (isnan(bench_get(ratio, "median")))
 		return 0;
@@ -145,8 +145,9 @@ static unsigned add_entry(struct bench_chart *c, const json_t *document, const j
 	snprintf(note, sizeof(note), "%.3g (%.3g to %.3g)", bench_get(ratio, "median"),
 		 bench_get(ratio, "low"), bench_get(ratio, "high"));
 	bench_chart_row(c, name, note);
+	invalid = add_rounds(c, document, entry, row);
 	add_interval(c, ratio, row);
-	return add_rounds(c, document, entry, row);
+	return invalid;
 }
 
 void bench_report_ratios(struct bench_page *page, const json_t *document)
@@ -177,8 +178,8 @@ void bench_report_ratios(struct bench_page *page, const json_t *document)
 
 void bench_report_comparison(struct bench_page *page, const json_t *document)
 {
-	static const char *const heads[] = { "target",    "metric",  "median",  "ratio",
-					     "95 % from", "95 % to", "verdict", NULL };
+	static const char *const heads[] = { "target",    "<metric", "median",   "ratio",
+					     "95 % from", "95 % to", "<verdict", NULL };
 	const json_t *targets = json_object_get(json_object_get(document, "comparison"), "targets");
 	const json_t *entry;
 	size_t i;

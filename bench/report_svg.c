@@ -36,12 +36,15 @@ static size_t character(const unsigned char *s)
 	return s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
 }
 
+/* What XML does not know, and what turns the direction of the text that follows. */
 static bool is_forbidden(const unsigned char *s)
 {
 	if (s[0] < 0x20)
 		return s[0] != '\t' && s[0] != '\n' && s[0] != '\r';
-	return s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) || /* C1 */
-	       (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe);  /* U+FFFE, U+FFFF */
+	return s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) ||  /* C1 */
+	       (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe) || /* U+FFFE, U+FFFF */
+	       (s[0] == 0xe2 && s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+	       (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
 }
 
 static const char *entity(char c)
