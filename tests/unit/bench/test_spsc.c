@@ -235,8 +235,8 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* As many items as the machine lets through meanwhile. Without the fences one is lost, if both have a
- * core for some of the time. */
+/* As many items as the machine lets through meanwhile. With weaker orders one is lost, if both
+ * have a core for some of the time. */
 static void a_sleeper_is_never_overlooked(void **state)
 {
 	struct race *race = (struct race *)(void *)ring_new(2);
