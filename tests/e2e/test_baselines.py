@@ -9,19 +9,13 @@ import signal
 import subprocess
 import threading
 import unittest
-import uuid
 from pathlib import Path
 
 import leftovers
 import tap
-from client import Closed, Connection, poll
-from harness import BUILD, Output
+from client import Closed, Connection
+from peers import FOLDER, FUNCTIONS, HELLO, START_S, STOP_S, GrpcPeer, Peer, nginx_there
 
-FOLDER = BUILD / "bench/baselines"
-HELLO = 128  # bytes that the bare server answers to who sends none
-FUNCTIONS = 3
-START_S = 25.0
-STOP_S = 10.0
 CONNECTIONS = 64
 EACH = 5  # requests of each of them
 SIZES = [0, 1, 128, 65536]
@@ -29,77 +23,6 @@ SIZES = [0, 1, 128, 65536]
 
 def content(size):
     return random.Random(size).randbytes(size)
-
-
-class Peer:
-    """One running peer; its end is looked at by whoever makes it come."""
-
-    def __init__(self, name, *args):
-        self.name = name
-        self.mark = uuid.uuid4().hex
-        self.footprint = leftovers.Footprint(self.mark)
-        self.functions = 0 if name == "bare" else FUNCTIONS
-        self.process = subprocess.Popen(
-            [str(FOLDER / f"peer-{name}"), "--functions", str(self.functions), *args],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-            env={**os.environ, leftovers.MARK: self.mark}, start_new_session=True)
-        self.out = Output(self.process.stdout)
-        self.log = Output(self.process.stderr)
-        match = self.out.wait(r"^ready http://127\.0\.0\.1:(\d+)/$", seconds=START_S)
-        if not match:
-            self.process.poll()
-            why = self.log.text()
-            self.close()
-            raise AssertionError(f"{name}: not ready: {self.process.returncode}: {why}")
-        self.port = int(match[1])
-        self.look()
-
-    def look(self):
-        """Takes note of its processes, and of all ports on which they listen."""
-        self.footprint.look(self.process.pid)
-        ports = leftovers.listening()
-        for pid in self.footprint.pids:
-            self.footprint.ports |= {ports[i] for i in leftovers.sockets_of(pid) if i in ports}
-
-    def connect(self):
-        return Connection(self.port)
-
-    def echoes(self, bodies):
-        """Sends them over one connection; true when each came back as it was."""
-        with self.connect() as connection:
-            answers = [connection.request("POST", "/", body) for body in bodies]
-        return all(a.status == 200 and a.header("content-length") == str(len(a.body)) and
-                   (a.body == b or (self.name == "bare" and not b and len(a.body) == HELLO))
-                   for a, b in zip(answers, bodies, strict=True))
-
-    def passed(self):
-        """How many requests each function says to have worked on."""
-        start = len(self.log.lines)
-        self.process.send_signal(signal.SIGUSR1)
-        match = self.log.wait(r"^passed:((?: \d+)*)$", start)
-        if not match:
-            raise AssertionError(f"{self.name}: no line on SIGUSR1: {self.log.text()}")
-        return [int(n) for n in match[1].split()]
-
-    def end(self, number):
-        """Sends the signal; returns the exit status when nothing is left."""
-        self.look()
-        self.process.send_signal(number)
-        status = self.process.wait(STOP_S)
-        self.nothing_left()
-        return status
-
-    def nothing_left(self):
-        try:
-            poll("gone", lambda: not self.footprint.left())
-        except AssertionError:
-            raise AssertionError("\n".join(self.footprint.left())) from None
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.footprint.kill()
 
 
 class PeerTest:
@@ -260,6 +183,7 @@ class Http1Test(PeerTest):
 class NginxTest(Http1Test):
     """What only those have in front of which stands nginx."""
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can cover folders")
     def test_without_nginx_it_says_what_to_do(self):
         # In a mount namespace of its own, every folder in which nginx may be is covered.
         hide = "for d in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $d; done; "
@@ -285,30 +209,60 @@ class NginxTest(Http1Test):
         self.assertEqual(peer.log.text(), "")
 
 
-def nginx_there():
-    paths = os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/local/sbin"]
-    return any(os.access(f"{path}/nginx", os.X_OK) for path in paths if path)
+    def function_port(self, peer, number):
+        """Where a function listens itself, behind nginx."""
+        ports = leftovers.listening()
+        for pid in leftovers.descendants(peer.process.pid):
+            if leftovers.read(f"/proc/{pid}/comm") == b"function-%d\n" % number:
+                return next(ports[i] for i in leftovers.sockets_of(pid) if i in ports)
+        raise AssertionError(f"no function {number}")
 
+    def test_requests_sent_ahead_are_answered_in_turn(self):
+        peer, count = self.start(), 200
+        bodies = [content(n) for n in range(count)]
+        with Connection(self.function_port(peer, 1)) as connection:
+            connection.write(b"".join(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+                                      + body for body in bodies))
+            for body in bodies:
+                self.assertTrue(connection.receive().body == body)
+        self.assertEqual(peer.passed(), [count] * FUNCTIONS)
 
-class GrpcPeer(Peer):
-    def echoes(self, bodies):
-        return all(self.call(body) == body for body in bodies)
+    def test_functions_refuse_what_is_not_http(self):
+        peer = self.start()
+        port = self.function_port(peer, FUNCTIONS)
+        for head, status in [
+                (b"nonsense\r\n\r\n", 400), (b"POST / HTTP/2.0\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 1 1\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
+                (b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", 413),
+                (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+                (b"POST / HTTP/1.1\r\nx: " + b"y" * 8192, 431)]:
+            with self.subTest(head=head[:60]), Connection(port) as connection:
+                connection.write(head)
+                self.assertEqual(connection.receive().status, status)
+                self.assertTrue(connection.closed())
+        self.assertTrue(peer.echoes([b"still here"]))
 
-    def call(self, body):
-        """One call; returns the message that came back. The last trailer must say 0, which is
-        good."""
-        done = subprocess.run(
-            ["curl", "-sSi", "--http2-prior-knowledge", "-H", "content-type: application/grpc",
-             "-H", "te: trailers", "--data-binary", "@-",
-             f"http://127.0.0.1:{self.port}/bench.Chain/Pass"], check=True, timeout=START_S,
-            input=b"\0" + len(body).to_bytes(4, "big") + body, capture_output=True)
-        head, _, rest = done.stdout.partition(b"\r\n\r\n")
-        length = int.from_bytes(rest[1:5], "big")
-        trailers = rest[5 + length:]
-        if not head.startswith(b"HTTP/2 200") or rest[:1] != b"\0" or \
-                not re.search(rb"grpc-status: 0\r\n", trailers):
-            raise AssertionError(f"{head!r} {trailers!r}")
-        return rest[5:5 + length]
+    def test_a_busy_way_on_is_no_way(self):
+        """Callers that leave while the next function is stopped take their calls along."""
+        peer = self.start()
+        second = next(pid for pid in leftovers.descendants(peer.process.pid)
+                      if leftovers.read(f"/proc/{pid}/comm") == b"function-2\n")
+        first = self.function_port(peer, 1)
+        os.kill(second, signal.SIGSTOP)
+        leavers = [Connection(first) for _ in range(CONNECTIONS)]
+        for number, leaver in enumerate(leavers):
+            leaver.write(b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n" + content(9000))
+            if number % 2:
+                leaver.close()
+        os.kill(second, signal.SIGCONT)
+        for leaver in leavers[::2]:
+            with leaver:
+                self.assertTrue(leaver.receive().body == content(9000))
+        self.assertTrue(peer.echoes([content(77)]))
 
 
 class BareTest(Http1Test, unittest.TestCase):
