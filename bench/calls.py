@@ -140,10 +140,7 @@ def measure_call(plan, report):
 
 def fan_cpu(plan, server):
     """CPU of all processes per request, us, under one load."""
-    before = sum(server.cpu().values())
-    got = load.run(server.label, server.ready, plan.client_cpu, 64, plan.load_s,
-                   load.BODY.encode())
-    return (sum(server.cpu().values()) - before) / 1000 / got["requests"]
+    return load.per_request(load.run(plan, server.label, server.ready, server.pid))
 
 
 def measure_fan(plan, report):
@@ -157,7 +154,7 @@ def measure_fan(plan, report):
             for server in servers.values():
                 server.check_pinned()
                 load.check(server.label, server.ready, load.BODY.encode())
-                load.run(server.label, server.ready, plan.client_cpu, 64, 1, load.BODY.encode())
+                load.run(plan, server.label, server.ready, duration="1s")  # warm
             for _ in range(plan.load_rounds):
                 for way, server in servers.items():
                     cpu[way].append(fan_cpu(plan, server))
@@ -235,15 +232,15 @@ def measure_body(plan, report):
 # ---- boutique ----
 
 def shop_round(plan, server, page, seconds):
-    """One load; page None: the mix. Adds CPU per request and per delivery, us, and deliveries
-    per request."""
-    words = [MIX] if page is None else [MIX, str(page)]
-    before, cpu = server.status()["kernel"]["descriptors"], sum(server.cpu().values())
-    got = load.run(server.label, server.ready, plan.client_cpu, 64, seconds, b"",
-                   script="mix.lua", words=words)
-    got["cpu"] = (sum(server.cpu().values()) - cpu) / 1000 / got["requests"]
+    """One load; page None: the mix. CPU per request and per delivery, us, and deliveries per
+    request, besides rate and percentiles."""
+    before = server.status()["kernel"]["descriptors"]
+    run = load.run(plan, server.label, server.ready, server.pid, mix=MIX, page=page, warmup="0s",
+                   duration=f"{seconds}s")
     delivered = server.status()["kernel"]["descriptors"] - before
-    got["deliveries"] = delivered / got["requests"]
+    got = {"rate": run["achieved"], "cpu": load.per_request(run),
+           "deliveries": delivered / run["answered"]}
+    got |= {rank: load.percentile(rank)(run) for rank in ("p50", "p99")}
     got["cpu_each"] = got["cpu"] / got["deliveries"]
     return got
 
