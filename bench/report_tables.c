@@ -26,7 +26,8 @@ static void put_latency(struct bench_page *page, const json_t *run)
 	bench_page_number(page, bench_run_usage(run, "cpu_us"));
 }
 
-static void put_validity(struct bench_page *page, const json_t *run)
+/* The reason stands once, in the table of runs. */
+static void put_validity(struct bench_page *page, const json_t *run, bool with_reason)
 {
 	const char *why = bench_get_text(run, "invalid");
 	char text[BENCH_ERROR_TEXT + 16];
@@ -36,13 +37,13 @@ static void put_validity(struct bench_page *page, const json_t *run)
 		return;
 	}
 	snprintf(text, sizeof(text), "✗ INVALID: %s", *why ? why : "no reason is told");
-	bench_page_text(page, text);
+	bench_page_text(page, with_reason ? text : "✗ INVALID");
 }
 
 static void put_row(struct bench_page *page, const json_t *run, const char *name, put_run put)
 {
 	bench_page_row(page, name, bench_run_valid(run));
-	put_validity(page, run);
+	put_validity(page, run, put == put_latency);
 	put(page, run);
 	bench_page_row_end(page);
 }

@@ -37,8 +37,8 @@ class TurnsTest(BenchTest):
         self.assertEqual(document["kind"], "compare")
         order = [(r["round"], r["target"]) for r in document["runs"]]
         self.assertEqual(len(order), 15)
-        self.assertEqual([t for n, t in order if n == 0], ["chain-1", "chain-12", "chain-1"])
-        self.assertEqual([t for n, t in order if n == 1], ["chain-12", "chain-1", "chain-1"])
+        self.assertEqual([t for n, t in order if n == 0], ["chain-1", "chain-12", "chain-1 (2)"])
+        self.assertEqual([t for n, t in order if n == 1], ["chain-12", "chain-1 (2)", "chain-1"])
         comparison = document["comparison"]
         self.assertEqual(comparison["baseline"], "chain-1")
         first, more, same = comparison["targets"][:3]
@@ -63,7 +63,7 @@ class TurnsTest(BenchTest):
                 "--warmup", "0", "--metric", "p99", "--metric", "max", "--metric", "cpu", code=None)
             rows = {(t["target"], t["metric"]): t for t in document["comparison"]["targets"]}
             self.assertEqual(rows[slow, "max_us"]["verdict"], "more")
-            self.assertEqual(rows[slow, "cpu_us"]["why"], "its processes are not known")
+            self.assertIn("its processes are not known", rows[slow, "cpu_us"]["why"])
 
     def test_report(self):
         with server() as url:

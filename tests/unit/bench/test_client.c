@@ -428,6 +428,25 @@ static void test_stopped(void **state)
 	rig_free(r);
 }
 
+/* What is sent in pieces is not held up between them. */
+static void test_pieces(void **state)
+{
+	struct rig *r = rig_of_body(ODD_NONE, 1, BENCH_VERIFY_ECHO, 300 << 10);
+	const struct bench_outcome *o;
+	uint64_t least = UINT64_MAX;
+
+	(void)state;
+	r->load.connections = 1;
+	r->load.requests = 20;
+	for (unsigned i = 0; i < TRIES && least > 20 * MS; i++) {
+		o = run(r);
+		assert_int_equal(o->answered, 20);
+		least = o->latency.min;
+	}
+	assert_true(least < 20 * MS);
+	rig_free(r);
+}
+
 /* Answers that come while they are still being asked; each with its number. */
 static void test_big_bodies(void **state)
 {
@@ -493,8 +512,9 @@ int main(void)
 		cmocka_unit_test(test_odd_but_right), cmocka_unit_test(test_never_answered),
 		cmocka_unit_test(test_dead_silence),  cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_h2_silence),    cmocka_unit_test(test_dies),
-		cmocka_unit_test(test_stopped),       cmocka_unit_test(test_big_bodies),
-		cmocka_unit_test(test_hops),          cmocka_unit_test(test_wrong_load),
+		cmocka_unit_test(test_stopped),       cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_big_bodies),    cmocka_unit_test(test_hops),
+		cmocka_unit_test(test_wrong_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
