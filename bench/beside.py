@@ -200,7 +200,7 @@ def measure_tail(plan, report):
     knee = document.get("knee", {}).get("rate")
     if not knee:
         raise Error(f"no knee was found in {SWEEP} req/s")
-    report.add("tail", "chain of 6, knee", [knee], "req/s")
+    report.add("tail", "chain of 6, knee", [knee], "req/s", note=document["invalid"])
     if not present(plan, report, "tail", "chain of 6 / {peer}, p99 at half of our knee",
                    ["sidecar-6"]):
         return

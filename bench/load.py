@@ -80,8 +80,10 @@ def bench(plan, what, *targets, may_fail=(), **options):
     document = json.loads(out)
     for run in document["runs"]:
         if run["error_count"] and run["target"] not in may_fail:
+            failed = ", ".join(f"{q['failed']} of {q['method']} {q['path']}"
+                               for q in run.get("requests", []) if q["failed"])
             raise Error(f"{label}: {run['target']}: {run['answered']} answers and errors "
-                        f"{run['errors']}")
+                        f"{run['errors']} {failed}")
     return document
 
 
