@@ -137,8 +137,7 @@ def h2load(url, http, options, body):
 
 def sprocket_bench(url, http, options):
     """(rate, requests)"""
-    run = load.run(options, url, url, connections=options.connections, http=http, warmup="0s",
-                   duration=f"{options.seconds}s")
+    run = load.run(options, url, url, connections=options.connections, http=http, warmup="0s")
     return run["achieved"], run["answered"]
 
 
@@ -179,7 +178,8 @@ def main():
     parser.add_argument("build")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
-    options.program = lambda name: f"{options.build}/bench/{name}"
+    # What load.py asks of a plan.
+    options.program, options.load_s = lambda name: f"{options.build}/bench/{name}", options.seconds
     with tempfile.TemporaryDirectory(prefix="sprocket-bench-") as folder:
         daemon = Daemon(options.build, folder, options.server_cpu)
         try:
