@@ -8,6 +8,8 @@
 
 #include "bench/report_chart.h"
 
+#define TARGETS_NAMED 6U
+
 double bench_get(const json_t *from, const char *key)
 {
 	const json_t *value = json_object_get(from, key);
@@ -46,13 +48,16 @@ static bool first_of_target(const json_t *runs, size_t at)
 void bench_document_name(const json_t *document, char *to, size_t size)
 {
 	const json_t *runs = json_object_get(document, "runs");
+	unsigned targets = 0;
 	size_t len = 0;
 
 	to[0] = '\0';
-	for (size_t i = 0; i < json_array_size(runs) && len < size; i++)
-		if (first_of_target(runs, i))
+	for (size_t i = 0; i < json_array_size(runs); i++)
+		if (first_of_target(runs, i) && targets++ < TARGETS_NAMED && len < size)
 			len += (size_t)snprintf(to + len, size - len, "%s%s", len ? ", " : "",
 						bench_get_text(json_array_get(runs, i), "target"));
+	if (targets > TARGETS_NAMED && len < size)
+		snprintf(to + len, size - len, " and %u more", targets - TARGETS_NAMED);
 	if (len == 0)
 		snprintf(to, size, "%s",
 			 bench_get_text(json_object_get(document, "config"), "target"));
@@ -98,7 +103,7 @@ void bench_run_name(const json_t *document, const json_t *run, char *to, size_t 
 	if (bench_document_is(document, "sweep") && asked > 0)
 		snprintf(to, size, "%s/s", rate);
 	else if (bench_document_is(document, "compare") && !isnan(round))
-		snprintf(to, size, "%s, round %.0f", bench_get_text(run, "target"), round);
+		snprintf(to, size, "%s, round %.0f", bench_get_text(run, "target"), round + 1);
 	else
 		snprintf(to, size, "%s", bench_get_text(run, "target"));
 }

@@ -23,7 +23,7 @@ const char *bench_get_text(const json_t *from, const char *key);
 
 bool bench_document_is(const json_t *document, const char *kind);
 bool bench_document_closed(const json_t *document); /* closed loop */
-/* "chain-6", or what is compared: "chain-6, ring-6". */
+/* "chain-6", or what is compared: "chain-6, ring-6"; of many only some. */
 void bench_document_name(const json_t *document, char *to, size_t size);
 
 bool bench_run_valid(const json_t *run);

@@ -178,7 +178,7 @@ void bench_report_ratios(struct bench_page *page, const json_t *document)
 
 void bench_report_comparison(struct bench_page *page, const json_t *document)
 {
-	static const char *const heads[] = { "target",    "metric",  "median",   "ratio",
+	static const char *const heads[] = { "target",    "<metric", "median",   "ratio",
 					     "95 % from", "95 % to", "<verdict", NULL };
 	const json_t *targets = json_object_get(json_object_get(document, "comparison"), "targets");
 	const json_t *entry;

@@ -73,13 +73,15 @@ const char *const bench_page_style[] = {
 "tr.invalid td,tr.invalid th{color:var(--bad)}\n"
 ".record td.text{overflow-wrap:anywhere}.record h3{margin-top:0}"
 "dl.tiles.invalid dd{color:var(--bad);text-decoration:line-through}"
-"details>summary{cursor:pointer;font-weight:600}\n"
+"\n"
 "@media(max-width:640px){body{padding:14px 12px}figure{padding:10px 8px}"
 "figure svg text{font-size:17px}figure svg text.on{font-size:14px}"
 "dl.tiles{gap:6px}dl.tiles div{padding:5px 10px;min-width:88px}dl.tiles dd{font-size:1.1rem}"
 "th,td{padding:3px 7px}tbody th{min-width:6.5em;max-width:11em}}\n"
-"@media print{body{max-width:none;padding:0;font-size:11px}figure,tr,dl{break-inside:avoid}"
-"section{break-before:auto}.wide{overflow:visible}th,td{padding:1px 4px;white-space:normal}"
+"@media print{@page{margin:11mm}html{font-size:10px}body{max-width:none;padding:0;font-size:10px}"
+"table{font-size:7.5px}tbody th{position:static;min-width:0}td.text{min-width:8em}"
+"figure,tr,dl{break-inside:avoid}"
+".wide{overflow:visible}th,td{padding:1px 3px;white-space:normal}"
 ".charts{columns:2}.b,.m,.badge,.alarm{print-color-adjust:exact;"
 "-webkit-print-color-adjust:exact}}\n",
 NULL

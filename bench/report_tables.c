@@ -91,7 +91,7 @@ static void put_client(struct bench_page *page, const json_t *run)
 	const json_t *client = json_object_get(run, "client");
 	const json_t *lag = json_object_get(run, "lag");
 
-	bench_page_number(page, bench_get(run, "due"));
+	bench_page_number(page, bench_get(run, "due") > 0 ? bench_get(run, "due") : (double)NAN);
 	bench_page_number(page, bench_get(run, "sent"));
 	bench_page_number(page, bench_get(run, "waited"));
 	bench_page_number(page, bench_get(lag, "p50_us"));

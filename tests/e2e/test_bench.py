@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sprocket-bench against real chains, and against a server that stalls or answers wrongly."""
+"""`sprocket-bench run` against real chains, and against a server that stalls or answers wrongly."""
 import contextlib
 import csv
 import io
@@ -7,138 +7,13 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
-import uuid
-from pathlib import Path
 
-import leftovers
 import tap
-from client import poll
-from harness import BUILD, HERE, Output
-
-BENCH = BUILD / "bench/sprocket-bench"
-LIMIT_S = 60
-CPUS = sorted(os.sched_getaffinity(0))
-RUN_KEYS = {"target", "round", "rate", "achieved", "valid", "invalid", "due", "sent", "answered",
-            "waited", "connects", "bytes_in", "bytes_out", "measured_s", "errors", "error_count",
-            "longest_gap_us", "client", "latency", "service", "lag"}
-QUICK = ("--duration", "500ms", "--warmup", "100ms", "--connections", "4")
+from bench import CPUS, QUICK, RUN_KEYS, Bench, BenchTest, places, server
 
 
-def places():
-    """Client and server beside each other, where there are CPUs for that."""
-    return ("--client-cpu", CPUS[0], "--server-cpu", CPUS[-1]) if len(CPUS) > 1 else ()
-
-
-class Bench:
-    """One sprocket-bench, with everything it starts; on exit nothing of it may be left."""
-
-    def __init__(self, *args, stdout=subprocess.PIPE, folder="/"):
-        self.mark = uuid.uuid4().hex
-        self.footprint = leftovers.Footprint(self.mark)
-        self.process = subprocess.Popen(
-            [str(BENCH), *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
-            stderr=subprocess.PIPE, cwd=folder, env={**os.environ, leftovers.MARK: self.mark})
-        self.out = Output(self.process.stdout) if stdout == subprocess.PIPE else None
-        self.log = Output(self.process.stderr)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        try:
-            self.ends()
-        finally:
-            self.footprint.kill()
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(5)
-
-    def ends(self):
-        """Waits for its end. Returns the exit code."""
-        try:
-            code = self.process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running\n{self.report()}") from None
-        for stream in (self.out, self.log):
-            if stream:
-                stream.thread.join(5)
-        try:
-            poll("nothing left", lambda: not self.footprint.left(), 10, pause=0.02)
-        except AssertionError:
-            raise AssertionError(f"left behind: {self.footprint.left()}\n{self.report()}") from None
-        return code
-
-    def report(self):
-        return "\n".join([f"$ {' '.join(map(str, self.process.args))}",
-                          self.out.text() if self.out else "", self.log.text()])
-
-    def child(self, pattern):
-        """Pid of a process below it whose command line has the pattern."""
-        def look():
-            self.footprint.look(self.process.pid)
-            for pid in leftovers.descendants(self.process.pid):
-                if re.search(pattern, leftovers.read(f"/proc/{pid}/cmdline").decode()):
-                    return pid
-            return None
-        return poll(pattern, look, 15)
-
-
-@contextlib.contextmanager
-def server(*args):
-    """bench_server.py; its URL."""
-    pin = (lambda: os.sched_setaffinity(0, {CPUS[-1]})) if len(CPUS) > 1 else None
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "bench_server.py"), *map(str, args)],
-        stdout=subprocess.PIPE, preexec_fn=pin)
-    try:
-        line = process.stdout.readline().decode()
-        assert line.startswith("ready http://"), line
-        yield line.split()[1]
-    finally:
-        process.terminate()
-        process.wait(5)
-        process.stdout.close()
-
-
-class BenchTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="sprocket bench ")  # with a blank
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def bench(self, *args, code=0, **more):
-        """Runs it to its end. Returns what it wrote to stdout and stderr."""
-        with Bench(*args, **more) as bench:
-            got = bench.ends()
-            if code is not None:
-                self.assertEqual(got, code, bench.report())
-            return bench.out.text() if bench.out else "", bench.log.text()
-
-    def document(self, *args, code=0):
-        """The same, its --json."""
-        path = self.folder / "result.json"
-        path.unlink(missing_ok=True)
-        out, err = self.bench(*args, "--json", path, code=code)
-        document = json.loads(path.read_text())
-        self.assertEqual(document["sprocket_bench"], 1)
-        return document, out, err
-
-    def one(self, *args):
-        """The one run of a document; one that the machine disturbed is tried again."""
-        for _ in range(4):
-            document, out, _ = self.document("run", *args, code=None)
-            if document["valid"]:
-                break
-        self.assertTrue(document["valid"], out)
-        return document, document["runs"][0], out
-
-    # ---- run ----
-
+class RunTest(BenchTest):
     def test_closed_loop_on_a_chain(self):
         document, out, _ = self.document("run", "chain-3", "--closed", *QUICK, *places())
         run = document["runs"][0]
@@ -375,80 +250,6 @@ class BenchTest(unittest.TestCase):
             with self.subTest(args):
                 _, err = self.bench(*args, code=2)
                 self.assertIn(told, err)
-
-    # ---- sweep, compare, report ----
-
-    def test_sweep_finds_a_knee(self):
-        document, out, err = self.document(
-            "sweep", "chain-2", "--rates", "500:1M:12", "--duration", "300ms", "--warmup", "100ms",
-            "--connections", "16", *places(), code=None)
-        self.assertEqual(document["kind"], "sweep")
-        runs, knee = document["runs"], document.get("knee")
-        self.assertTrue(knee, out + err)
-        run = runs[knee["run"]]
-        self.assertTrue(run["kept_up"] and run["valid"])
-        self.assertAlmostEqual(run["rate"], knee["rate"], delta=1)
-        self.assertAlmostEqual(knee["half"]["rate"], knee["rate"] / 2, delta=1)
-        self.assertEqual([r["round"] for r in runs], list(range(len(runs))))
-        kept = [r["rate"] for r in runs if r["kept_up"] and r["valid"]]
-        self.assertEqual(max(kept), run["rate"])
-        above = [r["rate"] for r in runs if r["rate"] > run["rate"]]
-        self.assertLess(min(above), run["rate"] * 1.06)
-        self.assertRegex(out, r"knee: [\d,]+/s, the highest rate that was kept up with")
-        self.assertIn("at half of it", out)
-
-    def test_sweep_below_the_knee_says_so(self):
-        with server() as url:
-            document, out, _ = self.document("sweep", url, "--rates", "50:100:2", *QUICK, code=1)
-            self.assertIn("the knee is higher", document["invalid"])
-            self.assertIn("INVALID: every rate was kept up with", out)
-
-    def test_compare_takes_turns(self):
-        document, out, _ = self.document(
-            "compare", "chain-1", "chain-12", "chain-1", "--rounds", "5", *QUICK,
-            "--metric", "cpu", "--metric", "rate", *places(), code=None)
-        self.assertEqual(document["kind"], "compare")
-        order = [(r["round"], r["target"]) for r in document["runs"]]
-        self.assertEqual(len(order), 15)
-        self.assertEqual([t for n, t in order if n == 0], ["chain-1", "chain-12", "chain-1"])
-        self.assertEqual([t for n, t in order if n == 1], ["chain-12", "chain-1", "chain-1"])
-        comparison = document["comparison"]
-        self.assertEqual(comparison["baseline"], "chain-1")
-        first, more, same = comparison["targets"][:3]
-        self.assertNotIn("ratio", first)
-        self.assertEqual((more["metric"], more["verdict"]), ("cpu_us", "more"))
-        self.assertGreater(more["ratio"]["low"], 1)
-        self.assertLess(same["ratio"]["low"], more["ratio"]["low"])
-        self.assertLessEqual(same["ratio"]["low"], same["ratio"]["median"])
-        self.assertIn("ratios are formed within a round", out)
-        self.assertRegex(out, r"(?m)^chain-12 +cpu_us .* more$")
-
-    def test_compare_refuses_what_answers_wrongly(self):
-        with server() as good, server("--wrong", "body") as bad:
-            _, err = self.bench("compare", good, bad, *QUICK, "--body", "64", "--verify", "echo",
-                                code=3)
-            self.assertIn(f"{bad} does not answer as it should", err)
-
-    def test_compare_by_latency(self):
-        with server() as quick, server("--stall", 300) as slow:
-            document, _, _ = self.document(
-                "compare", quick, slow, "--rate", "500", "--rounds", "5", "--duration", "2s",
-                "--warmup", "0", "--metric", "p99", "--metric", "max", "--metric", "cpu", code=None)
-            rows = {(t["target"], t["metric"]): t for t in document["comparison"]["targets"]}
-            self.assertEqual(rows[slow, "max_us"]["verdict"], "more")
-            self.assertEqual(rows[slow, "cpu_us"]["why"], "its processes are not known")
-
-    def test_report(self):
-        with server() as url:
-            self.document("run", url, "--closed", *QUICK)
-        out, _ = self.bench("report", self.folder / "result.json", "--out", self.folder / "page")
-        self.assertEqual(out, f"{self.folder}/page/index.html")
-        self.assertIn("<svg", (self.folder / "page/index.html").read_text())
-
-    def test_targets(self):
-        out, _ = self.bench("targets")
-        for name in ("chain-N", "boutique", "ring-N", "sidecar-N"):
-            self.assertIn(name, out)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@
 #include "bench/target.h"
 
 #define READY "echo 'ready http://127.0.0.1:8080/in'\n"
-#define GOOD "trap 'kill $!; exit 0' INT TERM\n" READY "sleep 1000 & wait\n"
+#define GOOD "trap 'kill $!; exit 0' INT TERM\nsleep 1000 &\n" READY "wait\n"
 #define POLL_S 20
 
 extern char server_chain[64]; /* a chain file that nobody reads */

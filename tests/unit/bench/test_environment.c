@@ -18,7 +18,7 @@ static void test_json(void **state)
 {
 	struct bench_usage u = { .count = 1 };
 	struct bench_component *c = &u.components[0];
-	json_t *json;
+	json_t *all, *json;
 
 	(void)state;
 	*c = (struct bench_component){ .name = "gateway",
@@ -33,7 +33,8 @@ static void test_json(void **state)
 				       .instructions = 7,
 				       .cache_misses = -1,
 				       .rss_bytes = 4096 };
-	json = json_object_get(bench_usage_json(&u, 1000), "gateway");
+	all = bench_usage_json(&u, 1000);
+	json = json_object_get(all, "gateway");
 	assert_int_equal(json_integer_value(json_object_get(json, "processes")), 1);
 	assert_int_equal(json_integer_value(json_object_get(json, "rss_bytes")), 4096);
 	assert_true(json_real_value(json_object_get(json, "cpu_us")) == 5.0);
@@ -41,6 +42,7 @@ static void test_json(void **state)
 	assert_true(json_real_value(json_object_get(json, "switches_voluntary")) == 0.5);
 	assert_null(json_object_get(json, "syscalls"));
 	assert_non_null(json_object_get(json, "instructions"));
+	json_decref(all);
 }
 
 static void test_environment(void **state)

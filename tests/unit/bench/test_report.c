@@ -306,6 +306,7 @@ static void no_run_one_run_forty_runs(void **state)
 	}
 	report_one(sample_document("run", runs), 3);
 	assert_says("<th scope=\"row\">target-39</th>");
+	assert_says("target-5 and 34 more");
 	assert_says("Only the first 4 runs are drawn.");
 	assert_says("Of so many runs only some");
 }

@@ -71,7 +71,7 @@ static void test_end_by_the_signal(void **state)
 	(void)state;
 	server_start_good(READY "exec sleep 1000\n", &t);
 	server_stop_good(&t);
-	server_start_good("trap 'kill $!; exit 130' INT\n" READY "sleep 1000 & wait\n", &t);
+	server_start_good("trap 'kill $!; exit 130' INT\nsleep 1000 &\n" READY "wait\n", &t);
 	server_stop_good(&t);
 }
 
@@ -166,12 +166,13 @@ static void test_stops_badly(void **state)
 	(void)state;
 	server_start_good("trap '' INT\n" READY "while :; do sleep 0.01; done\n", &t);
 	server_stop_bad(&t, -ETIMEDOUT, "still running 1 s after SIGINT");
-	server_start_good("trap 'kill $!; echo the pool is damaged >&2; exit 3' INT\n" READY
-			  "sleep 1000 & wait\n",
-			  &t);
+	server_start_good(
+		"trap 'kill $!; echo the pool is damaged >&2; exit 3' INT\nsleep 1000 &\n" READY
+		"wait\n",
+		&t);
 	server_stop_bad(&t, -EPROTO,
 			"status 3 after SIGINT, expected status 0; its last words: the pool");
-	server_start_good("trap 'exit 0' INT\n" READY "sleep 1000 & wait\n", &t);
+	server_start_good("trap 'exit 0' INT\nsleep 1000 &\n" READY "wait\n", &t);
 	server_stop_bad(&t, -EBUSY, "left behind, and killed now: sleep (");
 	server_start_good("trap 'exit 0' INT\nsetsid sh -c 'sleep 1000; :' &\n" READY
 			  "while :; do sleep 0.01; done\n",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a process uses: a real one, that does a known amount of something while it is watched. */
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,9 +24,9 @@ static void test_cpu(void **state)
 
 	(void)state;
 	measure(work_burn, &u);
-	assert_string_equal(c->name, "unit_bench_test_usage");
+	assert_string_equal(c->name, program_invocation_short_name);
 	assert_int_equal(c->processes, 1);
-	assert_int_equal(c->threads, 1);
+	assert_in_range(c->threads, 1, 2); /* a sanitizer may have one */
 	assert_true(c->cpu_ns >= 200 * MS);
 	assert_true(c->cpu_ns < 260 * MS);
 	assert_int_equal(c->user_ns + c->system_ns, c->cpu_ns);
@@ -137,10 +138,9 @@ static void work_shared(void)
 
 	if (fd < 0 || ftruncate(fd, (off_t)len) < 0)
 		_exit(1);
-	memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (memory == MAP_FAILED)
 		_exit(1);
-	memset(memory, 1, len);
 	close(fd);
 }
 

@@ -47,7 +47,7 @@ static void test_threads_that_end(void **state)
 
 	(void)state;
 	measure(work_threads, &u);
-	assert_int_equal(c->threads, 1);
+	assert_true(c->threads < THREADS);
 	assert_true(c->cpu_ns >= THREADS * 20 * MS);
 	assert_true(c->cpu_ns < THREADS * 60 * MS);
 	if (c->syscalls >= 0)
