@@ -37,7 +37,6 @@ static int64_t now_ns(void)
 /* ---- waiting for `ready URL` ---- */
 
 struct ready {
-	struct bench_target *target;
 	int output, pidfd;
 	int64_t end_ns;
 	size_t len;
@@ -198,8 +197,7 @@ static int start_failed(struct bench_target *t, int why, unsigned timeout_s,
 static int start_wait(struct bench_target *t, int output, unsigned timeout_s, int64_t began_ns,
 		      char error[BENCH_ERROR_TEXT])
 {
-	struct ready ready = { .target = t,
-			       .output = output,
+	struct ready ready = { .output = output,
 			       .pidfd = pidfd_open(t->pid, 0),
 			       .end_ns = began_ns + timeout_s * INT64_C(1000000000) };
 	int r = ready.pidfd < 0 ? -errno : ready_wait(&ready);

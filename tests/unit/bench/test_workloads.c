@@ -15,7 +15,7 @@
 #include "bench/target.h"
 #include "bench/usage.h"
 
-#define ANSWER_MAX (BENCH_BODY_MAX + 65536)
+#define ANSWER_MORE (256U << 10) /* than was sent */
 #define USER_TEXT_MAX 8192
 
 struct answer {
@@ -40,7 +40,8 @@ static void write_all(int fd, const char *data, size_t len)
 static struct answer ask(const struct bench_target *t, const char *head, const char *body,
 			 size_t body_len)
 {
-	struct answer answer = { .all = malloc(ANSWER_MAX) };
+	size_t room = body_len + ANSWER_MORE;
+	struct answer answer = { .all = malloc(room) };
 	int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t len = 0;
 	ssize_t n;
@@ -49,7 +50,7 @@ static struct answer ask(const struct bench_target *t, const char *head, const c
 	assert_int_equal(connect(fd, (const struct sockaddr *)&t->address, t->address_len), 0);
 	write_all(fd, head, strlen(head));
 	write_all(fd, body, body_len);
-	while ((n = recv(fd, answer.all + len, ANSWER_MAX - 1 - len, 0)) > 0)
+	while ((n = recv(fd, answer.all + len, room - 1 - len, 0)) > 0)
 		len += (size_t)n;
 	assert_int_equal(n, 0);
 	close(fd);
@@ -183,7 +184,7 @@ static void workload(const char *name, size_t body_len, unsigned functions, unsi
 	bench_mix_init(&mix);
 	if (bench_target_start(name, &options, &t, error) < 0)
 		fail_msg("%s", error);
-	print_message("%s: %s ready in %.3f s\n", name, t.url, t.ready_s);
+	print_message("# %s: %s ready in %.3f s\n", name, t.url, t.ready_s);
 	if (bench_target_mix(&t, body_len, &mix, &protocol, error) < 0)
 		fail_msg("%s", error);
 	assert_int_equal(protocol, BENCH_HTTP1);
