@@ -28,12 +28,15 @@ static double y_of(const struct bench_chart *c, double value)
 	return HEIGHT - BOTTOM - bench_axis_place(&c->y, value) * (HEIGHT - TOP - BOTTOM);
 }
 
-/* Of a character, as a rule for what is cut off; what is no character at all is replaced. */
+/* Bytes of the character that begins there; 0: it is none, for it was cut in the middle. */
 static size_t character(const unsigned char *s)
 {
-	if (s[0] < 0x80)
-		return 1;
-	return s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
 }
 
 /* What XML does not know, and what turns the direction of the text that follows. */
@@ -68,22 +71,21 @@ static const char *entity(char c)
 void bench_html(FILE *to, const char *text, size_t most)
 {
 	const unsigned char *s = (const unsigned char *)(text ? text : "");
-	size_t len = strlen((const char *)s), count = 0;
 
-	for (size_t i = 0, next; i < len; i = next, count++) {
-		next = i + character(s + i);
-		if (next > len)
-			next = len;
+	for (size_t count = 0; *s; count++) {
+		size_t len = character(s);
+
 		if (most > 0 && count == most) {
 			fputs("…", to);
 			return;
 		}
-		if (is_forbidden(s + i))
+		if (len == 0 || is_forbidden(s))
 			fputs("\xef\xbf\xbd", to);
-		else if (entity((char)s[i]))
-			fputs(entity((char)s[i]), to);
+		else if (entity((char)*s))
+			fputs(entity((char)*s), to);
 		else
-			fwrite(s + i, 1, next - i, to);
+			fwrite(s, 1, len, to);
+		s += len ? len : 1;
 	}
 }
 

@@ -26,7 +26,8 @@ static void put_latency(struct bench_page *page, const json_t *run)
 	bench_page_number(page, bench_run_usage(run, "cpu_us"));
 }
 
-static void put_validity(struct bench_page *page, const json_t *run)
+/* The reason stands once, in the table of runs. */
+static void put_validity(struct bench_page *page, const json_t *run, bool with_reason)
 {
 	const char *why = bench_get_text(run, "invalid");
 	char text[BENCH_ERROR_TEXT + 16];
@@ -36,13 +37,13 @@ static void put_validity(struct bench_page *page, const json_t *run)
 		return;
 	}
 	snprintf(text, sizeof(text), "✗ INVALID: %s", *why ? why : "no reason is told");
-	bench_page_text(page, text);
+	bench_page_text(page, with_reason ? text : "✗ INVALID");
 }
 
 static void put_row(struct bench_page *page, const json_t *run, const char *name, put_run put)
 {
 	bench_page_row(page, name, bench_run_valid(run));
-	put_validity(page, run);
+	put_validity(page, run, put == put_latency);
 	put(page, run);
 	bench_page_row_end(page);
 }
@@ -194,9 +195,22 @@ void bench_report_errors(struct bench_page *page, const json_t *document)
 	bench_page_table_end(page);
 }
 
+/* A latency, a share of errors or a rate; or why there is none. */
+static void put_measured(struct bench_page *page, const json_t *entry)
+{
+	double us = bench_get(entry, "value_us"), value = bench_get(entry, "value");
+	char text[BENCH_LABEL_TEXT];
+
+	if (!isnan(us))
+		bench_unit_text(BENCH_UNIT_US, us, text);
+	else if (!isnan(value))
+		snprintf(text, sizeof(text), "%.6g", value);
+	bench_page_text(page, isnan(us) && isnan(value) ? bench_get_text(entry, "why") : text);
+}
+
 void bench_report_slo(struct bench_page *page, const json_t *document)
 {
-	static const char *const heads[] = { "objective", "", "measured µs", NULL };
+	static const char *const heads[] = { "objective", "", "<measured", NULL };
 	const json_t *slo = json_object_get(document, "slo"), *entry;
 	size_t i;
 
@@ -208,7 +222,7 @@ void bench_report_slo(struct bench_page *page, const json_t *document)
 
 		bench_page_row(page, bench_get_text(entry, "text"), met);
 		bench_page_text(page, met ? "✓ met" : "✗ MISSED");
-		bench_page_number(page, bench_get(entry, "value_us"));
+		put_measured(page, entry);
 		bench_page_row_end(page);
 	}
 	bench_page_table_end(page);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -147,4 +148,22 @@ unsigned sample_pngs(const char *folder)
 	}
 	closedir(dir);
 	return count;
+}
+
+char *sample_read(const char *path)
+{
+	FILE *from = fopen(path, "re");
+	char *text;
+	long size;
+
+	assert_non_null(from);
+	assert_int_equal(fseek(from, 0, SEEK_END), 0);
+	size = ftell(from);
+	assert_true(size > 0);
+	rewind(from);
+	text = calloc(1, (size_t)size + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)size, from), size);
+	fclose(from);
+	return text;
 }

@@ -20,5 +20,7 @@ json_t *sample_comparison(double ratio, const char *verdict);
 
 /* How many PNGs a report's folder has; all in it but the page must be one. */
 unsigned sample_pngs(const char *folder);
+/* The whole file. The caller frees it. */
+char *sample_read(const char *path);
 
 #endif

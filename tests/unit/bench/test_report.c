@@ -57,29 +57,13 @@ static int end(void **state)
 	return chdir("/") || rmdir(place);
 }
 
-static void read_page(void)
-{
-	FILE *from = fopen(FOLDER "/index.html", "re");
-	long size;
-
-	assert_non_null(from);
-	assert_int_equal(fseek(from, 0, SEEK_END), 0);
-	size = ftell(from);
-	assert_true(size > 0);
-	rewind(from);
-	free(page);
-	page = calloc(1, (size_t)size + 1);
-	assert_non_null(page);
-	assert_int_equal(fread(page, 1, (size_t)size, from), size);
-	fclose(from);
-}
-
 static void check_page(void)
 {
 	int status;
 	pid_t pid;
 
-	read_page();
+	free(page);
+	page = sample_read(FOLDER "/index.html");
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -204,6 +188,9 @@ static void an_invalid_document_is_not_to_be_quoted(void **state)
 
 	(void)state;
 	json_object_set_new(document, "valid", json_false());
+	json_array_append_new(json_object_get(document, "slo"),
+			      json_pack("{s:s, s:b, s:f}", "text", "p99<2ms", "met", 0, "value_us",
+					2345.6));
 	json_object_set_new(document, "invalid", json_string("the client was late"));
 	report_one(document, 0);
 	assert_says("✗ INVALID: do not quote these figures.");
@@ -211,6 +198,7 @@ static void an_invalid_document_is_not_to_be_quoted(void **state)
 	assert_says("<dl class=\"tiles invalid\">");
 	assert_silent("<figure>");
 	assert_says("chain-6 (INVALID)");
+	assert_says("✗ MISSED</td><td class=\"text\">2.35 ms</td>");
 }
 
 static void hostile_names_are_only_text(void **state)
@@ -239,6 +227,19 @@ static void hostile_names_are_only_text(void **state)
 	assert_says("&amp;amp;");
 	assert_int_equal(access("pwned", F_OK), -1);
 	assert_int_equal(access(FOLDER "/pwned", F_OK), -1);
+}
+
+static void a_long_name_is_not_cut_inside_a_letter(void **state)
+{
+	char name[2 * 300 + 2] = "";
+
+	(void)state;
+	for (unsigned shift = 0; shift < 2; shift++) {
+		memset(name, 'x', shift);
+		for (unsigned i = 0; i < 300; i++)
+			memcpy(name + shift + (size_t)2 * i, "é", 3);
+		report_one(one_run(name, 1000), 3);
+	}
 }
 
 static void what_is_missing_or_of_another_type_is_left_out(void **state)
@@ -370,6 +371,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_comparison_says_its_verdict),
 		cmocka_unit_test(an_invalid_document_is_not_to_be_quoted),
 		cmocka_unit_test(hostile_names_are_only_text),
+		cmocka_unit_test(a_long_name_is_not_cut_inside_a_letter),
 		cmocka_unit_test(what_is_missing_or_of_another_type_is_left_out),
 		cmocka_unit_test(figures_at_the_edge_stay_inside),
 		cmocka_unit_test(no_run_one_run_forty_runs),
