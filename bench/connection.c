@@ -6,18 +6,11 @@
  * meets another connection. What a send says of an error is only kept: bytes that the server
  * sent before may still be read, and they may be the answer.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "bench/connection.h"
 
-#define SOURCES 254U /* 127.0.0.1 .. 127.0.0.254: each has ports of its own */
 #define SCAN_NS UINT64_C(1000000)
 #define SCAN_EACH_NS 50U
 
@@ -38,15 +31,6 @@ static void receive_arm(struct client_connection *c)
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = 0;
 	operation_set(c, sqe, RECEIVE);
-}
-
-static enum bench_error error_class(const struct client_connection *c, int error)
-{
-	if (error == ECONNREFUSED)
-		return BENCH_ERROR_refused;
-	if (error == ECONNRESET || error == EPIPE || c->established)
-		return BENCH_ERROR_reset;
-	return BENCH_ERROR_connect;
 }
 
 /* ---- which have room ---- */
@@ -113,40 +97,6 @@ static void state_set(struct client_connection *c, enum client_state state)
 	c->since_ns = c->worker->now;
 }
 
-static int source_bind(struct client_connection *c)
-{
-	struct sockaddr_in from = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK + c->worker->source) };
-
-	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int));
-	return bind(c->fd, (struct sockaddr *)&from, sizeof(from));
-}
-
-/* Returns 0 or -errno. */
-static int socket_connect(struct client_connection *c)
-{
-	const struct bench_load *load = c->worker->load;
-
-	c->fd = socket(load->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -errno;
-	if (load->address.ss_family != AF_UNIX)
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	if (c->worker->source > 0 && source_bind(c) < 0)
-		return -errno;
-	if (connect(c->fd, (const struct sockaddr *)&load->address, load->address_len) < 0 &&
-	    errno != EINPROGRESS)
-		return -errno;
-	return 0;
-}
-
-static void socket_close(struct client_connection *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-}
-
 static void strike(struct client_connection *c)
 {
 	c->retry_ns = c->worker->now + (CLIENT_RETRY_NS << c->strikes);
@@ -157,14 +107,8 @@ static void strike(struct client_connection *c)
 int client_connection_open(struct client_connection *c)
 {
 	struct client_worker *w = c->worker;
-	int r = socket_connect(c);
+	int r = client_socket_connect(c);
 
-	/* All ports of this source are in use, or were a moment ago: go on with another one. */
-	for (unsigned i = 0; r == -EADDRNOTAVAIL && i < SOURCES && w->loopback; i++) {
-		w->source = (w->source + 1) % SOURCES;
-		socket_close(c);
-		r = socket_connect(c);
-	}
 	c->established = c->answered = c->abandoned = false;
 	c->send_error = 0;
 	if (r == 0) {
@@ -172,9 +116,9 @@ int client_connection_open(struct client_connection *c)
 		r = c->codec ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
-		socket_close(c);
+		client_socket_close(c);
 		strike(c);
-		return -1 - (int)error_class(c, -r);
+		return -1 - (int)client_error_class(c, -r);
 	}
 	w->out.connects++;
 	if (w->close_mode) {
@@ -214,7 +158,7 @@ static void reopen(struct client_connection *c)
 
 static void closed(struct client_connection *c)
 {
-	socket_close(c);
+	client_socket_close(c);
 	client_flights_release(c);
 	c->worker->ops->close(c->codec);
 	c->codec = NULL;
@@ -285,7 +229,7 @@ static void connected(struct client_connection *c)
 
 	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	if (error) {
-		client_connection_fail(c, error_class(c, error));
+		client_connection_fail(c, client_error_class(c, error));
 		return;
 	}
 	c->established = true;
@@ -302,7 +246,7 @@ static void received_end(struct client_connection *c, int error)
 	if (c->send_error && !error && r == -EPIPE)
 		error = c->send_error;
 	if (error)
-		client_connection_fail(c, error_class(c, error));
+		client_connection_fail(c, client_error_class(c, error));
 	else if (r < 0)
 		client_connection_fail(c, r == -EPIPE ? BENCH_ERROR_cut : BENCH_ERROR_malformed);
 	else if (c->in_flight > 0) /* given back by nobody */

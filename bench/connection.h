@@ -3,7 +3,7 @@
  * connection.h - the inside of the client: what one of its threads has.
  *
  * For: client.c (threads, the outcome), worker.c (what is sent when), pacing.c (io_uring, sleeping,
- * spinning), connection.c (sockets), flight.c (the account of each request), verify.c (right or
+ * spinning), connection.c and socket.c (connections), flight.c (the account of each request), verify.c (right or
  * wrong). Nobody else.
  * How: a worker is a loop: send what is due, wait, take what came. A flight is one request from
  * when it is asked until it is answered or has failed; it ends exactly once, in flight.c.
@@ -160,6 +160,12 @@ struct io_uring_sqe *client_sqe(struct client_worker *w);
 void client_wait(struct client_worker *w, uint64_t until_ns);
 /* Takes what came. */
 void client_reap(struct client_worker *w);
+
+/* socket.c */
+/* Begins to connect a new socket, fd. Returns 0 or -errno; to be closed in any case. */
+int client_socket_connect(struct client_connection *c);
+void client_socket_close(struct client_connection *c);
+enum bench_error client_error_class(const struct client_connection *c, int error);
 
 /* connection.c */
 /* Returns 0, or the class of what is wrong with connecting, as -1 - class. */

@@ -137,7 +137,7 @@ static int put_head(struct bench_codec *c, const struct bench_message *m)
 
 static int http1_ask(struct bench_codec *c, uint64_t token, const struct bench_message *m)
 {
-	size_t copied = m->body_len <= HTTP1_COPY_MAX ? m->body_len : 0;
+	size_t copied = m->body_len < HTTP1_COPY_MAX ? m->body_len : HTTP1_COPY_MAX;
 
 	if (c->state == HTTP1_BROKEN || c->leaving)
 		return -EPROTO;
@@ -148,8 +148,8 @@ static int http1_ask(struct bench_codec *c, uint64_t token, const struct bench_m
 		c->output.len = 0;
 		return -ENOMEM;
 	}
-	c->rest = m->body;
 	c->rest_len = m->body_len - copied;
+	c->rest = c->rest_len > 0 ? m->body + copied : NULL;
 	c->token = token;
 	c->without_body = !strcmp(m->method, "HEAD");
 	c->asked_close = m->close;
