@@ -176,8 +176,10 @@ static double value(const json_t *run, enum bench_metric metric)
 	return found ? json_number_value(found) : NAN;
 }
 
-static const char *why_unknown(enum bench_metric metric)
+static const char *why_unknown(const struct compare *c, enum bench_metric metric)
 {
+	if (c->done == 0)
+		return "no round is whole";
 	if (metric == BENCH_METRIC_CPU)
 		return "its processes are not known";
 	return "too few answers to tell: a longer --duration";
@@ -212,7 +214,7 @@ static json_t *compare_one(const struct compare *c, unsigned which, enum bench_m
 		base_known &= !isnan(base) && base > 0;
 	}
 	if (!known) {
-		json_object_set_new(one, "why", json_string(why_unknown(metric)));
+		json_object_set_new(one, "why", json_string(why_unknown(c, metric)));
 		return one;
 	}
 	json_object_set_new(one, "median", json_real(bench_median(values, c->done)));

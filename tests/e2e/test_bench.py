@@ -5,12 +5,14 @@ import csv
 import io
 import json
 import os
+import pty
 import re
 import signal
+import subprocess
 import time
 
 import tap
-from bench import CPUS, QUICK, RUN_KEYS, Bench, BenchTest, places, server
+from bench import BENCH, CPUS, LIMIT_S, QUICK, RUN_KEYS, Bench, BenchTest, places, server
 
 
 class RunTest(BenchTest):
@@ -184,6 +186,26 @@ class RunTest(BenchTest):
             for more in ((), ("--progress", "--quiet")):
                 _, err = self.bench(*load, *more, "--duration", "1200ms")
                 self.assertEqual(err, "")
+
+    def test_progress_on_a_terminal(self):
+        """One line, drawn again and again, and gone at the end."""
+        ours, theirs = pty.openpty()
+        with server() as url:
+            process = subprocess.Popen(
+                [BENCH, "run", url, "--closed", "--warmup", "0", "--duration", "1s"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+            os.close(theirs)
+            drawn = b""
+            with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+                while data := os.read(ours, 4096):
+                    drawn += data
+            os.close(ours)
+            self.assertEqual(process.wait(LIMIT_S), 0)
+        lines = drawn.decode().split("\r")
+        self.assertGreaterEqual(len(lines), 4, lines)
+        for line in lines[1:-1]:
+            self.assertTrue(line.startswith(url) and line.endswith("\033[K"), lines)
+        self.assertEqual(lines[-1], "\033[K")
 
     # ---- interrupted, and other trouble ----
 

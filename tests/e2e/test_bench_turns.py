@@ -37,8 +37,8 @@ class TurnsTest(BenchTest):
         self.assertEqual(document["kind"], "compare")
         order = [(r["round"], r["target"]) for r in document["runs"]]
         self.assertEqual(len(order), 15)
-        self.assertEqual([t for n, t in order if n == 0], ["chain-1", "chain-12", "chain-1"])
-        self.assertEqual([t for n, t in order if n == 1], ["chain-12", "chain-1", "chain-1"])
+        self.assertEqual([t for n, t in order if n == 0], ["chain-1", "chain-12", "chain-1 (2)"])
+        self.assertEqual([t for n, t in order if n == 1], ["chain-12", "chain-1 (2)", "chain-1"])
         comparison = document["comparison"]
         self.assertEqual(comparison["baseline"], "chain-1")
         first, more, same = comparison["targets"][:3]
