@@ -181,7 +181,7 @@ static const char *why_unknown(const struct compare *c, enum bench_metric metric
 	if (c->done == 0)
 		return "no round is whole";
 	if (metric == BENCH_METRIC_CPU)
-		return "its processes are not known";
+		return "its processes are not known, or gave no answer";
 	return "too few answers to tell: a longer --duration";
 }
 
@@ -220,6 +220,8 @@ static json_t *compare_one(const struct compare *c, unsigned which, enum bench_m
 	json_object_set_new(one, "median", json_real(bench_median(values, c->done)));
 	if (which > 0 && base_known)
 		ratio_set(one, ratios, c);
+	else if (which > 0)
+		json_object_set_new(one, "why", json_string("the first target's is not known"));
 	return one;
 }
 

@@ -105,8 +105,10 @@ static void compare_row(struct bench_table *t, const json_t *one)
 	bench_table_cell(t, "%s",
 			 is_time ? bench_text_time(made, json_number_value(median)) :
 				   bench_text_count(made, json_number_value(median)));
-	if (!ratio)
-		return; /* the first one: what the others are compared with */
+	if (!ratio) { /* the first one: what the others are compared with */
+		bench_table_cell(t, "%s", bench_json_text(one, "why"));
+		return;
+	}
 	bench_table_cell(t, "%.3f", bench_json_number(ratio, "median"));
 	bench_table_cell(t, "%.3f .. %.3f", bench_json_number(ratio, "low"),
 			 bench_json_number(ratio, "high"));

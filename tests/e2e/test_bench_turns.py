@@ -63,7 +63,7 @@ class TurnsTest(BenchTest):
                 "--warmup", "0", "--metric", "p99", "--metric", "max", "--metric", "cpu", code=None)
             rows = {(t["target"], t["metric"]): t for t in document["comparison"]["targets"]}
             self.assertEqual(rows[slow, "max_us"]["verdict"], "more")
-            self.assertEqual(rows[slow, "cpu_us"]["why"], "its processes are not known")
+            self.assertIn("its processes are not known", rows[slow, "cpu_us"]["why"])
 
     def test_report(self):
         with server() as url:
