@@ -46,11 +46,12 @@ double bench_histogram_mean(const struct bench_histogram *h);
 int bench_histogram_hgrm(const struct bench_histogram *h, FILE *to);
 
 /* {"n", "min_us", "mean_us", "max_us", "p50_us", ... those of bench_quantiles that n allows,
- *  "counts": [[value_ns, count], ...] (values that occurred, each the lowest of its counter)}.
- * NULL without memory. The caller owns it. */
+ *  "clipped" if any, "counts": [[value_ns, count], ...] (values that occurred, each the lowest of
+ *  its counter)}. NULL without memory. The caller owns it. */
 json_t *bench_histogram_json(const struct bench_histogram *h);
 
-/* What bench_histogram_json wrote, into an initialized one. Returns 0 or -EINVAL. */
+/* What bench_histogram_json wrote, into an initialized one. Returns 0, or -EINVAL: it is empty
+ * then. */
 int bench_histogram_read(struct bench_histogram *h, const json_t *from);
 
 struct bench_quantile {

@@ -13,18 +13,24 @@
  *    "knee": {"rate", "run", "half": run},  of sweep: the highest rate that was kept up with
  *                                      (below), its index in runs, and a run at half of it
  *    "comparison": {"baseline": NAME, "targets": [{"target", "metric": "rate"|"p50_us"|..,
- *                   "ratio": {"median","low","high"}, "verdict": "less"|"more"|"no difference"}]},
- *    "slo": [{"text", "met": true, "value_us"}], "valid": true, "invalid": ""}
- *   run = {"target", "round", "rate": asked for (open), "achieved": answers/s, "valid", "invalid",
+ *                   "median", "ratio": {"median","low","high"}, 
+ *                   "verdict": "less"|"more"|"no difference"}]},   no ratio for the baseline;
+ *                   "why" instead of all these where it is not known
+ *    "slo": [{"text", "met": true, "value_us"}],   errors and rate: "value"; or "why" it cannot
+ *                   be told
+ *    "valid": true, "invalid": ""}
+ *   run = {"target", "round", "rate": asked for (open), "achieved": answers/s until the last
+ *          one, "kept_up" (open), "protocol", "valid", "invalid",
  *          "due", "sent", "answered", "waited", "connects", "bytes_in", "bytes_out",
- *          "measured_s", "errors": {name: count, only those > 0}, "error_count",
+ *          "measured_s", "taken_s": until the last answer,
+ *          "errors": {name: count, only those > 0}, "error_count",
  *          "longest_gap_us", "client": {"cpu_us": per request, "busy": 0..1},
  *          "latency": histogram, "service": histogram, "lag": histogram,   (histogram.h)
  *          "requests": [{"method", "path", "answered", "failed", "latency"}], more than one only
  *          "hops": [{"name", "us": histogram}],      the kernel's stamps, where traced
  *          "usage": {...}}                            per request (usage.h)
  * A rate was kept up with when at least 99 % of what was due was answered rightly, and not more
- * than 1 % of it waited for a free connection at the end of the run.
+ * than 1 % of it waited for a free connection at the end of the run: its answers came later.
  * Thread-safety: none shared.
  */
 #ifndef SPROCKET_BENCH_RESULT_H

@@ -41,8 +41,10 @@ struct bench_schedule {
  *     ramp:FROM,TO             the rate grows evenly from FROM to TO
  *     spike:FACTOR,AT,FOR      `rate`, but FACTOR times that from AT on for FOR
  *     trace:FILE               see trace.h; `rate` is not used; requests are added to `mix`
- * Rates may end in k or M. Returns 0, or -EINVAL, -ENOENT, -ENOMEM, -E2BIG with what is wrong and
- * how to mend it in `error`; *ret is untouched then.
+ * Rates may end in k or M. onoff, step, ramp and spike are spaced evenly, so that their number is
+ * the rate's integral; with /poisson or /gamma:CV behind (ramp:1k,20k/poisson) they are random.
+ * Returns 0, or -EINVAL, -ENOENT, -ENOMEM, -E2BIG with what is wrong and how to mend it in
+ * `error`; *ret is untouched then.
  */
 int bench_schedule_make(const char *spec, double rate, uint64_t duration_ns, uint64_t seed,
 			struct bench_mix *mix, struct bench_schedule *ret,

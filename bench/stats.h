@@ -15,7 +15,8 @@ struct bench_interval {
 
 enum bench_verdict { BENCH_LESS, BENCH_NO_DIFFERENCE, BENCH_MORE };
 
-/* The samples may be in any order; they are not changed. 0 samples: 0. */
+/* The samples may be in any order; they are not changed. 0 samples: 0. What is beyond
+ * BENCH_SAMPLES_MAX is left out. */
 double bench_median(const double *samples, size_t count);
 
 /* 10,000 resamples from `seed`. With fewer than 5 samples the interval is min..max. */

@@ -5,7 +5,8 @@
  * For: the commands of sprocket-bench.
  * How: a name stands for a command (target_names.c):
  *     http://HOST:PORT[/PATH]  a server that runs already
- *     chain-N, fan-K, boutique, motion, parking, social, big   examples, by `sprocket run`
+ *     chain-N, fan-K, fan-calls-K, hello, boutique, motion, parking, social, big
+ *                              examples, by `sprocket run`
  *     bare, ring-N, poll-N, seqpacket-N, copy-N, http-N, sidecar-N, grpc-N
  *                              baselines with N functions (bench/baselines/README.md)
  *     FOLDER or FILE.yaml      a chain of one's own, by `sprocket run`
@@ -31,9 +32,10 @@ struct bench_target_options {
 	int cpus[BENCH_THREADS_MAX]; /* where its processes may run */
 	unsigned cpu_count;          /* 0: anywhere */
 	const char *sprocket_args;   /* more for `sprocket run`, separated by blanks; NULL: none */
-	bool trace; /* a chain answers with server-timing (`sprocket run --trace`) */
-	pid_t pid;  /* of a server that runs already, to account for it; 0: none */
-	unsigned start_timeout_s;
+	bool trace;      /* a chain answers with server-timing (`sprocket run --trace`) */
+	pid_t pid;       /* of a server that runs already, to account for it; 0: none */
+	size_t body_len; /* of what will be asked: chain-N and baselines make room for it */
+	unsigned start_timeout_s, stop_timeout_s; /* 0: 20, 15 */
 };
 
 struct bench_target {
@@ -42,9 +44,10 @@ struct bench_target {
 	socklen_t address_len;
 	pid_t pid;      /* its first process; 0: not known */
 	bool started;   /* by us: it is also stopped by us */
-	int output;     /* read end of what it prints; -1 */
 	int messages;   /* a file with its stderr; -1 */
+	char mark[64];  /* in the environment of all its processes */
 	double ready_s; /* from fork to `ready` */
+	unsigned stop_timeout_s;
 };
 
 /* Returns 0 and *ret, or -errno with `error` (what it said last, and what to do). */

@@ -9,17 +9,20 @@
  *                                 Azure Functions 2019: invocations per minute
  *   app,func,end_timestamp,duration
  *                                 Azure Functions 2021: one invocation a line; it arrived at
- *                                 end_timestamp - duration (s)
- * Of the Azure forms each function is the path /f/HASH, without a body; invocations of a minute
- * are spread over it evenly at random, by the seed.
+ *                                 end_timestamp - duration (s), counted from the earliest
+ * The lines need not be in order of time. Of the Azure forms each function is the path /f/HASH,
+ * without a body; invocations of a minute are spread over it evenly at random, by the seed.
+ * A request with a body is a POST of letters, one without a GET.
  */
 #ifndef SPROCKET_BENCH_TRACE_H
 #define SPROCKET_BENCH_TRACE_H
 
 #include "bench/schedule.h"
 
-/* Requests that `mix` does not have yet are added to it. Arrivals after `duration_ns` (0: no
- * limit) are left out. Returns 0 or as bench_schedule_make; `error` names the line. */
+/* Requests that `mix` does not have yet (method, host, path, length of the body) are added to it.
+ * Arrivals after `duration_ns` (0: no limit) are left out, and requests that only they ask for. A
+ * shorter trace makes a shorter schedule. Returns 0 or as bench_schedule_make; `error` names the
+ * line; the mix is as before then. */
 int bench_trace_read(const char *path, uint64_t duration_ns, uint64_t seed, struct bench_mix *mix,
 		     struct bench_schedule *ret, char error[BENCH_ERROR_TEXT]);
 

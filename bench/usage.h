@@ -5,15 +5,17 @@
  * For: CPU per request by component.
  * How: the first process and all its descendants, put together by component: gateway, functions,
  * controller of Sprocket (by the executable's name), else the executable's name. CPU time is
- * the scheduler's run time in ns (/proc/PID/task/T/schedstat), not ticks. Context switches:
- * /proc/PID/task/T/status. System calls, page faults, cycles, instructions, cache misses: perf
- * counters (perf_event_open(2)), where the machine has them and lets us; -1: not known.
+ * the process's clock in ns (clock_getcpuclockid(3)), not ticks; threads that have ended are in it.
+ * Context switches: /proc/PID/task/T/status; page faults: /proc/PID/stat. System calls, cycles,
+ * instructions, cache misses: perf counters (perf_event_open(2)), when asked for, where the machine
+ * has them and lets us; -1: not known.
  * Thread-safety: one thread. Failure modes: a process that ends meanwhile is in `gone`: its
  * figures are those of the last reading.
  */
 #ifndef SPROCKET_BENCH_USAGE_H
 #define SPROCKET_BENCH_USAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,8 +29,8 @@ struct bench_component {
 	int64_t cpu_ns, user_ns, system_ns; /* user, system: from ticks, scaled to cpu_ns */
 	int64_t switches_voluntary, switches_involuntary;
 	int64_t syscalls, cycles, instructions, cache_misses, page_faults;
-	int64_t rss_bytes;  /* resident, without the pool (memfd mappings, hugepages) */
-	int64_t pool_bytes; /* size of what it maps by memfd of hugepages; not added up */
+	int64_t rss_bytes;  /* resident, without shared memory and hugepages: those are the pool */
+	int64_t pool_bytes; /* the most shared memory that one of them maps; not added up */
 };
 
 struct bench_usage {
@@ -38,11 +40,14 @@ struct bench_usage {
 
 struct bench_usage_probe;
 
-/* Opens counters on the processes below `root`. They count from now on. NULL without memory; where
- * perf is not allowed only those figures are -1. */
+/* Looks at the processes below `root`. NULL without memory. */
 struct bench_usage_probe *bench_usage_open(pid_t root);
+/* Perf's counters: off until asked for, since they cost the server what they count (each system
+ * call 0.1 us more, each context switch, too): time nothing meanwhile. What was counted is kept.
+ * Where perf is not allowed those figures stay -1. */
+void bench_usage_count(struct bench_usage_probe *probe, bool on);
 void bench_usage_close(struct bench_usage_probe *probe);
-/* All figures so far: since the processes began, but perf's since the open. */
+/* All figures so far: since the processes began, but perf's of while they were on. */
 void bench_usage_read(struct bench_usage_probe *probe, struct bench_usage *ret);
 /* What was used between two readings (memory: the later one's). */
 void bench_usage_between(const struct bench_usage *before, const struct bench_usage *after,

@@ -18,12 +18,11 @@
  */
 #include "gateway/hpack.h"
 
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "gateway/next.h"
 
 #define FRAME_HEADER 9U    /* RFC 9113, 4.1 */
 #define LITERAL_ROOM 12U   /* a literal's first byte and two lengths, at the most */
@@ -32,24 +31,6 @@
 #define UPDATE_PREFIX 31U
 #define UPDATE_ROOM 7U /* bytes of two of them, at the most */
 #define LAST_MAX 4U    /* headers of a response that are kept out of the table */
-
-static gw_hpack_flatten_fn *next_encoder(void)
-{
-	static gw_hpack_flatten_fn *next;
-	gw_hpack_flatten_fn *found = __atomic_load_n(&next, __ATOMIC_RELAXED);
-
-	if (!found) {
-		/* The way POSIX has it: a data pointer read as one to a function. */
-		*(void **)&found = dlsym(RTLD_NEXT, "h2o_hpack_flatten_response");
-		if (!found) {
-			fprintf(stderr, "sprocket: libh2o has no h2o_hpack_flatten_response: it "
-					"must be the shared library, version 2.2\n");
-			abort();
-		}
-		__atomic_store_n(&next, found, __ATOMIC_RELAXED);
-	}
-	return found;
-}
 
 static bool is(const h2o_iovec_t *name, const char *text, size_t len)
 {
@@ -181,6 +162,8 @@ void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct gw_hpack_table *table
 				h2o_timestamp_t *ts, const h2o_iovec_t *server_name,
 				size_t content_length)
 {
+	static void *cache;
+	gw_hpack_flatten_fn *next;
 	uint8_t update[UPDATE_ROOM];
 	size_t frame_at = (*buf)->size, update_len = table_limit(table, res, update);
 	size_t room = 0, count = 0;
@@ -189,8 +172,9 @@ void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct gw_hpack_table *table
 	if (bytes_of(&res->headers) < max_frame_size / 2)
 		count = part(&res->headers, &room);
 	res->headers.size -= count;
-	next_encoder()(buf, table, stream_id, max_frame_size - update_len, res, ts, server_name,
-		       content_length);
+	*(void **)&next = gw_next(&cache, "h2o_hpack_flatten_response");
+	next(buf, table, stream_id, max_frame_size - update_len, res, ts, server_name,
+	     content_length);
 	res->headers.size += count;
 	if (update_len > 0)
 		prepend(buf, frame_at, update, update_len);

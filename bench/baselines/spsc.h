@@ -5,8 +5,8 @@
  * For: peer-ring, the floor that a data plane with checks is compared with.
  * How: items are pushed, then published together. Whoever publishes learns whether the consumer
  * sleeps, and only then pays for waking it. No item is lost to a sleeper: the consumer says that it
- * will sleep and then looks once more; the producer publishes and then looks whether it sleeps;
- * with a full fence between the two steps on both sides one of them sees the other.
+ * will sleep and then looks once more; the producer publishes and then looks whether it sleeps.
+ * All four are in one order for both (sequentially consistent), so one of them sees the other.
  * Thread-safety: one producer, one consumer. Nothing protects one from the other.
  * Failure modes: there is no "full": who pushes sees to it that never more than SPSC_SIZE items are
  * under way (here: as many as there are slots).
@@ -42,12 +42,11 @@ static inline bool spsc_publish(struct spsc *r)
 {
 	if (r->pushed == r->tail)
 		return false;
-	/* Release: the items before the tail that names them. */
-	__atomic_store_n(&r->tail, r->pushed, __ATOMIC_RELEASE);
-	/* Pairs with that in spsc_sleep(): tail is written before `sleeping` is read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(&r->sleeping, __ATOMIC_RELAXED) &&
-	       __atomic_exchange_n(&r->sleeping, 0, __ATOMIC_RELAXED);
+	/* The items before the tail that names them; and the tail before `sleeping` is read, while
+	 * spsc_sleep() writes `sleeping` before it reads the tail. */
+	__atomic_store_n(&r->tail, r->pushed, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&r->sleeping, __ATOMIC_SEQ_CST) &&
+	       __atomic_exchange_n(&r->sleeping, 0, __ATOMIC_SEQ_CST);
 }
 
 /* ---- consumer ---- */
@@ -67,10 +66,8 @@ static inline struct peer_item spsc_pop(struct spsc *r)
  * may have seen us sleep all the same; then a later sleep ends at once, which does no harm. */
 static inline bool spsc_sleep(struct spsc *r)
 {
-	__atomic_store_n(&r->sleeping, 1, __ATOMIC_RELAXED);
-	/* Pairs with that in spsc_publish(): `sleeping` is written before tail is read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (spsc_ready(r) == 0)
+	__atomic_store_n(&r->sleeping, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&r->tail, __ATOMIC_SEQ_CST) == r->head)
 		return true;
 	__atomic_store_n(&r->sleeping, 0, __ATOMIC_RELAXED);
 	return false;
