@@ -310,24 +310,18 @@ static void test_table_size(void **state)
 	}
 }
 
-/* Together with a response that needs several frames. */
+/* Together with responses that just fill a frame, or need several. */
 static void test_table_size_long(void **state)
 {
 	struct connection *c = *state;
+	uint32_t size = 4000;
 	char *value = malloc(60000);
 
 	assert_non_null(value);
 	memset(value, '~', 60000);
-	add_text(c, "x-shared", "the same each time");
-	respond(c);
-	for (uint32_t size = 4000; size > 0; size -= 1000) {
-		table_size(c, size);
+	for (size_t len = FRAME_MIN - 120; len < 60000; len += len < FRAME_MIN ? 1 : 10000) {
+		table_size(c, size--);
 		add_text(c, "x-shared", "the same each time");
-		/* Up to just a frame, and just beyond. */
-		add(c, "x-long", value, size == 4000 ? 60000 : FRAME_MIN - 70 + size / 100);
-		respond(c);
-	}
-	for (size_t len = FRAME_MIN - 120; len <= FRAME_MIN; len++) {
 		add(c, "x-long", value, len);
 		respond(c);
 	}
@@ -341,11 +335,9 @@ static size_t pick(struct connection *c, size_t below)
 
 static void add_random(struct connection *c)
 {
-	static const char *const names[] = {
-		"x-request-id",  "traceparent",   "server-timing", "content-type",
-		"cache-control", "set-cookie",    "x-request-idx", "x",
-		"etag",          "authorization", "x-request-i",   "location"
-	};
+	static const char *const names[] = { "x-request-id",  "traceparent",   "server-timing",
+					     "content-type",  "cache-control", "set-cookie",
+					     "x-request-idx", "x-request-i",   "authorization" };
 	static const size_t lengths[] = { 0, 1, 3, 19, 20, 36, 55, 100, 126, 127, 128, 300, 5000 };
 	size_t len = lengths[pick(c, sizeof(lengths) / sizeof(*lengths) - (pick(c, 8) != 0))];
 	char *value = h2o_mem_alloc_pool(&c->pool, len + 1);
