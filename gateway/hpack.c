@@ -104,7 +104,7 @@ static uint8_t *string_put(uint8_t *to, const char *text, size_t len)
 
 /* A table that is larger than the client allows is emptied and then as large. Returns the bytes of
  * `to` (UPDATE_ROOM) that say so. */
-static size_t table_limit(struct gw_hpack_table *table, const h2o_res_t *res, uint8_t *to)
+static size_t table_limit(struct gw_hpack_table *table, h2o_res_t *res, uint8_t *to)
 {
 	const h2o_req_t *req = H2O_STRUCT_FROM_MEMBER(h2o_req_t, res, res);
 	/* The way libh2o has it: a connection of HTTP/2 begins with what all have. */

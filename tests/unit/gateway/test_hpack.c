@@ -199,7 +199,7 @@ static size_t respond(struct connection *c)
 	block = block_take(c, begin);
 	count = block_read(c, block, fields);
 	check_fields(c, headers, n, fields, count);
-	c->res->headers = (h2o_headers_t){ NULL };
+	c->res->headers = (h2o_headers_t){ .size = 0 };
 	return block.len;
 }
 
@@ -285,8 +285,8 @@ static void test_order_of_one_name(void **state)
 
 	for (int count = 1; count <= 8; count++) {
 		for (int i = 0; i < count; i++) {
-			add(c, "server-timing", "abcdefgh" + i, 1);
-			add(c, "x-other", "abcdefgh" + i, 1);
+			add(c, "server-timing", &"abcdefgh"[i], 1);
+			add(c, "x-other", &"abcdefgh"[i], 1);
 		}
 		respond(c);
 	}
