@@ -129,10 +129,12 @@ class Http2(EchoTest):
                                   capture_output=True, text=True, timeout=60, check=False)
             self.assertRegex(done.stdout, r"12 succeeded, 0 failed, 0 errored", size)
             self.assert_ids(done.stdout, 12)
-        done = subprocess.run(["nghttp", "-v", "--upgrade", "--header-table-size=0",
-                               self.url()], capture_output=True, text=True, timeout=60, check=False)
-        self.assertIn("x-request-id: ", done.stdout)
-        self.assertNotIn("COMPRESSION_ERROR", done.stdout)
+        for args in (["--upgrade", "--header-table-size=0"],
+                     ["--header-table-size=0", "--header-table-size=4096"]):  # in one frame
+            done = subprocess.run(["nghttp", "-v", *args, self.url()], capture_output=True,
+                                  text=True, timeout=60, check=False)
+            self.assertIn("x-request-id: ", done.stdout)
+            self.assertNotIn("COMPRESSION_ERROR", done.stdout)
 
 
 class RapidReset(EchoTest):
