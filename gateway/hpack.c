@@ -13,6 +13,7 @@
  * And libh2o takes no notice of SETTINGS_HEADER_TABLE_SIZE: to clients with a smaller table than
  * its own (4 KiB) all responses would be errors. So the next response begins with a table size
  * update (4.2), to the smallest size that was set: libh2o has only the last.
+ * (Of a PUSH_PROMISE that came first nothing here knows: nothing here pushes.)
  * Thread-safety: as libh2o: a connection belongs to one thread. Source: libh2o 2.2.5,
  * lib/http2/hpack.c.
  */
