@@ -2,8 +2,8 @@
 /*
  * chart.h - a chart as data: what the pages and the PNGs of `report` are both drawn from.
  *
- * For: report_curves.c and report_bars.c, which fill charts in; report_svg.c, report_rows.c and
- * report_png.c, which draw them.
+ * For: curves.c and bars.c, which fill charts in; svg.c, rows.c and
+ * png.c, which draw them.
  * How: a chart has two axes and series of points. BENCH_CHART_LINES draws lines over x and y; the
  * others have rows in place of y: BENCH_CHART_STACKS puts the series of a row end to end,
  * BENCH_CHART_DOTS sets a dot for each point and a bar from `low` to `high` where there is one.

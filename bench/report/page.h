@@ -50,7 +50,7 @@ void bench_page_number(struct bench_page *page, double value); /* NAN: a dash */
 void bench_page_row_end(struct bench_page *page);
 void bench_page_table_end(struct bench_page *page);
 
-/* gnuplot in `folder`, with `commands`. Returns 0 or -errno with `error`. report_gnuplot.c */
+/* gnuplot in `folder`, with `commands`. Returns 0 or -errno with `error`. gnuplot.c */
 int bench_gnuplot(const char *folder, const struct bench_page *page, char error[BENCH_ERROR_TEXT]);
 
 extern const char *const bench_page_style[]; /* ends with NULL */
@@ -58,22 +58,22 @@ extern const char *const bench_page_style[]; /* ends with NULL */
 /* ---- parts of the page: each draws what its document has, and nothing when it has none ---- */
 
 void bench_report_overview(struct bench_page *page, const json_t *const *documents,
-			   unsigned count); /* report_head.c */
+			   unsigned count); /* head.c */
 void bench_report_headline(struct bench_page *page, const json_t *document);
 void bench_report_together(struct bench_page *page, const json_t *const *documents,
-			   unsigned count); /* report_curves.c */
+			   unsigned count); /* curves.c */
 void bench_report_curves(struct bench_page *page, const json_t *document);
 void bench_report_percentiles(struct bench_page *page, const json_t *document);
-void bench_report_verdicts(struct bench_page *page, const json_t *document); /* report_ratios.c */
+void bench_report_verdicts(struct bench_page *page, const json_t *document); /* ratios.c */
 void bench_report_ratios(struct bench_page *page, const json_t *document);
 void bench_report_comparison(struct bench_page *page, const json_t *document);
-void bench_report_hops(struct bench_page *page, const json_t *document); /* report_bars.c */
+void bench_report_hops(struct bench_page *page, const json_t *document); /* bars.c */
 void bench_report_cpu(struct bench_page *page, const json_t *document);
-void bench_report_runs(struct bench_page *page, const json_t *document); /* report_tables.c */
+void bench_report_runs(struct bench_page *page, const json_t *document); /* tables.c */
 void bench_report_client(struct bench_page *page, const json_t *document);
 void bench_report_errors(struct bench_page *page, const json_t *document);
 void bench_report_slo(struct bench_page *page, const json_t *document);
-void bench_report_requests(struct bench_page *page, const json_t *document); /* report_parts.c */
+void bench_report_requests(struct bench_page *page, const json_t *document); /* parts.c */
 void bench_report_hop_table(struct bench_page *page, const json_t *document);
 void bench_report_usage(struct bench_page *page, const json_t *document);
 void bench_report_record(struct bench_page *page, const json_t *document, const char *key,
