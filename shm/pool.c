@@ -20,7 +20,7 @@
 #include "shm/dpdk_folder.h"
 #include "shm/pool_private.h"
 
-#define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
+#define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared list */
 
 /* DPDK pins the thread that starts it to its first core: one that we may use. */
 static void first_cpu(const cpu_set_t *allowed, char *ret, size_t size)

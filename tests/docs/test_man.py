@@ -134,10 +134,10 @@ class ManTest(unittest.TestCase):
         self.assertEqual(seen, set(re.findall(r"\*(--[a-z-]+)\*", page)))
 
     def test_every_error_and_arrival_of_the_load_harness_is_told(self):
-        header = (SOURCE / "bench/client.h").read_text().split("define BENCH_ERRORS", 1)[1]
+        header = (SOURCE / "bench/client/client.h").read_text().split("define BENCH_ERRORS", 1)[1]
         names = set(re.findall(r"^\tX\((\w+)\)", header.split("enum", 1)[0], re.M))
         self.assertEqual(terms(section("sprocket-bench.1", "ERRORS")), names)
-        header = (SOURCE / "bench/schedule.h").read_text()
+        header = (SOURCE / "bench/load/schedule.h").read_text()
         kinds = set(re.findall(r"^ \*     (\w+)", header, re.M))
         self.assertGreater(len(kinds), 7)
         told = re.findall(r"^\*(\w+)", section("sprocket-bench.1", "ARRIVALS"), re.M)

@@ -3,7 +3,7 @@
 #ifndef SPROCKET_TESTS_CLIENT_RIG_H
 #define SPROCKET_TESTS_CLIENT_RIG_H
 
-#include "bench/client.h"
+#include "bench/client/client.h"
 #include "tests/unit/bench/odd_server.h"
 
 #define MS UINT64_C(1000000)

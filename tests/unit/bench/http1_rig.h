@@ -3,7 +3,7 @@
 #ifndef SPROCKET_TESTS_HTTP1_RIG_H
 #define SPROCKET_TESTS_HTTP1_RIG_H
 
-#include "bench/http1.h"
+#include "bench/client/http1.h"
 
 #define TOKEN UINT64_C(0x123456789abcdef0)
 #define WHOLE SIZE_MAX

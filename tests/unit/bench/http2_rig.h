@@ -11,7 +11,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "bench/codec.h"
+#include "bench/client/codec.h"
 
 #define RIG_TOLD_MAX 2048U
 

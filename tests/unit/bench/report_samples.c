@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "bench/histogram.h"
+#include "bench/numbers/histogram.h"
 
 json_t *sample_histogram(unsigned n, double us)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "bench/process.h"
+#include "bench/target/process.h"
 
 static char folder[] = "/tmp/test target-XXXXXX"; /* with a blank */
 char server_chain[64];

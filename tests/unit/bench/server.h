@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "bench/target.h"
+#include "bench/target/target.h"
 
 #define READY "echo 'ready http://127.0.0.1:8080/in'\n"
 #define GOOD "trap 'kill $!; exit 0' INT TERM\nsleep 1000 &\n" READY "wait\n"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "bench/usage.h"
+#include "bench/target/usage.h"
 
 static void test_json(void **state)
 {

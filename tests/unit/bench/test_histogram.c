@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "bench/histogram.h"
-#include "bench/histogram_layout.h"
+#include "bench/numbers/histogram.h"
+#include "bench/numbers/histogram_layout.h"
 
 #define SQUARES 100000U
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "bench/mix.h"
+#include "bench/load/mix.h"
 
 #define SHOP_USERS 512U
 

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "bench/options.h"
-#include "bench/value.h"
+#include "bench/command/options.h"
+#include "bench/result/value.h"
 
 #define WORDS_MAX 32
 

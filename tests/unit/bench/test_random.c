@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bench/random.h"
+#include "bench/load/random.h"
 
 #define SAMPLES 200000
 

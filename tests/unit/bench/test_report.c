@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "bench/result.h"
+#include "bench/result/result.h"
 #include "report_samples.h"
 
 #define FOLDER "it's a `report` \"folder\""

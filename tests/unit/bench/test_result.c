@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "bench/result.h"
+#include "bench/result/result.h"
 
 #define ANSWERS 20000U
 

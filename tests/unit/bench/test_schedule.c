@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "bench/mix.h"
-#include "bench/schedule.h"
+#include "bench/load/mix.h"
+#include "bench/load/schedule.h"
 
 #define SECOND UINT64_C(1000000000)
 #define MS UINT64_C(1000000)

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "bench/random.h"
-#include "bench/stats.h"
+#include "bench/load/random.h"
+#include "bench/numbers/stats.h"
 
 #define TRIALS 400U
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bench/table.h"
+#include "bench/result/table.h"
 
 static void test_numbers_for_people(void **state)
 {

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "bench/process.h"
+#include "bench/target/process.h"
 #include "tests/unit/bench/server.h"
 
 static void on_alarm(int number)

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "bench/mix.h"
-#include "bench/process.h"
-#include "bench/target_names.h"
+#include "bench/load/mix.h"
+#include "bench/target/process.h"
+#include "bench/target/target_names.h"
 
 /* ---- URLs ---- */
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "bench/mix.h"
-#include "bench/trace.h"
+#include "bench/load/mix.h"
+#include "bench/load/trace.h"
 
 #define SECOND UINT64_C(1000000000)
 #define MINUTE (60 * SECOND)

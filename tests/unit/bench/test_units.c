@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bench/units.h"
+#include "bench/load/units.h"
 
 static void test_rate(void **state)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "bench/process.h"
+#include "bench/target/process.h"
 #include "tests/unit/bench/worker.h"
 
 #define THREADS 8

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "bench/mix.h"
-#include "bench/target.h"
-#include "bench/usage.h"
+#include "bench/load/mix.h"
+#include "bench/target/target.h"
+#include "bench/target/usage.h"
 
 #define ANSWER_MORE (256U << 10) /* than was sent */
 #define USER_TEXT_MAX 8192

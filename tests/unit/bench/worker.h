@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bench/usage.h"
+#include "bench/target/usage.h"
 
 #define MS INT64_C(1000000)
 #define SYSCALLS 20000

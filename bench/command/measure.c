@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/command/measure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/command/interrupt.h"
+#include "bench/command/watch.h"
+#include "bench/result/result.h"
+
+struct bench_ask bench_ask_of(const struct bench_options *o, const char *label)
+{
+	bool open = o->rate > 0 || o->arrivals;
+
+	return (struct bench_ask){ .rate = o->rate,
+				   .arrivals = !open       ? NULL :
+					       o->arrivals ? o->arrivals :
+							     "poisson",
+				   .duration_ns = o->duration_ns,
+				   .warmup_ns = o->warmup_ns,
+				   .seed = o->seed,
+				   .label = label,
+				   .hgrm = o->hgrm };
+}
+
+static enum bench_progress_form progress_form(const struct bench_options *o, const char *label)
+{
+	if (o->quiet || !label)
+		return BENCH_PROGRESS_NONE;
+	if (isatty(STDERR_FILENO))
+		return BENCH_PROGRESS_LIVE;
+	return o->progress ? BENCH_PROGRESS_LINES : BENCH_PROGRESS_NONE;
+}
+
+static void load_fill(const struct bench_subject *s, const struct bench_options *o,
+		      const struct bench_ask *ask, struct bench_load *load)
+{
+	*load = (struct bench_load){ .address = s->target.address,
+				     .address_len = s->target.address_len,
+				     .host = s->target.host,
+				     .protocol = s->protocol,
+				     .connections = o->connections,
+				     .streams = o->streams,
+				     .mix = &s->mix,
+				     .warmup_ns = ask->warmup_ns,
+				     .duration_ns = ask->duration_ns,
+				     .timeout_ns = o->timeout_ns,
+				     .requests = ask->requests,
+				     .seed = ask->seed,
+				     .thread_count = o->client_cpu_count,
+				     .keep_path = o->trace };
+	memcpy(load->cpus, o->client_cpus, sizeof(load->cpus));
+	if (load->thread_count == 0) {
+		load->thread_count = 1;
+		load->cpus[0] = -1;
+	}
+	/* Each thread needs a connection of its own. */
+	if (load->thread_count > load->connections)
+		load->thread_count = load->connections;
+}
+
+static int hgrm_write(const struct bench_outcome *outcome, const char *path,
+		      char error[BENCH_ERROR_TEXT])
+{
+	FILE *to = fopen(path, "we");
+	int r = 0;
+
+	errno = 0;
+	if (!to || bench_histogram_hgrm(&outcome->latency, to) < 0)
+		r = errno ? -errno : -EIO;
+	if (to && fclose(to) != 0 && r == 0)
+		r = -errno;
+	if (r < 0)
+		snprintf(error, BENCH_ERROR_TEXT, "--hgrm %.150s: %s", path, strerror(-r));
+	return r;
+}
+
+/* The run's JSON, with what only this place knows. */
+static json_t *run_json(const struct bench_subject *s, const struct bench_ask *ask,
+			const struct bench_load *load, const struct bench_outcome *outcome,
+			const struct bench_usage *usage, uint64_t answers)
+{
+	static const char *const protocols[] = {
+		[BENCH_HTTP1] = "http1", [BENCH_HTTP1_CLOSE] = "close", [BENCH_H2C] = "h2c"
+	};
+	double rate = ask->rate;
+	json_t *run, *client;
+	double busy;
+
+	if (load->schedule && rate <= 0) /* a trace or steps: what was due, on average */
+		rate = (double)outcome->due / ((double)load->duration_ns / 1e9);
+	run = bench_result_run(s->name, ask->round, rate, &s->mix, outcome, NULL);
+	client = json_object_get(run, "client");
+	busy = json_number_value(json_object_get(client, "busy"));
+	json_object_set_new(client, "busy", json_real(busy / load->thread_count));
+	json_object_set_new(run, "protocol", json_string(protocols[s->protocol]));
+	if (run && answers > 0)
+		json_object_set_new(run, "usage", bench_usage_json(usage, answers));
+	return run;
+}
+
+static int client_run(struct bench_subject *s, const struct bench_ask *ask,
+		      const struct bench_load *plan, struct bench_watch *watch, json_t **ret_run,
+		      char error[BENCH_ERROR_TEXT])
+{
+	struct bench_load load = *plan;
+	struct bench_usage usage = { 0 };
+	struct bench_outcome outcome;
+	uint64_t answers;
+	int r = bench_watch_start(watch);
+
+	if (r < 0) {
+		snprintf(error, BENCH_ERROR_TEXT, "no thread: %s", strerror(-r));
+		return r;
+	}
+	load.stop = &watch->stop;
+	r = bench_client_run(&load, &watch->progress, &outcome, error);
+	answers = bench_watch_end(watch, &usage);
+	if (r < 0)
+		return r;
+	if (!bench_subject_alive(s))
+		atomic_store(&watch->dead, true);
+	if (atomic_load(&watch->dead))
+		snprintf(outcome.invalid, sizeof(outcome.invalid),
+			 "the target ended while it was measured");
+	*ret_run = run_json(s, ask, &load, &outcome, &usage, answers);
+	if (!*ret_run) {
+		snprintf(error, BENCH_ERROR_TEXT, "no memory for the result");
+		r = -ENOMEM;
+	}
+	if (r == 0 && ask->hgrm)
+		r = hgrm_write(&outcome, ask->hgrm, error);
+	bench_outcome_done(&outcome);
+	return r;
+}
+
+int bench_measure(struct bench_subject *s, const struct bench_options *o,
+		  const struct bench_ask *ask, json_t **ret_run, bool *ret_dead,
+		  char error[BENCH_ERROR_TEXT])
+{
+	struct bench_watch watch = { .subject = s,
+				     .label = ask->label,
+				     .form = progress_form(o, ask->label),
+				     .warmup_ns = ask->warmup_ns,
+				     .duration_ns = ask->duration_ns,
+				     .cpu = o->client_cpu_count ? o->client_cpus[0] : -1 };
+	struct bench_schedule schedule;
+	struct bench_load load;
+	int r;
+
+	load_fill(s, o, ask, &load);
+	if (ask->arrivals) {
+		r = bench_schedule_make(ask->arrivals, ask->rate, ask->warmup_ns + ask->duration_ns,
+					ask->seed, &s->mix, &schedule, error);
+		if (r < 0)
+			return r;
+		load.schedule = &schedule;
+		r = bench_subject_dress(s, o, error);
+	} else {
+		r = 0;
+	}
+	*ret_run = NULL;
+	if (r == 0)
+		r = client_run(s, ask, &load, &watch, ret_run, error);
+	*ret_dead = atomic_load(&watch.dead);
+	if (load.schedule)
+		bench_schedule_done(&schedule);
+	return r;
+}
