@@ -84,8 +84,8 @@ def measure_close(plan, report):
                    one.of(names[functions], percentile("p50")), "us", most=most)
     for name in names.values():
         report.add("close", f"{name}, 64 conn.", many.of(name, rate), "req/s")
-    shop = load.alternate(plan, {"close": ("boutique", {"http": "close"}), "kept": ("boutique", {})},
-                          page=1, closed=True, connections=64, **shared(plan))
+    ways = {"close": ("boutique", {"http": "close"}), "kept": ("boutique", {})}
+    shop = load.alternate(plan, ways, page=1, closed=True, connections=64, **shared(plan))
     report.add("close", f"shop's home page, 64 conn. / {ARTIFACT_SHOP:,} req/s",
                [r / ARTIFACT_SHOP for r in shop.of("close", rate)], "x", least=3)
     report.add("close", "shop's home page, 64 conn.", shop.of("close", rate), "req/s")
