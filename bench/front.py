@@ -137,7 +137,7 @@ def h2load(url, http, options, body):
 
 def sprocket_bench(url, http, options):
     """(rate, requests)"""
-    run = load.run(options, url, url, connections=options.connections, http=http, warmup="0s")
+    run = load.run(options, url, url, connections=options.connections, http=http)
     return run["achieved"], run["answered"]
 
 
@@ -179,7 +179,8 @@ def main():
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     # What load.py asks of a plan.
-    options.program, options.load_s = lambda name: f"{options.build}/bench/{name}", options.seconds
+    options.program = lambda name: f"{options.build}/bench/{name}"
+    options.load_s, options.turn_warm_s = options.seconds, 0
     with tempfile.TemporaryDirectory(prefix="sprocket-bench-") as folder:
         daemon = Daemon(options.build, folder, options.server_cpu)
         try:

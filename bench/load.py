@@ -164,7 +164,7 @@ def alternate(plan, ways, **common):
 
 def run(plan, label, url, pid=None, **options):
     """A closed loop on a server that runs already: POST 128 B on 64 connections, unless told."""
-    settings = {"connections": 64, "duration": f"{plan.load_s}s", "warmup": "200ms"}
+    settings = {"connections": 64, "duration": f"{plan.load_s}s", "warmup": f"{plan.turn_warm_s}s"}
     if "mix" not in options:
         settings |= {"body": 128, "verify": "echo"}
     got = bench(plan, "run", url, closed=True, pid=pid, **settings | options)["runs"][0]
