@@ -109,7 +109,8 @@ class Server:
         self.label = label
         self._cpu = cpu
         self._lines = queue.Queue()
-        self._stderr = tempfile.TemporaryFile("w+", errors="replace")
+        # It shares our position in the file, which stderr() moves: it has to append.
+        self._stderr = tempfile.TemporaryFile("a+", errors="replace")
         pin = None if cpu is None else lambda: os.sched_setaffinity(0, {cpu})
         self.started_at = time.monotonic()
         try:
