@@ -242,8 +242,9 @@ class RunTest(BenchTest):
         file.write_text("apiVersion: sprocket.dev/v1alpha1\nkind: Chain\n")
         _, err = self.bench("run", file, "--closed", code=3)
         self.assertIn("before it was ready", err)
-        _, err = self.bench("run", "chainsaw-6", "--closed", code=None)
+        _, err = self.bench("run", "chains-6", "--closed", code=2)
         self.assertIn("sprocket-bench targets", err)
+        self.assertIn("Did you mean chain-6?", err)
         _, err = self.bench("run", "http://127.0.0.1:1/", "--closed", *QUICK, code=3)
         self.assertIn("no connection", err)
 

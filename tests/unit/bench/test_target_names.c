@@ -237,8 +237,9 @@ static void test_no_commands(void **state)
 	char text[4096], words[512], error[BENCH_ERROR_TEXT];
 
 	(void)state;
-	assert_int_equal(command("/no/such.yaml", &plain, text, sizeof(text), error), -ENOENT);
+	assert_int_equal(command("/no/such.yaml", &plain, text, sizeof(text), error), -EINVAL);
 	assert_non_null(strstr(error, "neither a name"));
+	assert_null(strstr(error, "Did you mean"));
 	assert_int_equal(command("fan-3", &plain, text, sizeof(text), error), -ENOENT);
 	assert_non_null(strstr(error, "fan-all-3.yaml"));
 	assert_int_equal(command("chain-2", &huge, text, sizeof(text), error), -E2BIG);
@@ -250,6 +251,32 @@ static void test_no_commands(void **state)
 	many = (struct bench_target_options){ .sprocket_args = words };
 	assert_int_equal(command("chain-1", &many, text, sizeof(text), error), -E2BIG);
 	assert_non_null(strstr(error, "--sprocket-args"));
+}
+
+static void test_nearest_name(void **state)
+{
+	static const char *const meant[][2] = {
+		{ "chian-6", "chain-6" },        { "chain", "chain-N" },
+		{ "Boutique", "boutique" },      { "botique", "boutique" },
+		{ "ring6", "ring-6" },           { "side-car-3", "sidecar-3" },
+		{ "fan-call-4", "fan-calls-4" }, { "bigg", "big" },
+	};
+	static const char *const far[] = { "xylophone", "/tmp/chains.yaml", "",
+					   "\xff\xff\xff\xff\xff" };
+	struct bench_target_options plain = { 0 };
+	char text[4096], error[BENCH_ERROR_TEXT], wanted[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++) {
+		snprintf(wanted, sizeof(wanted), "Did you mean %s?", meant[i][1]);
+		assert_int_equal(command(meant[i][0], &plain, text, sizeof(text), error), -EINVAL);
+		if (!strstr(error, wanted))
+			fail_msg("%s: no \"%s\" in: %s", meant[i][0], wanted, error);
+	}
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		assert_int_equal(command(far[i], &plain, text, sizeof(text), error), -EINVAL);
+		assert_null(strstr(error, "Did you mean"));
+	}
 }
 
 /* A chain that no file was built for is written as its neighbours are. */
@@ -365,7 +392,8 @@ static void test_mix_of_the_shop(void **state)
 		const struct bench_request *q = &mix.requests[i];
 
 		assert_true(q->filled);
-		assert_string_equal(q->headers[q->header_count - 1].name, "cookie");
+		assert_int_equal(q->header_count, q->body_len ? 2 : 1);
+		assert_string_equal(q->headers[0].name, "cookie"); /* once: the mix file's own */
 		assert_int_equal(q->status, strcmp(q->method, "POST") == 0 &&
 							    strcmp(q->path, "/cart/checkout") != 0 ?
 						    302 :
@@ -377,19 +405,13 @@ static void test_mix_of_the_shop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_host_names),
-		cmocka_unit_test(test_bad_urls),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_pid),
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_no_commands),
-		cmocka_unit_test(test_chain_that_is_written),
-		cmocka_unit_test(test_mix_of_one),
-		cmocka_unit_test(test_mix_of_pictures),
-		cmocka_unit_test(test_mix_of_events),
-		cmocka_unit_test(test_mix_of_the_shop),
+		cmocka_unit_test(test_urls),          cmocka_unit_test(test_host_names),
+		cmocka_unit_test(test_bad_urls),      cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_pid),           cmocka_unit_test(test_known),
+		cmocka_unit_test(test_commands),      cmocka_unit_test(test_no_commands),
+		cmocka_unit_test(test_nearest_name),  cmocka_unit_test(test_chain_that_is_written),
+		cmocka_unit_test(test_mix_of_one),    cmocka_unit_test(test_mix_of_pictures),
+		cmocka_unit_test(test_mix_of_events), cmocka_unit_test(test_mix_of_the_shop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
