@@ -84,6 +84,9 @@ int bench_mix_add(struct bench_mix *mix, const struct bench_request *request, ui
 int bench_mix_read(struct bench_mix *mix, const char *path, unsigned page,
 		   char error[BENCH_ERROR_TEXT]);
 
+/* Keeps only the visit of that number, from 1. Returns 0, or -ERANGE. */
+int bench_mix_choose(struct bench_mix *mix, unsigned page);
+
 /* ---- users: who asks what next ---- */
 
 struct bench_user {
