@@ -148,6 +148,10 @@ static int target_start(struct bench_subject *s, const struct bench_options *o,
 	if (o->pid && !is_url(s->name))
 		return bench_explain(error, -EINVAL,
 				     "--pid is for a server that runs already, by its URL");
+	if (is_url(s->name) && !o->pid && (o->count || o->idle_ns))
+		return bench_explain(error, -EINVAL,
+				     "--count and --idle look at the server's processes: name the "
+				     "first one by --pid");
 	memcpy(options.cpus, o->server_cpus, sizeof(options.cpus));
 	if (o->workers)
 		len = snprintf(args, sizeof(args), "--workers %u ", o->workers);

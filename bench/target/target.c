@@ -237,8 +237,8 @@ static int start_command(struct bench_target *t, const struct bench_target_optio
 		return r;
 	snprintf(t->mark, sizeof(t->mark), "%d-%u-%" PRId64, (int)getpid(), number++, began_ns);
 	if (access(command.argv[0], F_OK) < 0)
-		t->pid = bench_explain(error, -ENOENT, "%.60s is not built: no %.120s: run `%s`",
-				       t->name, command.argv[0], command.make);
+		t->pid = bench_explain(error, -ENOENT, "not built: no %.160s: run `%s`",
+				       command.argv[0], command.make);
 	else
 		t->pid = bench_child_start(&child, &output, &t->messages, error);
 	r = t->pid < 0 ? t->pid : start_wait(t, output, timeout_s, began_ns, error);

@@ -253,32 +253,6 @@ static void test_no_commands(void **state)
 	assert_non_null(strstr(error, "--sprocket-args"));
 }
 
-static void test_nearest_name(void **state)
-{
-	static const char *const meant[][2] = {
-		{ "chian-6", "chain-6" },        { "chain", "chain-N" },
-		{ "Boutique", "boutique" },      { "botique", "boutique" },
-		{ "ring6", "ring-6" },           { "side-car-3", "sidecar-3" },
-		{ "fan-call-4", "fan-calls-4" }, { "bigg", "big" },
-	};
-	static const char *const far[] = { "xylophone", "/tmp/chains.yaml", "",
-					   "\xff\xff\xff\xff\xff" };
-	struct bench_target_options plain = { 0 };
-	char text[4096], error[BENCH_ERROR_TEXT], wanted[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++) {
-		snprintf(wanted, sizeof(wanted), "Did you mean %s?", meant[i][1]);
-		assert_int_equal(command(meant[i][0], &plain, text, sizeof(text), error), -EINVAL);
-		if (!strstr(error, wanted))
-			fail_msg("%s: no \"%s\" in: %s", meant[i][0], wanted, error);
-	}
-	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
-		assert_int_equal(command(far[i], &plain, text, sizeof(text), error), -EINVAL);
-		assert_null(strstr(error, "Did you mean"));
-	}
-}
-
 /* A chain that no file was built for is written as its neighbours are. */
 static void test_chain_that_is_written(void **state)
 {
@@ -405,13 +379,19 @@ static void test_mix_of_the_shop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_urls),          cmocka_unit_test(test_host_names),
-		cmocka_unit_test(test_bad_urls),      cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_pid),           cmocka_unit_test(test_known),
-		cmocka_unit_test(test_commands),      cmocka_unit_test(test_no_commands),
-		cmocka_unit_test(test_nearest_name),  cmocka_unit_test(test_chain_that_is_written),
-		cmocka_unit_test(test_mix_of_one),    cmocka_unit_test(test_mix_of_pictures),
-		cmocka_unit_test(test_mix_of_events), cmocka_unit_test(test_mix_of_the_shop),
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_host_names),
+		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_pid),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_no_commands),
+		cmocka_unit_test(test_chain_that_is_written),
+		cmocka_unit_test(test_mix_of_one),
+		cmocka_unit_test(test_mix_of_pictures),
+		cmocka_unit_test(test_mix_of_events),
+		cmocka_unit_test(test_mix_of_the_shop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
