@@ -290,11 +290,21 @@ static void add_cpus(const struct bench_target_options *options, struct bench_co
 	}
 }
 
+static void add_words(const char *words, struct bench_command *c)
+{
+	size_t len;
+
+	for (words += strspn(words, " "); *words; words += strspn(words, " ")) {
+		len = strcspn(words, " ");
+		add(c, "%.*s", (int)len, words);
+		words += len;
+	}
+}
+
 static int chain_command(const struct name *entry, const char *name,
 			 const struct bench_target_options *options, struct bench_command *c,
 			 char error[BENCH_ERROR_TEXT])
 {
-	const char *more = options->sprocket_args ? options->sprocket_args : "";
 	char path[PATH_MAX];
 	int r = bench_target_place(BENCH_PLACE_SPROCKET, "sprocket", path);
 
@@ -314,10 +324,8 @@ static int chain_command(const struct name *entry, const char *name,
 	if (options->trace)
 		add(c, "--trace");
 	/* Last: of an option that is given twice the last one counts. */
-	while (*(more += strspn(more, " ")) != '\0') {
-		add(c, "%.*s", (int)strcspn(more, " "), more);
-		more += strcspn(more, " ");
-	}
+	if (options->sprocket_args)
+		add_words(options->sprocket_args, c);
 	return 0;
 }
 
