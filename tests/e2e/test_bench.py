@@ -297,6 +297,11 @@ class RunTest(BenchTest):
                           "measured", bench.out.text())
             self.assertIn("ended by itself", bench.log.text())
 
+    def test_caller_that_ignores_its_children(self):
+        ended = subprocess.run(["env", "--ignore-signal=CHLD", BENCH, "run", "chain-1", "--closed",
+                                *map(str, QUICK)], capture_output=True, timeout=LIMIT_S)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""), ended)
+
     def test_wrong_arguments(self):
         for args, told in (
                 (("run", "chain-1", "--rate", "5x"), "--rate 5x: expected requests/s"),
