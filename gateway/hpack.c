@@ -12,7 +12,8 @@
  * those to the frame as literals without indexing (RFC 7541, 6.2.2), which touch no table.
  * And libh2o takes no notice of SETTINGS_HEADER_TABLE_SIZE: to clients with a smaller table than
  * its own (4 KiB) all responses would be errors. So the next response begins with a table size
- * update (4.2). A size that is set and set again before that response is not seen here.
+ * update (4.2), to the smallest size that was set: libh2o has only the last.
+ * (Of a PUSH_PROMISE that came first nothing here knows: nothing here pushes.)
  * Thread-safety: as libh2o: a connection belongs to one thread. Source: libh2o 2.2.5,
  * lib/http2/hpack.c.
  */
@@ -30,6 +31,7 @@
 #define UPDATE 0x20U       /* 6.3: a table size update, in five bits what is below ... */
 #define UPDATE_PREFIX 31U
 #define UPDATE_ROOM 7U /* bytes of two of them, at the most */
+#define SETTING 6U     /* bytes of one (RFC 9113, 6.5.1) */
 #define LAST_MAX 4U    /* headers of a response that are kept out of the table */
 
 static bool is(const h2o_iovec_t *name, const char *text, size_t len)
@@ -104,7 +106,7 @@ static uint8_t *string_put(uint8_t *to, const char *text, size_t len)
 
 /* A table that is larger than the client allows is emptied and then as large. Returns the bytes of
  * `to` (UPDATE_ROOM) that say so. */
-static size_t table_limit(struct gw_hpack_table *table, const h2o_res_t *res, uint8_t *to)
+static size_t table_limit(struct gw_hpack_table *table, h2o_res_t *res, uint8_t *to)
 {
 	const h2o_req_t *req = H2O_STRUCT_FROM_MEMBER(h2o_req_t, res, res);
 	/* The way libh2o has it: a connection of HTTP/2 begins with what all have. */
@@ -181,4 +183,25 @@ void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct gw_hpack_table *table
 	if (count > 0)
 		append(buf, frame_at, res->headers.entries + res->headers.size - count, count,
 		       room);
+}
+
+int h2o_http2_update_peer_settings(h2o_http2_settings_t *settings, const uint8_t *src, size_t len,
+				   const char **err_desc)
+{
+	static void *cache;
+	gw_hpack_settings_fn *next;
+	uint32_t least = settings->header_table_size;
+	int r;
+
+	*(void **)&next = gw_next(&cache, "h2o_http2_update_peer_settings");
+	r = next(settings, src, len, err_desc);
+	for (; len >= SETTING; len -= SETTING, src += SETTING) {
+		uint32_t value = (uint32_t)src[2] << 24 | (uint32_t)src[3] << 16 |
+				 (uint32_t)src[4] << 8 | src[5];
+
+		if ((src[0] << 8 | src[1]) == H2O_HTTP2_SETTINGS_HEADER_TABLE_SIZE && value < least)
+			least = value;
+	}
+	settings->header_table_size = least;
+	return r;
 }

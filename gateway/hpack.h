@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hpack.h - see hpack.c; libh2o finds h2o_hpack_flatten_response() by its name.
+ * hpack.h - see hpack.c; libh2o finds these functions by their names.
  */
 #ifndef SPROCKET_GATEWAY_HPACK_H
 #define SPROCKET_GATEWAY_HPACK_H
@@ -33,6 +33,13 @@ typedef void gw_hpack_flatten_fn(h2o_buffer_t **buf, struct gw_hpack_table *tabl
 
 /* Appends the HEADERS frame of a request's response to *buf. */
 __attribute__((visibility("default"))) gw_hpack_flatten_fn h2o_hpack_flatten_response;
+
+typedef int gw_hpack_settings_fn(h2o_http2_settings_t *settings, const uint8_t *src, size_t len,
+				 const char **err_desc);
+
+/* Reads what a SETTINGS frame has; libh2o calls it for each, and for HTTP2-Settings of an upgrade.
+ * header_table_size never grows. */
+__attribute__((visibility("default"))) gw_hpack_settings_fn h2o_http2_update_peer_settings;
 
 /* libh2o's: frees the entries, and leaves the rest of the table as it was. */
 void h2o_hpack_dispose_header_table(struct gw_hpack_table *table);

@@ -16,6 +16,9 @@
 #define START_NS UINT64_C(2000000) /* so that all threads are there in time */
 #define BUSY_MAX 0.95
 #define LAG_MAX_NS UINT64_C(1000000)
+/* A user's turn comes again after so many others for each that is under way: by then it has its
+ * answer, and does not buy what is not in its cart yet. */
+#define USERS_EACH 8U
 
 const char *const bench_error_names[BENCH_ERROR_COUNT] = {
 #define X(name) [BENCH_ERROR_##name] = #name,
@@ -191,7 +194,7 @@ static int users_init(struct client_worker *w)
 	if (load->mix->weight == 0) /* all is chosen by the schedule */
 		return 0;
 	if (users == 0)
-		users = load->connections * w->streams;
+		users = load->connections * w->streams * USERS_EACH;
 	if (users < count)
 		users = count;
 	r = bench_users_init(&w->users, load->mix, part(users, w->index, count),

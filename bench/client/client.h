@@ -74,7 +74,7 @@ struct bench_load {
 	uint64_t timeout_ns;  /* of one request, from when it was sent */
 	uint64_t requests;    /* closed: end after so many; 0: by time alone */
 	uint64_t seed;
-	unsigned users; /* 0: one for each connection and stream */
+	unsigned users; /* 0: several for each connection and stream (client.c) */
 	unsigned thread_count;
 	int cpus[BENCH_THREADS_MAX]; /* -1: not pinned */
 	const atomic_bool *stop;     /* true: end early (SIGINT); NULL: never */

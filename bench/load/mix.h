@@ -30,7 +30,7 @@
 #define BENCH_PATH_MAX 2048U  /* with its NUL, filled in */
 #define BENCH_VALUE_MAX 4096U /* of a header, likewise */
 #define BENCH_BODY_MAX (64U << 20)
-#define BENCH_COOKIE_MAX 64U /* that a server sets, with a NUL; longer ones are not kept */
+#define BENCH_COOKIE_MAX 48U /* that a server sets, with a NUL; longer ones are not kept */
 
 /* How an answer's body is judged; its status and its length must be right in any case. */
 enum bench_verify {

@@ -306,7 +306,6 @@ static void test_turns(void **state)
 	bench_mix_done(&mix);
 }
 
-/* The shop's lines, word by word, as bench/mix.lua sends them. */
 /* What is added to the one that was chosen has its share. */
 static void test_choose(void **state)
 {
@@ -335,6 +334,7 @@ static void test_choose(void **state)
 	bench_mix_done(&mix);
 }
 
+/* The shop's lines, word by word, as they are sent. */
 static void test_shop(void **state)
 {
 	char error[BENCH_ERROR_TEXT];
