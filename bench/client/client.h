@@ -103,6 +103,7 @@ struct bench_outcome {
 	uint64_t sent, answered, errors[BENCH_ERROR_COUNT];
 	uint64_t due; /* open loop: arrivals that were to be measured */
 	uint64_t bytes_out, bytes_in, connects;
+	uint64_t strays;            /* connections on which bytes came that nobody had asked for */
 	uint64_t waited;            /* open loop: no connection was free when it was due */
 	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC: first due (or sent), last answer */
 	uint64_t measured_ns;
