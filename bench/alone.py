@@ -78,7 +78,7 @@ def served(run):
 def measure_close(plan, report):
     names = {functions: f"chain-{functions}" for functions in ARTIFACT}
     common = shared(plan) | {"closed": True, "http": "close"}
-    many = load.compare(plan, *names.values(), connections=64, **common)
+    many = load.compare(plan, *names.values(), "bare", connections=64, **common)
     one = load.compare(plan, *names.values(), connections=1, metric="p50", **common)
     for functions, (theirs, least, _) in ARTIFACT.items():
         ours = many.of(names[functions], rate)
@@ -90,8 +90,11 @@ def measure_close(plan, report):
     for name in names.values():
         report.add("close", f"{name}, p50 at 1 conn., connecting included",
                    one.of(name, percentile("p50")), "us")
-    for name in names.values():
+    for name in (*names.values(), "bare"):
         report.add("close", f"{name}, 64 conn.", many.of(name, rate), "req/s")
+        report.add("close", f"{name}, 64 conn., CPU", many.of(name, per_request), "us/req")
+    report.add("close", "sprocket-bench, CPU of each of these requests",
+               many.of("bare", lambda run: run["client"]["cpu_us"]), "us/req")
     ways = {"close": ("boutique", {"http": "close"}), "kept": ("boutique", {})}
     shop = load.alternate(plan, ways, page=1, closed=True, connections=64, **shared(plan))
     report.add("close", f"shop's home page, 64 conn. / {ARTIFACT_SHOP:,} req/s",
