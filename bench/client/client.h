@@ -106,7 +106,7 @@ struct bench_outcome {
 	uint64_t waited;            /* open loop: no connection was free when it was due */
 	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC: first due (or sent), last answer */
 	uint64_t measured_ns;
-	uint64_t longest_gap_ns;                /* between two answers, anywhere */
+	uint64_t longest_gap_ns;                /* without an answer, while it was measured */
 	uint64_t client_cpu_ns;                 /* of the client's threads, spinning included */
 	uint64_t client_busy_ns;                /* without spinning */
 	struct bench_request_outcome *requests; /* mix->request_count of them */

@@ -212,7 +212,7 @@ void client_reap(struct client_worker *w)
 		uint64_t before = atomic_exchange_explicit(&w->shared->answer_ns, w->now,
 							   memory_order_relaxed);
 
-		if (before && w->now > before && w->now - before > w->out.longest_gap_ns)
+		if (w->now > before && w->now - before > w->out.longest_gap_ns)
 			w->out.longest_gap_ns = w->now - before;
 		w->batch_answers = 0;
 	}

@@ -111,6 +111,7 @@ static void test_dead_silence(void **state)
 	assert_int_equal(o->errors[BENCH_ERROR_timeout], o->sent);
 	assert_int_equal(o->errors[BENCH_ERROR_timeout] + o->errors[BENCH_ERROR_unsent], 100);
 	assert_in_range(o->errors[BENCH_ERROR_timeout], 8, 16);
+	assert_int_equal(o->longest_gap_ns, 100 * MS);
 	rig_free(r);
 }
 
@@ -178,6 +179,7 @@ static void test_dies(void **state)
 	assert_true(o->errors[BENCH_ERROR_cut] + o->errors[BENCH_ERROR_reset] >= 1);
 	assert_true(o->errors[BENCH_ERROR_refused] >= 1);
 	assert_true(o->connects <= 8 * 14);
+	assert_true(o->longest_gap_ns >= 300 * MS); /* until the end, not only between answers */
 	rig_free(r);
 }
 
