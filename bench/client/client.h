@@ -109,13 +109,15 @@ struct bench_outcome {
 	uint64_t longest_gap_ns;                /* without an answer, while it was measured */
 	uint64_t client_cpu_ns;                 /* of the client's threads, spinning included */
 	uint64_t client_busy_ns;                /* without spinning */
+	uint64_t client_delayed_ns;             /* they had to do, but others had their CPU */
 	struct bench_request_outcome *requests; /* mix->request_count of them */
 	uint32_t request_count;
 	struct bench_hop hops[BENCH_HOPS_MAX];
 	uint32_t hop_count;
 	bool stopped; /* by `stop` */
-	/* Why the figures must not be used: "" when they may. The client was the bottleneck: its
-	 * threads were busy for more than 95 % of the time, or lag p99 above 1 ms. */
+	/* Why the figures must not be used: "" when they may. The client was the bottleneck: one
+	 * of its threads had to do (busy, or delayed) for more than 95 % of the time, or lag p99
+	 * was above 1 ms. */
 	char invalid[BENCH_ERROR_TEXT];
 };
 

@@ -107,6 +107,10 @@ struct client_shared {
 	struct client_first *firsts;
 };
 
+struct client_cpu { /* of a thread, until now */
+	uint64_t used_ns, spun_ns, delayed_ns;
+};
+
 struct client_worker {
 	struct client_shared *shared;
 	const struct bench_load *load;
@@ -141,7 +145,7 @@ struct client_worker {
 	uint64_t from_ns, to_ns, give_up_ns; /* measured; the end */
 	uint64_t freed_ns;                   /* when a connection was free again */
 	bool exhausted, running;
-	uint64_t cpu_from, cpu_to, spun_from, spun_to;
+	struct client_cpu cpu_from, cpu_to; /* of what is measured */
 
 	struct client_first *firsts;
 	struct bench_outcome out;

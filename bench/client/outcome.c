@@ -8,7 +8,7 @@
 
 #include "bench/client/connection.h"
 
-#define BUSY_MAX 0.95
+#define TO_DO_MAX 0.95
 #define LAG_MAX_NS UINT64_C(1000000)
 
 const char *const bench_error_names[BENCH_ERROR_COUNT] = {
@@ -80,6 +80,7 @@ static void merge_counts(struct bench_outcome *to, const struct bench_outcome *f
 	to->waited += from->waited;
 	to->client_cpu_ns += from->client_cpu_ns;
 	to->client_busy_ns += from->client_busy_ns;
+	to->client_delayed_ns += from->client_delayed_ns;
 	to->stopped |= from->stopped;
 	for (unsigned i = 0; i < BENCH_ERROR_COUNT; i++)
 		to->errors[i] += from->errors[i];
@@ -103,27 +104,34 @@ int client_outcome_merge(struct bench_outcome *to, const struct bench_outcome *f
 	return merge_hops(to, from);
 }
 
+/* Of the time that is measured. */
+static double share(uint64_t ns, const struct bench_outcome *o)
+{
+	return o->measured_ns ? (double)ns / (double)o->measured_ns : 0;
+}
+
+static double to_do(const struct bench_outcome *o)
+{
+	return share(o->client_busy_ns + o->client_delayed_ns, o);
+}
+
 /* Figures of a client that was itself the bottleneck must not be used. */
 void client_outcome_judge(struct bench_outcome *o, const struct client_worker *workers,
 			  unsigned count)
 {
 	uint64_t lag = bench_histogram_at(&o->lag, 0.99);
-	double busiest = 0;
+	const struct bench_outcome *worst = &workers[0].out;
 
-	for (unsigned i = 0; i < count; i++) {
-		const struct bench_outcome *one = &workers[i].out;
-		double busy = one->measured_ns ?
-				      (double)one->client_busy_ns / (double)one->measured_ns :
-				      0;
-
-		busiest = busy > busiest ? busy : busiest;
-	}
-	if (busiest > BUSY_MAX)
+	for (unsigned i = 1; i < count; i++)
+		if (to_do(&workers[i].out) > to_do(worst))
+			worst = &workers[i].out;
+	if (to_do(worst) > TO_DO_MAX)
 		snprintf(
 			o->invalid, sizeof(o->invalid),
 			"the client was the bottleneck: a thread of it was busy for %.0f %% of the "
-			"time; give it more CPUs, or ask less",
-			busiest * 100);
+			"time, and for %.0f %% others had its CPU; give it more CPUs, or ask less",
+			100 * share(worst->client_busy_ns, worst),
+			100 * share(worst->client_delayed_ns, worst));
 	else if (lag > LAG_MAX_NS)
 		snprintf(
 			o->invalid, sizeof(o->invalid),
