@@ -100,8 +100,9 @@ static json_t *run_json(const struct bench_subject *s, const struct bench_ask *a
 	double rate = ask->rate;
 	json_t *run;
 
-	if (load->schedule && rate <= 0) /* a trace or steps: what was due, on average */
-		rate = (double)outcome->due / ((double)load->duration_ns / 1e9);
+	/* A trace or steps: what was due, on average, until an interrupt if there was one. */
+	if (load->schedule && rate <= 0 && outcome->measured_ns > 0)
+		rate = (double)outcome->due / ((double)outcome->measured_ns / 1e9);
 	run = bench_result_run(s->name, ask->round, rate, &s->mix, outcome, NULL);
 	client_of_thread(json_object_get(run, "client"), load->thread_count);
 	json_object_set_new(run, "protocol", json_string(protocols[s->protocol]));

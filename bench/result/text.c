@@ -205,9 +205,11 @@ static void behind_print(const json_t *run, FILE *to)
 {
 	char due[BENCH_CELL_MAX], got[BENCH_CELL_MAX];
 
+	/* Not "rate": bursts have more than that, pauses less. */
 	if (json_is_false(json_object_get(run, "kept_up")))
 		fprintf(to, "NOT KEPT UP WITH: %s/s were due, %s/s were answered\n",
-			bench_text_count(due, bench_json_number(run, "rate")),
+			bench_text_count(due, bench_json_number(run, "due") /
+						      bench_json_number(run, "measured_s")),
 			bench_text_count(got, bench_json_number(run, "achieved")));
 }
 
