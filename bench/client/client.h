@@ -117,7 +117,7 @@ struct bench_outcome {
 	bool stopped; /* by `stop` */
 	/* Why the figures must not be used: "" when they may. The client was the bottleneck: one
 	 * of its threads had to do (busy, or delayed) for more than 95 % of the time, or lag p99
-	 * was above 1 ms. */
+	 * was above 1 ms, or may have been hidden among requests that waited. */
 	char invalid[BENCH_ERROR_TEXT];
 };
 

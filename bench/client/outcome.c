@@ -10,6 +10,8 @@
 
 #define TO_DO_MAX 0.95
 #define LAG_MAX_NS UINT64_C(1000000)
+#define DELAYED_MAX 0.1
+#define WAITED_MAX 0.01
 
 const char *const bench_error_names[BENCH_ERROR_COUNT] = {
 #define X(name) [BENCH_ERROR_##name] = #name,
@@ -115,6 +117,14 @@ static double to_do(const struct bench_outcome *o)
 	return share(o->client_busy_ns + o->client_delayed_ns, o);
 }
 
+/* What waits for a connection has no lag. While its thread had no CPU an answer may have lain there,
+ * and the connection been free. */
+static bool waits_unclear(const struct bench_outcome *all, const struct bench_outcome *worst)
+{
+	return (double)all->waited > WAITED_MAX * (double)all->due &&
+	       share(worst->client_delayed_ns, worst) > DELAYED_MAX;
+}
+
 /* Figures of a client that was itself the bottleneck must not be used. */
 void client_outcome_judge(struct bench_outcome *o, const struct client_worker *workers,
 			  unsigned count)
@@ -137,4 +147,9 @@ void client_outcome_judge(struct bench_outcome *o, const struct client_worker *w
 			o->invalid, sizeof(o->invalid),
 			"the client was late: lag p99 %.1f ms; give it a CPU of its own, or ask less",
 			(double)lag / 1e6);
+	else if (waits_unclear(o, worst))
+		snprintf(o->invalid, sizeof(o->invalid),
+			 "the client may have been late: requests waited for connections, and for "
+			 "%.0f %% of the time others had its CPU; give it a CPU of its own",
+			 100 * share(worst->client_delayed_ns, worst));
 }

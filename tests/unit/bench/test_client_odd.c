@@ -224,10 +224,12 @@ static void test_client_without_cpu(void **state)
 static void test_judged(void **state)
 {
 	static const struct {
-		uint64_t busy_ms, delayed_ms;
+		uint64_t busy_ms, delayed_ms, waited;
 		bool good;
 	} cases[] = {
-		{ 940, 0, true }, { 960, 0, false }, { 300, 640, true }, { 300, 660, false }
+		{ 940, 0, 0, true },     { 960, 0, 0, false },   { 300, 640, 0, true },
+		{ 300, 660, 0, false },  { 300, 90, 500, true }, { 300, 110, 10, true },
+		{ 300, 110, 11, false },
 	};
 	struct client_worker workers[2] = { 0 };
 
@@ -236,6 +238,8 @@ static void test_judged(void **state)
 		struct bench_outcome all;
 
 		assert_int_equal(client_outcome_init(&all, 1), 0);
+		all.due = 1000;
+		all.waited = cases[i].waited;
 		workers[0].out.measured_ns = workers[1].out.measured_ns = SECOND;
 		workers[1].out.client_busy_ns = cases[i].busy_ms * MS;
 		workers[1].out.client_delayed_ns = cases[i].delayed_ms * MS;
