@@ -21,7 +21,8 @@
  *    "valid": true, "invalid": ""}
  *   run = {"target", "round", "rate": asked for (open), "achieved": answers/s until the last
  *          one, "kept_up" (open), "protocol", "valid", "invalid",
- *          "due", "sent", "answered", "waited", "connects", "bytes_in", "bytes_out",
+ *          "due", "sent", "answered", "waited", "connects": of the warm-up, too,
+ *          "bytes_in", "bytes_out": while it was measured,
  *          "measured_s", "taken_s": until the last answer,
  *          "errors": {name: count, only those > 0}, "error_count",
  *          "longest_gap_us", "client": {"cpu_us": per request, "busy": 0..1,
