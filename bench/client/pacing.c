@@ -183,7 +183,6 @@ static void event(struct client_worker *w, const struct io_uring_cqe *cqe)
 {
 	uint64_t data = cqe->user_data;
 
-	(void)w;
 	client_connection_event((struct client_connection *)(uintptr_t)(data & ~UINT64_C(7)),
 				(unsigned)(data & 7), cqe->res, cqe->flags);
 	if (cqe->flags & IORING_CQE_F_BUFFER)
