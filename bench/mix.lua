@@ -4,7 +4,7 @@
 -- MIX_FILE says what they do, and how often (functions/examples/boutique/mix.txt); PAGE: only the
 -- line of that number, from 1, those with `+` being part of the one before. USERS users take
 -- turns, each with a cookie of its own, so that what one asks next waits for so many others. Lines
--- of headers are left out: that cookie is what the shop's line says.
+-- of headers are left out: that cookie is what the shop's line says. Those that come are not kept.
 
 local USERS = 512
 local PRODUCTS = { "OLJCESPC7Z", "66VCHSJNUP", "1YMWWN1N4O", "L9ECAV7KIM", "2ZYFJ3GM2N",

@@ -104,8 +104,9 @@ struct bench_outcome {
 	uint64_t due;                 /* open loop: arrivals that were to be measured */
 	uint64_t bytes_out, bytes_in; /* while it was measured, failed requests included */
 	uint64_t connects;            /* of the warm-up, too */
-	uint64_t waited;              /* open loop: no connection was free when it was due */
-	uint64_t first_ns, last_ns;   /* CLOCK_MONOTONIC: first due (or sent), last answer */
+	uint64_t strays;            /* connections on which bytes came that nobody had asked for */
+	uint64_t waited;            /* open loop: no connection was free when it was due */
+	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC: first due (or sent), last answer */
 	uint64_t measured_ns;
 	uint64_t longest_gap_ns;                /* without an answer, while it was measured */
 	uint64_t client_cpu_ns;                 /* of the client's threads, spinning included */

@@ -275,6 +275,8 @@ static void received(struct client_connection *c, int result, unsigned flags)
 
 		c->established = true;
 		if (w->ops->input(c->codec, bytes, (size_t)result) < 0) {
+			/* Of no request: none fails by it, but it is told. */
+			w->out.strays += c->in_flight == 0 && w->running;
 			client_connection_fail(c, BENCH_ERROR_malformed);
 			return;
 		}

@@ -4,6 +4,7 @@
  * connection.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,8 @@ static void on_answered(void *owner, uint64_t token, const struct bench_answer *
 	}
 	f->connection->answered = true;
 	f->connection->strikes = 0;
+	if (answer->cookie && w->has_users && request_of(w, &f->asked)->filled)
+		bench_users_keep(&w->users, f->asked.user, answer->cookie, answer->cookie_len);
 	account(w, f, answer);
 	end(f, CLIENT_FREE);
 }
@@ -218,6 +221,23 @@ static int body_make(struct client_worker *w, struct client_flight *f,
 	return 0;
 }
 
+/* A header's value, filled in, and a cookie with the one that the server set. Returns the length
+ * without its NUL, or -E2BIG. */
+static int value_make(const struct client_worker *w, const struct client_asked *a,
+		      const struct bench_header *h, char *to, size_t size)
+{
+	const char *kept = w->users.users[a->user].cookie;
+	int len = bench_users_fill(&w->users, a->user, h->value, strlen(h->value), to, size), more;
+
+	if (len < 0 || (size_t)len >= size)
+		return -E2BIG;
+	to[len] = '\0';
+	if (!*kept || strcmp(h->name, "cookie") != 0)
+		return len;
+	more = snprintf(to + len, size - (size_t)len, "; %s", kept);
+	return (size_t)(len + more) < size ? len + more : -E2BIG;
+}
+
 /* Path and headers, filled in where they are to be. */
 static int text_make(struct client_worker *w, const struct client_asked *a,
 		     const struct bench_request *request, struct bench_header *headers,
@@ -233,15 +253,9 @@ static int text_make(struct client_worker *w, const struct client_asked *a,
 	m->path_len = (size_t)len;
 	at += len;
 	for (unsigned i = 0; i < request->header_count; i++) {
-		const char *value = request->headers[i].value;
-
-		if (end_of_text - at < 2)
-			return -E2BIG;
-		len = bench_users_fill(&w->users, a->user, value, strlen(value), at,
-				       (size_t)(end_of_text - at) - 1);
+		len = value_make(w, a, &request->headers[i], at, (size_t)(end_of_text - at));
 		if (len < 0)
 			return len;
-		at[len] = '\0';
 		headers[i] = (struct bench_header){ request->headers[i].name, at };
 		at += len + 1;
 	}

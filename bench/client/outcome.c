@@ -79,6 +79,7 @@ static void merge_counts(struct bench_outcome *to, const struct bench_outcome *f
 	to->bytes_out += from->bytes_out;
 	to->bytes_in += from->bytes_in;
 	to->connects += from->connects;
+	to->strays += from->strays;
 	to->waited += from->waited;
 	to->client_cpu_ns += from->client_cpu_ns;
 	to->client_busy_ns += from->client_busy_ns;

@@ -8,6 +8,7 @@
 
 int bench_command_run(const struct bench_options *o);
 int bench_command_sweep(const struct bench_options *o);
+int bench_command_sizes(const struct bench_options *o); /* sweep by --bodies */
 int bench_command_compare(const struct bench_options *o);
 
 #endif

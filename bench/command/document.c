@@ -57,13 +57,14 @@ static json_t *config_make(const struct bench_options *o, const struct bench_sub
 
 	names_join(subjects, count, names, sizeof(names));
 	config = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:i, s:I, s:I, s:f, s:s}",
-			   "target", names, "url", count == 1 ? subjects[0].target.url : "",
-			   "protocol", protocol_name(subjects[0].protocol), "loop",
-			   open ? "open" : "closed", "rate", o->rate, "duration_s",
-			   (double)o->duration_ns / 1e9, "warmup_s", (double)o->warmup_ns / 1e9,
-			   "connections", (int)o->connections, "streams", (int)o->streams, "body",
-			   (json_int_t)(one ? first->body_len : 0), "seed", (json_int_t)o->seed,
-			   "timeout_s", (double)o->timeout_ns / 1e9, "verify",
+			   "target", names, "url",
+			   count == 1 && !o->body_count ? subjects[0].target.url : "", "protocol",
+			   protocol_name(subjects[0].protocol), "loop", open ? "open" : "closed",
+			   "rate", o->rate, "duration_s", (double)o->duration_ns / 1e9, "warmup_s",
+			   (double)o->warmup_ns / 1e9, "connections", (int)o->connections,
+			   "streams", (int)o->streams, "body",
+			   (json_int_t)(one && !o->body_count ? first->body_len : 0), "seed",
+			   (json_int_t)o->seed, "timeout_s", (double)o->timeout_ns / 1e9, "verify",
 			   one ? verify_name(first->verify) : "mix");
 	if (open)
 		json_object_set_new(config, "arrivals",
@@ -72,6 +73,10 @@ static json_t *config_make(const struct bench_options *o, const struct bench_sub
 		json_object_set_new(config, "rates",
 				    json_pack("[f, f, i]", o->rate_from, o->rate_to,
 					      (int)o->rate_count));
+	if (o->body_count)
+		json_object_set_new(config, "bodies",
+				    json_pack("[I, I, i]", (json_int_t)o->body_from,
+					      (json_int_t)o->body_to, (int)o->body_count));
 	if (count > 1)
 		json_object_set_new(config, "rounds", json_integer(o->rounds));
 	return config;
@@ -122,6 +127,8 @@ int bench_document_judge(json_t *document, const struct bench_options *o, const 
 		bench_document_spoil(document, json_string_value(json_object_get(run, "invalid")));
 		good = false;
 	}
+	if (json_is_false(json_object_get(run, "kept_up")))
+		good = false;
 	if (json_integer_value(json_object_get(run, "error_count")) > 0 && !errors_allowed(o))
 		good = false;
 	return good ? BENCH_GOOD : BENCH_BAD;

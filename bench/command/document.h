@@ -24,7 +24,7 @@ void bench_document_add(json_t *document, json_t *run);
 void bench_document_spoil(json_t *document, const char *why);
 
 /* Judges the SLOs by that run. Returns BENCH_GOOD, or BENCH_BAD when one is missed, the run is
- * not valid, or requests failed and no SLO allows that. */
+ * not valid, its rate was not kept up with, or requests failed and no SLO allows that. */
 int bench_document_judge(json_t *document, const struct bench_options *o, const json_t *run);
 
 /* The table for people, and files. Returns BENCH_GOOD or BENCH_UNMEASURED. */

@@ -8,7 +8,10 @@
 
 #include "bench/command/interrupt.h"
 #include "bench/command/watch.h"
+#include "bench/load/explain.h"
 #include "bench/result/result.h"
+
+#define COUNT_NS UINT64_C(1000000000)
 
 struct bench_ask bench_ask_of(const struct bench_options *o, const char *label)
 {
@@ -146,6 +149,67 @@ static int client_run(struct bench_subject *s, const struct bench_ask *ask,
 	return r;
 }
 
+/* ---- system calls and hardware counters ---- */
+
+/* What only the counters tell, from `counted` into the run's usage. */
+static void counts_merge(json_t *run, json_t *counted, uint64_t answers, double seconds)
+{
+	static const char *const keys[] = { "syscalls", "cycles", "instructions", "cache_misses" };
+	json_t *usage = json_object_get(run, "usage"), *part, *value;
+	const char *name;
+	unsigned known = 0;
+
+	json_object_foreach(counted, name, part) {
+		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+			value = json_object_get(part, keys[i]);
+			known += value != NULL;
+			if (value)
+				json_object_set(json_object_get(usage, name), keys[i], value);
+		}
+	}
+	json_object_set_new(run, "counted",
+			    json_pack("{s:I, s:f, s:b}", "answers", (json_int_t)answers, "seconds",
+				      seconds, "known", known > 0));
+}
+
+/* The beginning of the same load once more, with counters, which cost time: so it is not timed. */
+static int client_count(struct bench_subject *s, const struct bench_load *plan,
+			struct bench_watch *watch, json_t *run, char error[BENCH_ERROR_TEXT])
+{
+	struct bench_watch look = { .subject = s, .cpu = watch->cpu };
+	struct bench_load load = *plan;
+	struct bench_usage usage = { 0 };
+	struct bench_outcome outcome;
+	uint64_t answers = 0;
+	int r;
+
+	load.stop = &look.stop;
+	load.warmup_ns = 0;
+	load.duration_ns = look.duration_ns =
+		COUNT_NS < plan->duration_ns ? COUNT_NS : plan->duration_ns;
+	bench_usage_count(s->probe, true);
+	r = bench_watch_start(&look);
+	if (r == 0) {
+		r = bench_client_run(&load, &look.progress, &outcome, error);
+		answers = bench_watch_end(&look, &usage);
+	} else {
+		bench_explain(error, r, "no thread: %s", strerror(-r));
+	}
+	bench_usage_count(s->probe, false);
+	if (r < 0)
+		return r;
+	if (atomic_load(&look.dead))
+		atomic_store(&watch->dead, true);
+	if (answers > 0) {
+		json_t *counted = bench_usage_json(&usage, answers);
+
+		counts_merge(run, counted, answers, (double)outcome.measured_ns / 1e9);
+		json_decref(counted);
+	}
+	bench_outcome_done(&outcome);
+	return 0;
+}
+
 int bench_measure(struct bench_subject *s, const struct bench_options *o,
 		  const struct bench_ask *ask, json_t **ret_run, bool *ret_dead,
 		  char error[BENCH_ERROR_TEXT])
@@ -174,6 +238,9 @@ int bench_measure(struct bench_subject *s, const struct bench_options *o,
 	*ret_run = NULL;
 	if (r == 0)
 		r = client_run(s, ask, &load, &watch, ret_run, error);
+	if (r == 0 && o->count && s->probe && ask->requests == 0 && !bench_interrupted() &&
+	    !atomic_load(&watch.dead))
+		r = client_count(s, &load, &watch, *ret_run, error);
 	*ret_dead = atomic_load(&watch.dead);
 	if (load.schedule)
 		bench_schedule_done(&schedule);

@@ -18,8 +18,8 @@ static const struct {
 	unsigned min, max;
 } commands[] = {
 	{ "run", BENCH_RUN, "TARGET --rate R | --closed", "one load, and what came of it", 1, 1 },
-	{ "sweep", BENCH_SWEEP, "TARGET --rates FROM:TO:COUNT", "rising rates, up to the knee", 1,
-	  1 },
+	{ "sweep", BENCH_SWEEP, "TARGET --rates | --bodies A:B:N",
+	  "rising rates, up to the knee; rising sizes", 1, 1 },
 	{ "compare", BENCH_COMPARE, "TARGET TARGET...", "take turns; ratios with intervals", 2,
 	  BENCH_TARGETS_MAX },
 	{ "report", BENCH_REPORT, "FILE.json... [--out FOLDER]", "a page of what --json wrote", 1,
@@ -31,7 +31,7 @@ void bench_options_usage(FILE *to)
 {
 	fputs("usage: sprocket-bench COMMAND [ARGUMENT...]\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %-29s %s\n", commands[i].name, commands[i].arguments,
+		fprintf(to, "  %-8s %-31s %s\n", commands[i].name, commands[i].arguments,
 			commands[i].help);
 	fputs("\nA TARGET is http://HOST:PORT[/PATH], a name of `sprocket-bench targets`, or a "
 	      "chain file.\n`sprocket-bench COMMAND --help` lists options, `man sprocket-bench` says "
@@ -55,8 +55,8 @@ static void help(size_t command)
 		printf("  %-24s  %s\n", head, option->help);
 	}
 	fputs("  --help                    print this\n\n"
-	      "Exit codes: 0 good; 1 wrong answers, an SLO missed, or a result that must not be "
-	      "used;\n2 wrong arguments; 3 could not measure; 130 interrupted.\n",
+	      "Exit codes: 0 good; 1 wrong answers, a rate not kept up with, an SLO missed, or a "
+	      "result\nthat must not be used; 2 wrong arguments; 3 could not measure; 130 interrupted.\n",
 	      stdout);
 }
 
@@ -79,18 +79,30 @@ static bool own_rate(const char *arrivals)
 			    !strncmp(arrivals, "trace:", 6));
 }
 
+static int check_sweep(const struct bench_options *o)
+{
+	if (!o->rate_count == !o->body_count)
+		return refuse(o,
+			      "one of --rates 1k:200k:12 and --bodies 64:16Mi:10 --closed is "
+			      "needed: what rises?",
+			      "");
+	if (!o->body_count != !o->closed)
+		return refuse(o, "--bodies and --closed go with each other", "");
+	if (o->body_count && (o->arrivals || o->body_given || o->mix || o->slo_count))
+		return refuse(o, "--bodies does not go with --arrivals, --body, --mix or --slo",
+			      "");
+	return own_rate(o->arrivals) ?
+		       refuse(o, "a sweep sets the rate: it does not go with --arrivals ",
+			      o->arrivals) :
+		       0;
+}
+
 static int check_load(const struct bench_options *o)
 {
 	bool open = o->rate > 0 || own_rate(o->arrivals);
 
-	if (o->command == BENCH_SWEEP) {
-		if (o->rate_count == 0)
-			return refuse(o, "--rates is missing, such as --rates 1k:200k:12", "");
-		return own_rate(o->arrivals) ?
-			       refuse(o, "a sweep sets the rate: it does not go with --arrivals ",
-				      o->arrivals) :
-			       0;
-	}
+	if (o->command == BENCH_SWEEP)
+		return check_sweep(o);
 	if (o->closed && (o->rate > 0 || o->arrivals))
 		return refuse(o, "--closed does not go with --rate or --arrivals: choose", "");
 	if (!open && o->arrivals)

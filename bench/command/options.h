@@ -22,13 +22,14 @@
 
 #define BENCH_TARGETS_MAX 32U
 #define BENCH_METRICS_MAX 10U
-#define BENCH_RATES_MAX 200U
+#define BENCH_STEPS_MAX 200U
 #define BENCH_ROUNDS_MAX 1000U
 
 /* Exit codes. */
 enum {
 	BENCH_GOOD = 0,
-	BENCH_BAD = 1, /* wrong answers, an SLO missed, or a result that must not be used */
+	BENCH_BAD = 1, /* wrong answers, a rate not kept up with, an SLO missed, or a result that
+			  must not be used */
 	BENCH_USAGE = 2,
 	BENCH_UNMEASURED = 3,
 	BENCH_INTERRUPTED = 130,
@@ -71,8 +72,10 @@ struct bench_options {
 	bool closed;
 	const char *arrivals; /* NULL: not given */
 	double rate_from, rate_to;
-	unsigned rate_count; /* of `sweep` */
-	uint64_t duration_ns, warmup_ns, timeout_ns, seed;
+	unsigned rate_count;       /* of `sweep` */
+	size_t body_from, body_to; /* likewise, by the size of the body */
+	unsigned body_count;
+	uint64_t duration_ns, warmup_ns, timeout_ns, idle_ns, seed;
 	unsigned connections, streams, page, workers, rounds;
 	enum bench_protocol protocol;
 	bool protocol_given;
@@ -86,7 +89,7 @@ struct bench_options {
 
 	int server_cpus[BENCH_THREADS_MAX], client_cpus[BENCH_THREADS_MAX];
 	unsigned server_cpu_count, client_cpu_count;
-	bool trace;
+	bool trace, count;
 	pid_t pid;
 	const char *sprocket_args;
 

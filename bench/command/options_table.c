@@ -17,42 +17,82 @@
 #define TEXT(x) TEXT_(x)
 #define TEXT_(x) #x
 
+#define TAKE_FLAG(field)                                                    \
+	static int take_##field(struct bench_options *o, const char *value) \
+	{                                                                   \
+		(void)value;                                                \
+		o->field = true;                                            \
+		return 0;                                                   \
+	}
+TAKE_FLAG(closed)
+TAKE_FLAG(trace)
+TAKE_FLAG(count)
+TAKE_FLAG(quiet)
+TAKE_FLAG(progress)
+
+#define TAKE_TEXT(field)                                                    \
+	static int take_##field(struct bench_options *o, const char *value) \
+	{                                                                   \
+		o->field = value;                                           \
+		return *value ? 0 : -EINVAL;                                \
+	}
+TAKE_TEXT(arrivals) /* its form is judged where the schedule is made */
+TAKE_TEXT(mix)
+TAKE_TEXT(json)
+TAKE_TEXT(csv)
+TAKE_TEXT(out)
+
 static int take_rate(struct bench_options *o, const char *value)
 {
 	return bench_parse_rate(value, &o->rate);
 }
 
-static int take_closed(struct bench_options *o, const char *value)
-{
-	(void)value;
-	o->closed = true;
-	return 0;
-}
+#define STEPS_TEXT 64U
 
-static int take_arrivals(struct bench_options *o, const char *value)
+/* FROM:TO:COUNT, cut in `copy`. */
+static int take_steps(const char *value, char copy[STEPS_TEXT], const char **ret_to,
+		      unsigned *ret_count)
 {
-	o->arrivals = value; /* its form is judged where the schedule is made */
-	return *value ? 0 : -EINVAL;
-}
-
-/* FROM:TO:COUNT */
-static int take_rates(struct bench_options *o, const char *value)
-{
-	char copy[64], *to, *count;
+	char *to, *count;
 	uint64_t n;
 
-	if (strlen(value) >= sizeof(copy))
+	if (strlen(value) >= STEPS_TEXT)
 		return -EINVAL;
 	strcpy(copy, value);
 	to = strchr(copy, ':');
 	count = to ? strchr(to + 1, ':') : NULL;
-	if (!count)
+	if (!count || bench_value_count(count + 1, 2, BENCH_STEPS_MAX, &n) < 0)
 		return -EINVAL;
-	*to++ = *count++ = '\0';
-	if (bench_parse_rate(copy, &o->rate_from) < 0 || bench_parse_rate(to, &o->rate_to) < 0 ||
-	    bench_value_count(count, 2, BENCH_RATES_MAX, &n) < 0 || o->rate_to <= o->rate_from)
+	*to++ = *count = '\0';
+	*ret_to = to;
+	*ret_count = (unsigned)n;
+	return 0;
+}
+
+static int take_rates(struct bench_options *o, const char *value)
+{
+	char from[STEPS_TEXT];
+	const char *to;
+	int r = take_steps(value, from, &to, &o->rate_count);
+
+	if (r < 0 || bench_parse_rate(from, &o->rate_from) < 0 ||
+	    bench_parse_rate(to, &o->rate_to) < 0 || o->rate_to <= o->rate_from)
 		return -EINVAL;
-	o->rate_count = (unsigned)n;
+	return 0;
+}
+
+static int take_bodies(struct bench_options *o, const char *value)
+{
+	char text[STEPS_TEXT];
+	uint64_t from, to;
+	const char *rest;
+	int r = take_steps(value, text, &rest, &o->body_count);
+
+	if (r < 0 || bench_parse_size(text, &from) < 0 || bench_parse_size(rest, &to) < 0 ||
+	    from == 0 || to > BENCH_ANSWER_MAX || to <= from)
+		return -EINVAL;
+	o->body_from = from;
+	o->body_to = to;
 	return 0;
 }
 
@@ -66,22 +106,21 @@ static int take_positive(const char *value, uint64_t *ret_ns)
 	return 0;
 }
 
-static int take_duration(struct bench_options *o, const char *value)
-{
-	return take_positive(value, &o->duration_ns);
-}
+#define TAKE_TIME(field)                                                    \
+	static int take_##field(struct bench_options *o, const char *value) \
+	{                                                                   \
+		return take_positive(value, &o->field##_ns);                \
+	}
+TAKE_TIME(duration)
+TAKE_TIME(timeout)
+TAKE_TIME(idle)
 
 static int take_warmup(struct bench_options *o, const char *value)
 {
 	return bench_parse_duration(value, &o->warmup_ns);
 }
 
-static int take_timeout(struct bench_options *o, const char *value)
-{
-	return take_positive(value, &o->timeout_ns);
-}
-
-static int take_count(const char *value, uint64_t min, uint64_t max, unsigned *ret)
+static int take_number(const char *value, uint64_t min, uint64_t max, unsigned *ret)
 {
 	uint64_t n;
 	int r = bench_value_count(value, min, max, &n);
@@ -93,12 +132,12 @@ static int take_count(const char *value, uint64_t min, uint64_t max, unsigned *r
 
 static int take_connections(struct bench_options *o, const char *value)
 {
-	return take_count(value, 1, BENCH_CONNECTIONS_MAX, &o->connections);
+	return take_number(value, 1, BENCH_CONNECTIONS_MAX, &o->connections);
 }
 
 static int take_streams(struct bench_options *o, const char *value)
 {
-	return take_count(value, 1, BENCH_STREAMS_MAX, &o->streams);
+	return take_number(value, 1, BENCH_STREAMS_MAX, &o->streams);
 }
 
 static int take_http(struct bench_options *o, const char *value)
@@ -173,15 +212,9 @@ static int take_body(struct bench_options *o, const char *value)
 	return 0;
 }
 
-static int take_mix(struct bench_options *o, const char *value)
-{
-	o->mix = value;
-	return *value ? 0 : -EINVAL;
-}
-
 static int take_page(struct bench_options *o, const char *value)
 {
-	return take_count(value, 1, BENCH_REQUESTS_MAX, &o->page);
+	return take_number(value, 1, BENCH_REQUESTS_MAX, &o->page);
 }
 
 static int take_verify(struct bench_options *o, const char *value)
@@ -238,14 +271,7 @@ static int take_client_cpu(struct bench_options *o, const char *value)
 
 static int take_workers(struct bench_options *o, const char *value)
 {
-	return take_count(value, 1, 32, &o->workers);
-}
-
-static int take_trace(struct bench_options *o, const char *value)
-{
-	(void)value;
-	o->trace = true;
-	return 0;
+	return take_number(value, 1, 32, &o->workers);
 }
 
 static int take_pid(struct bench_options *o, const char *value)
@@ -266,7 +292,7 @@ static int take_sprocket_args(struct bench_options *o, const char *value)
 
 static int take_rounds(struct bench_options *o, const char *value)
 {
-	return take_count(value, 1, BENCH_ROUNDS_MAX, &o->rounds);
+	return take_number(value, 1, BENCH_ROUNDS_MAX, &o->rounds);
 }
 
 static int take_metric(struct bench_options *o, const char *value)
@@ -288,53 +314,24 @@ static int take_metric(struct bench_options *o, const char *value)
 	return -EINVAL;
 }
 
-static int take_json(struct bench_options *o, const char *value)
-{
-	o->json = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int take_csv(struct bench_options *o, const char *value)
-{
-	o->csv = value;
-	return *value ? 0 : -EINVAL;
-}
-
 static int take_hgrm(struct bench_options *o, const char *value)
 {
 	o->hgrm = value;
 	return *value && strcmp(value, "-") != 0 ? 0 : -EINVAL;
 }
 
-static int take_out(struct bench_options *o, const char *value)
-{
-	o->out = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int take_quiet(struct bench_options *o, const char *value)
-{
-	(void)value;
-	o->quiet = true;
-	return 0;
-}
-
-static int take_progress(struct bench_options *o, const char *value)
-{
-	(void)value;
-	o->progress = true;
-	return 0;
-}
-
 /* In the order of the help. */
 const struct bench_option bench_option_table[] = {
 	{ "rate", "R", "requests/s such as 500, 5k or 1.5M",
 	  "open loop: so many requests/s are due", BENCH_RUN | BENCH_COMPARE, take_rate },
-	{ "closed", NULL, "", "closed loop: each connection asks when it was answered",
-	  BENCH_RUN | BENCH_COMPARE, take_closed },
+	{ "closed", NULL, "", "closed loop: each connection asks when it was answered", LOADS,
+	  take_closed },
 	{ "rates", "FROM:TO:COUNT",
 	  "two rates and from 2 to " TEXT(200) " steps, such as 1k:200k:12",
 	  "requests/s of the sweep, in equal ratios", BENCH_SWEEP, take_rates },
+	{ "bodies", "FROM:TO:COUNT",
+	  "two sizes and from 2 to " TEXT(200) " steps, such as 64:16Mi:10",
+	  "bodies of the sweep, with --closed", BENCH_SWEEP, take_bodies },
 	{ "arrivals", "SPEC",
 	  "constant, poisson, gamma:CV, onoff:ON,OFF, step:R1,R2,.., ramp:FROM,TO, "
 	  "spike:FACTOR,AT,FOR or trace:FILE",
@@ -343,6 +340,8 @@ const struct bench_option bench_option_table[] = {
 	  take_duration },
 	{ "warmup", "TIME", DURATION_FORM " or 0", "load before that, not measured (default 1s)",
 	  LOADS, take_warmup },
+	{ "idle", "TIME", DURATION_FORM, "before the load, left alone: what does it use then?",
+	  BENCH_RUN, take_idle },
 	{ "connections", "N", "a number from 1 to 65536", "connections (default 64)", LOADS,
 	  take_connections },
 	{ "streams", "N", "a number from 1 to 1024", "requests at once on one (HTTP/2; default 1)",
@@ -378,6 +377,8 @@ const struct bench_option bench_option_table[] = {
 	{ "workers", "N", "a number from 1 to 32", "of `sprocket run` (default 1)", LOADS,
 	  take_workers },
 	{ "trace", NULL, "", "time of each hop, by the kernel's stamps", LOADS, take_trace },
+	{ "count", NULL, "", "then system calls and hardware counters, for a second", LOADS,
+	  take_count },
 	{ "pid", "PID", "a process", "of a server that runs already: account for it",
 	  BENCH_RUN | BENCH_SWEEP, take_pid },
 	{ "sprocket-args", "'...'", "arguments of sprocket run",

@@ -4,6 +4,7 @@
 
 #include "bench/command/commands.h"
 #include "bench/command/document.h"
+#include "bench/command/idle.h"
 #include "bench/command/interrupt.h"
 #include "bench/command/measure.h"
 
@@ -11,13 +12,18 @@
 static int run_tell(const struct bench_options *o, struct bench_subject *s)
 {
 	struct bench_ask ask = bench_ask_of(o, s->name);
-	json_t *document = bench_document_begin(o, "run", s, 1), *run;
+	json_t *document = bench_document_begin(o, "run", s, 1), *run = NULL;
 	char error[BENCH_ERROR_TEXT];
+	json_t *idle = NULL;
 	bool dead;
-	int r = bench_measure(s, o, &ask, &run, &dead, error);
+	int r = o->idle_ns ? bench_idle(s, o, &idle, error) : 0;
 	int code = BENCH_GOOD, told;
 
+	if (r == 0)
+		r = bench_measure(s, o, &ask, &run, &dead, error);
 	if (run) {
+		if (idle)
+			json_object_set(run, "idle", idle);
 		code = bench_document_judge(document, o, run);
 		bench_document_add(document, run);
 		told = bench_document_tell(document, o);
@@ -25,6 +31,7 @@ static int run_tell(const struct bench_options *o, struct bench_subject *s)
 	}
 	if (r < 0)
 		code = bench_fail(s->name, r, error);
+	json_decref(idle);
 	json_decref(document);
 	return code;
 }

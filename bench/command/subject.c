@@ -96,18 +96,6 @@ static int request_change(struct bench_subject *s, const struct bench_options *o
 	return 0;
 }
 
-/* Only the visit of that number, from 1. */
-static int page_choose(struct bench_mix *mix, unsigned page, char error[BENCH_ERROR_TEXT])
-{
-	if (page > mix->visit_count)
-		return bench_explain(error, -EINVAL, "--page %u: the mix has %u", page,
-				     mix->visit_count);
-	mix->visits[0] = mix->visits[page - 1];
-	mix->visit_count = 1;
-	mix->weight = mix->visits[0].weight;
-	return 0;
-}
-
 static int mix_make(struct bench_subject *s, const struct bench_options *o,
 		    char error[BENCH_ERROR_TEXT])
 {
@@ -116,8 +104,9 @@ static int mix_make(struct bench_subject *s, const struct bench_options *o,
 	if (o->mix)
 		return bench_mix_read(&s->mix, o->mix, o->page, error);
 	r = bench_target_mix(&s->target, s->body_len, &s->mix, &s->protocol, error);
-	if (r == 0 && o->page > 0)
-		r = page_choose(&s->mix, o->page, error);
+	if (r == 0 && o->page > 0 && bench_mix_choose(&s->mix, o->page) < 0)
+		return bench_explain(error, -EINVAL, "--page %u: the mix has %u", o->page,
+				     s->mix.visit_count);
 	if (r == 0 && o->protocol_given && s->protocol != o->protocol)
 		return bench_explain(error, -EINVAL,
 				     "%s does not speak what --http says: leave that out", s->name);
@@ -159,6 +148,10 @@ static int target_start(struct bench_subject *s, const struct bench_options *o,
 	if (o->pid && !is_url(s->name))
 		return bench_explain(error, -EINVAL,
 				     "--pid is for a server that runs already, by its URL");
+	if (is_url(s->name) && !o->pid && (o->count || o->idle_ns))
+		return bench_explain(error, -EINVAL,
+				     "--count and --idle look at the server's processes: name the "
+				     "first one by --pid");
 	memcpy(options.cpus, o->server_cpus, sizeof(options.cpus));
 	if (o->workers)
 		len = snprintf(args, sizeof(args), "--workers %u ", o->workers);

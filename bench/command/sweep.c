@@ -186,9 +186,11 @@ int bench_command_sweep(const struct bench_options *o)
 {
 	char error[BENCH_ERROR_TEXT];
 	struct bench_subject s;
-	int r = bench_subject_open(o->names[0], o, &s, error);
-	int code;
+	int r, code;
 
+	if (o->body_count)
+		return bench_command_sizes(o);
+	r = bench_subject_open(o->names[0], o, &s, error);
 	if (r < 0)
 		return bench_interrupted() ? BENCH_INTERRUPTED : bench_fail(o->names[0], r, error);
 	code = bench_interrupted() ? BENCH_INTERRUPTED : sweep(o, &s);

@@ -183,3 +183,17 @@ int bench_mix_add(struct bench_mix *mix, const struct bench_request *request, ui
 	}
 	return (int)index;
 }
+
+int bench_mix_choose(struct bench_mix *mix, unsigned page)
+{
+	struct bench_visit visit;
+
+	if (page == 0 || page > mix->visit_count)
+		return -ERANGE;
+	visit = mix->visits[page - 1];
+	visit.below = visit.weight;
+	mix->visits[0] = visit;
+	mix->visit_count = 1;
+	mix->weight = visit.weight;
+	return 0;
+}

@@ -8,6 +8,7 @@
  * functions/examples/boutique/mix.txt:
  *     WEIGHT METHOD PATH [BODY]      "+" as the weight: goes on with the visit of the line before
  *     header NAME: [VALUE]           of the requests below; "host" too; no VALUE: from here on not
+ * A cookie header with {..} is a user's: what the server set last for that user is sent with it.
  * {product}, {quantity}, {currency} are chosen for each visit; {user} is the user's number; other
  * braces stay. BODY may be @FILE (relative to the mix file); it is
  * application/x-www-form-urlencoded unless a header line says otherwise. Texts are filled in while
@@ -29,6 +30,7 @@
 #define BENCH_PATH_MAX 2048U  /* with its NUL, filled in */
 #define BENCH_VALUE_MAX 4096U /* of a header, likewise */
 #define BENCH_BODY_MAX (64U << 20)
+#define BENCH_COOKIE_MAX 64U /* that a server sets, with a NUL; longer ones are not kept */
 
 /* How an answer's body is judged; its status and its length must be right in any case. */
 enum bench_verify {
@@ -84,11 +86,15 @@ int bench_mix_add(struct bench_mix *mix, const struct bench_request *request, ui
 int bench_mix_read(struct bench_mix *mix, const char *path, unsigned page,
 		   char error[BENCH_ERROR_TEXT]);
 
+/* Keeps only the visit of that number, from 1. Returns 0, or -ERANGE. */
+int bench_mix_choose(struct bench_mix *mix, unsigned page);
+
 /* ---- users: who asks what next ---- */
 
 struct bench_user {
 	uint32_t visit, step; /* of its visit that comes next */
 	uint32_t product, quantity, currency;
+	char cookie[BENCH_COOKIE_MAX]; /* that the server set last: "name=value"; "": none */
 };
 
 struct bench_users {
@@ -112,6 +118,9 @@ uint32_t bench_users_next(struct bench_users *u, uint32_t *ret_user);
  * than twice that of the text), or -E2BIG. There is no NUL at the end. */
 int bench_users_fill(const struct bench_users *u, uint32_t user, const char *text, size_t len,
 		     char *to, size_t size);
+
+/* An answer's set-cookie field, for that user's next requests. */
+void bench_users_keep(struct bench_users *u, uint32_t user, const char *field, size_t len);
 
 /* Whether there is anything to be replaced. */
 bool bench_text_filled(const char *text, size_t len);

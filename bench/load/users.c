@@ -133,6 +133,18 @@ uint32_t bench_users_next(struct bench_users *u, uint32_t *ret_user)
 	return u->mix->visits[user->visit].first + user->step++;
 }
 
+void bench_users_keep(struct bench_users *u, uint32_t user, const char *field, size_t len)
+{
+	const char *end = memchr(field, ';', len);
+	size_t pair = end ? (size_t)(end - field) : len;
+	char *to = u->users[user].cookie;
+
+	if (pair >= BENCH_COOKIE_MAX)
+		return;
+	memcpy(to, field, pair);
+	to[pair] = '\0';
+}
+
 static size_t put_number(uint32_t number, char to[WORD_MAX])
 {
 	size_t len = 1;

@@ -281,21 +281,19 @@ void bench_unit_text(enum bench_unit unit, double value, char to[BENCH_LABEL_TEX
 {
 	static const struct {
 		double least, divisor;
-		const char *name;
-	} durations[] = { { 999.5e3, 1e6, " s" }, { 999.5, 1e3, " ms" }, { 0, 1, " µs" } },
-	  rates[] = { { 999.5e3, 1e6, "M" }, { 999.5, 1e3, "k" }, { 0, 1, "" } };
+		const char *names[BENCH_UNIT_RATIO];
+	} scales[] = {
+		{ 999.5e3, 1e6, { " s", "M", " MB" } },
+		{ 999.5, 1e3, { " ms", "k", " kB" } },
+		{ 0, 1, { " µs", "", " B" } },
+	};
 	const char *name = "";
 	int len;
 
-	for (unsigned i = 0; i < 3; i++) {
-		if (unit == BENCH_UNIT_US && fabs(value) >= durations[i].least) {
-			value /= durations[i].divisor;
-			name = durations[i].name;
-			break;
-		}
-		if (unit == BENCH_UNIT_RATE && fabs(value) >= rates[i].least) {
-			value /= rates[i].divisor;
-			name = rates[i].name;
+	for (unsigned i = 0; i < 3 && unit < BENCH_UNIT_RATIO; i++) {
+		if (fabs(value) >= scales[i].least) {
+			value /= scales[i].divisor;
+			name = scales[i].names[unit];
 			break;
 		}
 	}

@@ -31,6 +31,7 @@ enum bench_chart_kind { BENCH_CHART_LINES, BENCH_CHART_STACKS, BENCH_CHART_DOTS 
 enum bench_unit {
 	BENCH_UNIT_US,       /* 20 µs, 5 ms, 1 s */
 	BENCH_UNIT_RATE,     /* 500, 20k, 1.5M */
+	BENCH_UNIT_BYTES,    /* 500 B, 20 kB, 1.5 MB */
 	BENCH_UNIT_RATIO,    /* 0.5, 1, 2 */
 	BENCH_UNIT_QUANTILE, /* 1 / (1 - quantile): p50, p90, p99 */
 };

@@ -21,9 +21,17 @@ static struct bench_chart curve_chart(const char *title)
 	};
 }
 
+/* By the size of the body, where that is what rises. */
+static double place_of(const json_t *run)
+{
+	double body = bench_get(run, "body");
+
+	return isnan(body) ? bench_get(run, "achieved") : body;
+}
+
 static void add_latency(struct bench_chart *c, size_t series, const json_t *run, const char *key)
 {
-	struct bench_point point = { .x = bench_get(run, "achieved"),
+	struct bench_point point = { .x = place_of(run),
 				     .y = bench_get(json_object_get(run, "latency"), key),
 				     .low = NAN,
 				     .high = NAN,
@@ -73,18 +81,65 @@ static void mark_knee(struct bench_chart *c, const json_t *document)
 	bench_chart_mark(c, at, name);
 }
 
+static const struct {
+	const char *name, *key;
+} drawn[] = { { "p50", "p50_us" }, { "p99", "p99_us" }, { "p99.9", "p99.9_us" } };
+#define DRAWN (sizeof(drawn) / sizeof(drawn[0]))
+
+static void latency_by_size(struct bench_page *page, const json_t *document)
+{
+	struct bench_chart c = curve_chart("Latency by the size of the body");
+	unsigned invalid;
+
+	c.x = (struct bench_axis){ .label = "body", .unit = BENCH_UNIT_BYTES, .log = true };
+	c.y.label = "latency";
+	for (size_t i = 0; i < DRAWN; i++)
+		add_runs(&c, document, drawn[i].name, drawn[i].key);
+	invalid = add_invalid(&c, document);
+	bench_chart_text(
+		&c,
+		"Each point is a run with bodies of one size, on a target that was started "
+		"for it. %u of %zu runs are invalid. The table of runs has the figures.",
+		invalid, json_array_size(json_object_get(document, "runs")));
+	bench_page_figure(page, &c, "latency-size");
+}
+
+static void throughput_by_size(struct bench_page *page, const json_t *document)
+{
+	struct bench_chart c = curve_chart("Throughput by the size of the body");
+	size_t series = bench_chart_series(&c, "bodies, one way", true), i;
+	const json_t *run;
+
+	c.x = (struct bench_axis){ .label = "body", .unit = BENCH_UNIT_BYTES, .log = true };
+	c.y = (struct bench_axis){ .label = "bytes of bodies per second",
+				   .unit = BENCH_UNIT_BYTES,
+				   .log = true };
+	json_array_foreach(json_object_get(document, "runs"), i, run)
+		if (bench_run_valid(run))
+			bench_chart_point(&c, series,
+					  (struct bench_point){ .x = bench_get(run, "body"),
+								.y = bench_run_body_rate(run),
+								.low = NAN,
+								.high = NAN,
+								.marked = true });
+	bench_chart_text(&c, "Answers per second times the size of the body that was sent with "
+			     "each. Valid runs only.");
+	bench_page_figure(page, &c, "throughput-size");
+}
+
 void bench_report_curves(struct bench_page *page, const json_t *document)
 {
-	static const struct {
-		const char *name, *key;
-	} lines[] = { { "p50", "p50_us" }, { "p99", "p99_us" }, { "p99.9", "p99.9_us" } };
 	struct bench_chart c = curve_chart("Latency against throughput");
 	unsigned invalid;
 
-	if (!bench_document_is(document, "sweep"))
+	if (bench_document_by_size(document)) {
+		latency_by_size(page, document);
+		throughput_by_size(page, document);
+	}
+	if (!bench_document_is(document, "sweep") || bench_document_by_size(document))
 		return;
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		add_runs(&c, document, lines[i].name, lines[i].key);
+	for (size_t i = 0; i < DRAWN; i++)
+		add_runs(&c, document, drawn[i].name, drawn[i].key);
 	invalid = add_invalid(&c, document);
 	mark_knee(&c, document);
 	bench_chart_text(
@@ -104,7 +159,8 @@ static void overview_curves(struct bench_page *page, const json_t *const *docume
 	unsigned sweeps = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (!bench_document_is(documents[i], "sweep"))
+		if (!bench_document_is(documents[i], "sweep") ||
+		    bench_document_by_size(documents[i]))
 			continue;
 		bench_document_name(documents[i], name, sizeof(name));
 		snprintf(full, sizeof(full), "%u. %s", i + 1, name);

@@ -34,6 +34,12 @@ bool bench_document_closed(const json_t *document)
 	return !strcmp(bench_get_text(json_object_get(document, "config"), "loop"), "closed");
 }
 
+bool bench_document_by_size(const json_t *document)
+{
+	return bench_document_is(document, "sweep") &&
+	       json_object_get(json_object_get(document, "config"), "bodies");
+}
+
 /* True for the first run of its target. */
 static bool first_of_target(const json_t *runs, size_t at)
 {
@@ -85,6 +91,11 @@ double bench_run_usage(const json_t *run, const char *key)
 	return sum;
 }
 
+double bench_run_body_rate(const json_t *run)
+{
+	return bench_get(run, "achieved") * bench_get(run, "body");
+}
+
 double bench_run_metric(const json_t *run, const char *metric)
 {
 	if (!strcmp(metric, "rate") || !strcmp(metric, "achieved"))
@@ -96,11 +107,14 @@ double bench_run_metric(const json_t *run, const char *metric)
 
 void bench_run_name(const json_t *document, const json_t *run, char *to, size_t size)
 {
-	char rate[BENCH_LABEL_TEXT];
+	char rate[BENCH_LABEL_TEXT], body[BENCH_LABEL_TEXT];
 	double asked = bench_get(run, "rate"), round = bench_get(run, "round");
 
 	bench_unit_text(BENCH_UNIT_RATE, asked, rate);
-	if (bench_document_is(document, "sweep") && asked > 0)
+	bench_unit_text(BENCH_UNIT_BYTES, bench_get(run, "body"), body);
+	if (bench_document_by_size(document))
+		snprintf(to, size, "%s", body);
+	else if (bench_document_is(document, "sweep") && asked > 0)
 		snprintf(to, size, "%s/s", rate);
 	else if (bench_document_is(document, "compare") && !isnan(round))
 		snprintf(to, size, "%s, round %.0f", bench_get_text(run, "target"), round + 1);

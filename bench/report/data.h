@@ -22,13 +22,16 @@ double bench_get(const json_t *from, const char *key);
 const char *bench_get_text(const json_t *from, const char *key);
 
 bool bench_document_is(const json_t *document, const char *kind);
-bool bench_document_closed(const json_t *document); /* closed loop */
+bool bench_document_closed(const json_t *document);  /* closed loop */
+bool bench_document_by_size(const json_t *document); /* a sweep over sizes of bodies */
 /* "chain-6", or what is compared: "chain-6, ring-6"; of many only some. */
 void bench_document_name(const json_t *document, char *to, size_t size);
 
 bool bench_run_valid(const json_t *run);
 /* Sum of all components' `key` of usage; NAN when none has it. */
 double bench_run_usage(const json_t *run, const char *key);
+/* Bytes of bodies per second, one way, of a sweep over sizes; NAN of others. */
+double bench_run_body_rate(const json_t *run);
 /* The figure called `metric` in a comparison: "rate", "p50_us", "cpu" .. */
 double bench_run_metric(const json_t *run, const char *metric);
 /* What tells a run from the others of its document. */

@@ -121,7 +121,7 @@ static void put_load(struct bench_page *page, const json_t *document)
 	if (streams > 1)
 		len += (size_t)snprintf(more + len, sizeof(more) - len, " × %.10g streams",
 					streams);
-	if (!isnan(body))
+	if (!isnan(body) && !bench_document_by_size(document))
 		len += (size_t)snprintf(more + len, sizeof(more) - len, ", body of %.10g B", body);
 	if (seconds > 0)
 		snprintf(more + len, sizeof(more) - len, ", %.3g s a run", seconds);
@@ -160,7 +160,8 @@ static void put_tiles(struct bench_page *page, const json_t *document)
 	const json_t *half = json_object_get(json_object_get(document, "knee"), "half");
 	const json_t *knee = bench_knee_run(document);
 
-	if (bench_document_is(document, "compare") || json_array_size(runs) == 0)
+	if (bench_document_is(document, "compare") || bench_document_by_size(document) ||
+	    json_array_size(runs) == 0)
 		return;
 	if (!bench_document_is(document, "sweep")) {
 		put_run_tiles(page, json_array_get(runs, 0));

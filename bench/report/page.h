@@ -76,6 +76,7 @@ void bench_report_slo(struct bench_page *page, const json_t *document);
 void bench_report_requests(struct bench_page *page, const json_t *document); /* parts.c */
 void bench_report_hop_table(struct bench_page *page, const json_t *document);
 void bench_report_usage(struct bench_page *page, const json_t *document);
+void bench_report_idle(struct bench_page *page, const json_t *document);
 void bench_report_record(struct bench_page *page, const json_t *document, const char *key,
 			 const char *caption);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* parts.c - tables of what a run is made of: requests of a mix, hops, components; and the
  * records of what was asked for and of the machine. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "bench/report/page.h"
@@ -115,6 +116,45 @@ void bench_report_usage(struct bench_page *page, const json_t *document)
 	}
 	if (drawn > 0)
 		bench_page_table_end(page);
+	if (count > 0 &&
+	    json_is_true(json_object_get(json_object_get(picks[0].run, "counted"), "known")))
+		bench_page_note(
+			page,
+			"System calls, instructions, cycles and cache misses were counted in "
+			"%.3g s of the same load after what was timed: counting costs time.",
+			bench_get(json_object_get(picks[0].run, "counted"), "seconds"));
+}
+
+void bench_report_idle(struct bench_page *page, const json_t *document)
+{
+	static const char *const heads[] = {
+		"component",     "CPU, % of a core", "switches/s, voluntary",
+		"involuntary/s", "RSS MiB",          NULL
+	};
+	const json_t *run = json_array_get(json_object_get(document, "runs"), 0), *part;
+	const json_t *idle = json_object_get(run, "idle");
+	double seconds = bench_get(idle, "seconds");
+	const char *name;
+	char caption[64];
+
+	if (!(seconds > 0))
+		return;
+	snprintf(caption, sizeof(caption), "Before the load, left alone for %.3g s", seconds);
+	bench_page_table(page, caption, heads);
+	json_object_foreach(json_object_get(idle, "usage"), name, part) {
+		bench_page_row(page, name, true);
+		bench_page_number(page, bench_get(part, "cpu_percent"));
+		bench_page_number(page, bench_get(part, "switches_voluntary") / seconds);
+		bench_page_number(page, bench_get(part, "switches_involuntary") / seconds);
+		bench_page_number(page, bench_get(part, "rss_bytes") / (1 << 20));
+		bench_page_row_end(page);
+	}
+	bench_page_row(page, "all of them", true);
+	bench_page_number(page, bench_get(idle, "cpu_percent"));
+	for (unsigned i = 0; i < 3; i++)
+		bench_page_number(page, (double)NAN);
+	bench_page_row_end(page);
+	bench_page_table_end(page);
 }
 
 void bench_report_record(struct bench_page *page, const json_t *document, const char *key,

@@ -28,6 +28,7 @@ static void put_document(struct bench_page *page, const json_t *document)
 	bench_report_client(page, document);
 	bench_report_requests(page, document);
 	bench_report_usage(page, document);
+	bench_report_idle(page, document);
 	bench_report_hop_table(page, document);
 	fputs("<div class=\"charts\">\n", page->out);
 	bench_report_record(page, document, "config", "What was asked for");

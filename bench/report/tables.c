@@ -24,6 +24,8 @@ static void put_latency(struct bench_page *page, const json_t *run)
 	bench_page_number(page, bench_get(service, "p50_us"));
 	bench_page_number(page, bench_get(service, "p99_us"));
 	bench_page_number(page, bench_run_usage(run, "cpu_us"));
+	if (json_object_get(run, "body"))
+		bench_page_number(page, bench_run_body_rate(run) / 1e6);
 }
 
 /* The reason stands once, in the table of runs. */
@@ -70,17 +72,19 @@ static void put_runs(struct bench_page *page, const json_t *document, const char
 
 void bench_report_runs(struct bench_page *page, const json_t *document)
 {
-	static const char *const heads[] = {
+	const char *heads[] = {
 		"run",       "",       "asked /s",       "answers /s",     "answered",
 		"errors",    "p50 µs", "p90 µs",         "p99 µs",         "p99.9 µs",
 		"p99.99 µs", "max µs", "service p50 µs", "service p99 µs", "CPU µs",
-		NULL
+		NULL,        NULL
 	};
 
 	if (json_array_size(json_object_get(document, "runs")) == 0) {
 		bench_page_note(page, "This document has no runs.");
 		return;
 	}
+	if (bench_document_by_size(document))
+		heads[sizeof(heads) / sizeof(heads[0]) - 2] = "bodies MB/s";
 	put_runs(page, document,
 		 bench_document_closed(document) ? "Runs (closed loop: latency is service time)" :
 						   "Runs: latency from when a request was due",

@@ -33,16 +33,27 @@ static const char *verdict_of(const json_t *run)
 {
 	if (!json_is_true(json_object_get(run, "valid")))
 		return "client too slow";
+	if (!json_object_get(run, "kept_up")) /* closed loop */
+		return "";
 	return json_is_true(json_object_get(run, "kept_up")) ? "kept up" : "not kept up";
 }
 
-static void sweep_row(struct bench_table *t, const json_t *run)
+/* Bodies one way, MB/s; 0 where the run does not say how large they were. */
+static double body_rate(const json_t *run)
+{
+	return bench_json_number(run, "achieved") * bench_json_number(run, "body") / 1e6;
+}
+
+static void sweep_row(struct bench_table *t, const json_t *run, bool by_size)
 {
 	static const char *const keys[] = { "p50_us", "p90_us", "p99_us", "p99.9_us", "max_us" };
 	char made[BENCH_CELL_MAX];
 
-	bench_table_row(t, bench_text_count(made, bench_json_number(run, "rate")));
+	bench_table_row(t, by_size ? bench_text_bytes(made, bench_json_number(run, "body")) :
+				     bench_text_count(made, bench_json_number(run, "rate")));
 	bench_table_cell(t, "%s", bench_text_count(made, bench_json_number(run, "achieved")));
+	if (by_size)
+		bench_table_cell(t, "%.4g", body_rate(run));
 	bench_table_cell(t, "%s", bench_text_count(made, bench_json_number(run, "error_count")));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		bench_table_cell(t, "%s", time_of(made, run, keys[i]));
@@ -60,18 +71,22 @@ void bench_result_print_sweep(const json_t *document, FILE *to)
 	const json_t *runs = json_object_get(document, "runs"), *run;
 	const json_t *knee = json_object_get(document, "knee");
 	const json_t *half = json_object_get(knee, "half");
+	bool by_size = json_object_get(json_object_get(document, "config"), "bodies") != NULL;
 	char made[BENCH_CELL_MAX];
 	struct bench_table t;
 	size_t i;
 
 	bench_table_init(&t);
-	bench_table_row(&t, "due/s");
-	for (i = 0; i < sizeof(heads) / sizeof(*heads); i++)
+	bench_table_row(&t, by_size ? "body" : "due/s");
+	for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
 		bench_table_cell(&t, "%s", heads[i]);
+		if (i == 0 && by_size)
+			bench_table_cell(&t, "MB/s");
+	}
 	json_array_foreach(runs, i, run) {
 		if (t.rows == BENCH_TABLE_ROWS)
 			bench_table_print(&t, to);
-		sweep_row(&t, run);
+		sweep_row(&t, run, by_size);
 	}
 	bench_table_print(&t, to);
 	if (!knee)
@@ -167,7 +182,7 @@ static void csv_number(const json_t *object, const char *key, FILE *to)
 
 #define CSV_NUMBERS                                                                               \
 	"round", "rate", "achieved", "valid", "kept_up", "measured_s", "due", "sent", "answered", \
-		"error_count", "waited", "connects", "longest_gap_us"
+		"error_count", "waited", "connects", "longest_gap_us", "body"
 
 static void csv_quantiles(const json_t *histogram, FILE *to)
 {

@@ -82,13 +82,10 @@ static void counts_set(json_t *run, const struct bench_outcome *o)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} counts[] = { { "due", o->due },
-		       { "sent", o->sent },
-		       { "answered", o->answered },
-		       { "waited", o->waited },
-		       { "connects", o->connects },
-		       { "bytes_in", o->bytes_in },
-		       { "bytes_out", o->bytes_out } };
+	} counts[] = { { "due", o->due },           { "sent", o->sent },
+		       { "answered", o->answered }, { "waited", o->waited },
+		       { "strays", o->strays },     { "connects", o->connects },
+		       { "bytes_in", o->bytes_in }, { "bytes_out", o->bytes_out } };
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		json_object_set_new(run, counts[i].name, json_integer((json_int_t)counts[i].value));

@@ -8,8 +8,8 @@
  *    "config": {"target", "url", "protocol": "http1"|"close"|"h2c", "loop": "open"|"closed",
  *               "arrivals", "rate", "duration_s", "warmup_s", "connections", "streams", "body",
  *               "seed", "timeout_s", "verify"},
- *    "runs": [run, ...],               one for run; one a rate for sweep; one a round and target
- *                                      for compare, in the order in which they were done
+ *    "runs": [run, ...],               one for run; one a rate, or a size ("bodies"), for
+ *                                      sweep; one a round and target for compare, in the order in which they were done
  *    "knee": {"rate", "run", "half": run},  of sweep: the highest rate that was kept up with
  *                                      (below), its index in runs, and a run at half of it
  *    "comparison": {"baseline": NAME, "targets": [{"target", "metric": "rate"|"p50_us"|..,
@@ -23,6 +23,7 @@
  *          one, "kept_up" (open), "protocol", "valid", "invalid",
  *          "due", "sent", "answered", "waited", "connects": of the warm-up, too,
  *          "bytes_in", "bytes_out": while it was measured,
+ *          "strays": connections on which bytes came that nobody had asked for,
  *          "measured_s", "taken_s": until the last answer,
  *          "errors": {name: count, only those > 0}, "error_count",
  *          "longest_gap_us", "client": {"cpu_us": per request, "busy": 0..1,
@@ -30,7 +31,14 @@
  *          "latency": histogram, "service": histogram, "lag": histogram,   (histogram.h)
  *          "requests": [{"method", "path", "answered", "failed", "latency"}], more than one only
  *          "hops": [{"name", "us": histogram}],      the kernel's stamps, where traced
- *          "usage": {...}}                            per request (usage.h)
+ *          "usage": {...},                            per request (usage.h)
+ *          "counted": {"answers", "seconds", "known"},  of --count: syscalls, cycles,
+ *                                      instructions and cache_misses of usage are per request of
+ *                                      these, asked after all that was timed; not known: the
+ *                                      machine has, or allows, no counters
+ *          "idle": {"seconds", "cpu_percent", "usage"},  of --idle, before the load: of a core;
+ *                                      usage: in all of the time, with "cpu_percent"
+ *          "body"}                                    of a sweep by --bodies
  * A rate was kept up with when at least 99 % of what was due was answered rightly, and not more
  * than 1 % of it waited for a free connection at the end of the run: its answers came later.
  * Thread-safety: none shared.

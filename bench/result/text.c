@@ -117,24 +117,65 @@ static void requests_print(const json_t *run, FILE *to)
 	bench_table_print(&t, to);
 }
 
-static void usage_row(struct bench_table *t, const char *name, const json_t *part)
+/* Columns of the table of usage; but for the first ones only where one has the figure. */
+static const struct {
+	const char *key, *head;
+	bool always;
+} counted[] = {
+	{ "switches_voluntary", "waits", true },   { "switches_involuntary", "preemptions", true },
+	{ "page_faults", "page faults", true },    { "syscalls", "syscalls", false },
+	{ "instructions", "instructions", false }, { "cycles", "cycles", false },
+	{ "cache_misses", "cache misses", false },
+};
+#define COUNTED (sizeof(counted) / sizeof(*counted))
+
+static bool is_shown(json_t *usage, size_t column)
 {
-	static const char *const each[] = { "switches_voluntary", "switches_involuntary",
-					    "syscalls" };
+	const char *name;
+	json_t *part;
+
+	json_object_foreach(usage, name, part)
+		if (json_object_get(part, counted[column].key))
+			return true;
+	return counted[column].always;
+}
+
+static void usage_row(struct bench_table *t, const char *name, json_t *usage)
+{
+	const json_t *part = json_object_get(usage, name);
 	char made[BENCH_CELL_MAX];
 
 	bench_table_row(t, name);
 	bench_table_cell(t, "%.0f", bench_json_number(part, "processes"));
 	cell_time(t, part, "cpu_us");
-	for (size_t i = 0; i < sizeof(each) / sizeof(*each); i++) {
-		const json_t *value = json_object_get(part, each[i]);
+	bench_table_cell(t, "%s", bench_text_bytes(made, bench_json_number(part, "rss_bytes")));
+	for (size_t i = 0; i < COUNTED; i++) {
+		const json_t *value = json_object_get(part, counted[i].key);
 
 		if (value)
 			bench_table_cell(t, "%.3f", json_number_value(value));
-		else
+		else if (is_shown(usage, i))
 			bench_table_cell(t, "-");
 	}
-	bench_table_cell(t, "%s", bench_text_bytes(made, bench_json_number(part, "rss_bytes")));
+}
+
+/* What was asked for apart from the timed load. */
+static void counted_print(const json_t *run, FILE *to)
+{
+	const json_t *how = json_object_get(run, "counted");
+	char made[BENCH_CELL_MAX];
+
+	if (!how)
+		return;
+	if (json_is_true(json_object_get(how, "known")))
+		fprintf(to,
+			"syscalls and what is behind them: of %s answers in %.3g s of their "
+			"own, not timed\n",
+			bench_text_count(made, bench_json_number(how, "answers")),
+			bench_json_number(how, "seconds"));
+	else
+		fputs("no counters: perf_event_open(2) and tracefs need root, or CAP_PERFMON\n",
+		      to);
 }
 
 static void usage_print(const json_t *document, const json_t *run, FILE *to)
@@ -148,12 +189,12 @@ static void usage_print(const json_t *document, const json_t *run, FILE *to)
 	bench_table_row(&t, "per request");
 	bench_table_cell(&t, "processes");
 	bench_table_cell(&t, "CPU");
-	bench_table_cell(&t, "waits");
-	bench_table_cell(&t, "preemptions");
-	bench_table_cell(&t, "syscalls");
 	bench_table_cell(&t, "resident");
+	for (size_t i = 0; i < COUNTED; i++)
+		if (is_shown(usage, i))
+			bench_table_cell(&t, "%s", counted[i].head);
 	json_object_foreach(usage, name, part)
-		usage_row(&t, name, part);
+		usage_row(&t, name, usage);
 	if (json_object_size(usage) > 1) {
 		bench_table_row(&t, "all of them");
 		bench_table_cell(&t, " ");
@@ -162,6 +203,35 @@ static void usage_print(const json_t *document, const json_t *run, FILE *to)
 	bench_table_row(&t, is_open(document) ? "sprocket-bench, spinning too" : "sprocket-bench");
 	bench_table_cell(&t, "1");
 	cell_time(&t, json_object_get(run, "client"), "cpu_us");
+	bench_table_print(&t, to);
+	counted_print(run, to);
+}
+
+static void idle_print(const json_t *run, FILE *to)
+{
+	const json_t *idle = json_object_get(run, "idle");
+	double seconds = bench_json_number(idle, "seconds");
+	char head[BENCH_CELL_MAX];
+	struct bench_table t;
+	const char *name;
+	json_t *part;
+
+	if (!(seconds > 0))
+		return;
+	snprintf(head, sizeof(head), "before the load, left alone for %.3g s", seconds);
+	bench_table_init(&t);
+	bench_table_row(&t, head);
+	bench_table_cell(&t, "CPU");
+	bench_table_cell(&t, "waits/s");
+	json_object_foreach(json_object_get(idle, "usage"), name, part) {
+		bench_table_row(&t, name);
+		bench_table_cell(&t, "%.3f %%", bench_json_number(part, "cpu_percent"));
+		bench_table_cell(&t, "%.1f",
+				 bench_json_number(part, "switches_voluntary") / seconds);
+	}
+	bench_table_row(&t, "all of them, of one core");
+	bench_table_cell(&t, "%.3f %%", bench_json_number(idle, "cpu_percent"));
+	fputc('\n', to);
 	bench_table_print(&t, to);
 }
 
@@ -197,6 +267,10 @@ static void counts_print(const json_t *document, const json_t *run, FILE *to)
 	if (open && bench_json_number(run, "waited") > 0)
 		fprintf(to, "; %s waited for a free connection",
 			bench_text_count(b, bench_json_number(run, "waited")));
+	if (bench_json_number(run, "strays") > 0)
+		fprintf(to,
+			"\nBYTES THAT NOBODY ASKED FOR came on %s connections, which were given up",
+			bench_text_count(b, bench_json_number(run, "strays")));
 	fputs("\n\n", to);
 }
 
@@ -241,6 +315,7 @@ void bench_result_print_run(const json_t *document, const json_t *run, FILE *to)
 	hops_print(run, to);
 	fputc('\n', to);
 	usage_print(document, run, to);
+	idle_print(run, to);
 	invalid_print(run, to);
 }
 

@@ -271,6 +271,8 @@ int bench_environment_quiet(void)
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
 		sigaddset(&signals, passed[i]);
 	fflush(NULL);
+	/* A caller may have had it ignored: then nobody would hear of a child's end. */
+	signal(SIGCHLD, SIG_DFL);
 	/* Blocked before the fork: what comes in between is passed on, too. */
 	sigprocmask(SIG_BLOCK, &signals, &old);
 	child = fork();

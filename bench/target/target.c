@@ -236,7 +236,11 @@ static int start_command(struct bench_target *t, const struct bench_target_optio
 	if (r < 0)
 		return r;
 	snprintf(t->mark, sizeof(t->mark), "%d-%u-%" PRId64, (int)getpid(), number++, began_ns);
-	t->pid = bench_child_start(&child, &output, &t->messages, error);
+	if (access(command.argv[0], F_OK) < 0)
+		t->pid = bench_explain(error, -ENOENT, "not built: no %.160s: run `%s`",
+				       command.argv[0], command.make);
+	else
+		t->pid = bench_child_start(&child, &output, &t->messages, error);
 	r = t->pid < 0 ? t->pid : start_wait(t, output, timeout_s, began_ns, error);
 	if (command.file >= 0)
 		close(command.file);

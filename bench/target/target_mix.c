@@ -143,12 +143,12 @@ static int any_mix(const char *path, size_t body_len, struct bench_mix *mix,
 
 /* ---- boutique ---- */
 
-/* Each user has a cart of its own, and what is bought leads on to another page. */
+/* What is bought leads on to another page. */
 static int boutique_mix(struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 {
 	uint32_t first = mix->request_count;
 	char path[PATH_MAX];
-	int r = bench_target_example("boutique/mix.txt", path, sizeof(path), error);
+	int r = bench_target_example("boutique/mix.txt", path, error);
 
 	if (r == 0)
 		r = bench_mix_read(mix, path, 0, error);
@@ -156,9 +156,6 @@ static int boutique_mix(struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 		struct bench_request *q = &mix->requests[i];
 		bool posts = strcmp(q->method, "POST") == 0;
 
-		q->headers[q->header_count++] =
-			(struct bench_header){ "cookie", "shop_session-id=bench-{user}" };
-		q->filled = true;
 		q->status = posts && strcmp(q->path, "/cart/checkout") != 0 ? 302 : 200;
 	}
 	return r;
@@ -189,7 +186,7 @@ static int motion_mix(struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 	const char *const argv[] = { program, "--seed", "1", "--seconds", "3600", NULL };
 	unsigned count = 0;
 	size_t len;
-	int r = bench_target_example("motion/arrivals", program, sizeof(program), error);
+	int r = bench_target_example("motion/arrivals", program, error);
 
 	if (r == 0)
 		r = bench_child_collect(argv, COLLECT_MAX, &text, &len, error);
@@ -232,7 +229,7 @@ static int picture_add(struct bench_mix *mix, const char *program, unsigned plac
 static int parking_mix(struct bench_mix *mix, char error[BENCH_ERROR_TEXT])
 {
 	char program[PATH_MAX];
-	int r = bench_target_example("parking/snapshot", program, sizeof(program), error);
+	int r = bench_target_example("parking/snapshot", program, error);
 
 	for (unsigned place = 1; r == 0 && place <= PLACES; place++)
 		r = picture_add(mix, program, place, error);

@@ -20,6 +20,8 @@
 #define BODY_MAX (16U << 20)       /* of those that are written here, and of baselines */
 #define CHAIN_POOL_MI 256U
 #define NO_NUMBER 0U
+#define WORD_ROOM 16U /* for the longest word, and one more */
+#define UNLIKE 4U     /* so many letters apart is another word */
 
 struct name {
 	const char *word; /* "chain-": a number follows */
@@ -107,6 +109,53 @@ int bench_target_parse(const char *name, unsigned *ret_number, char error[BENCH_
 	return (int)entry->kind;
 }
 
+/* Of letters that were left out, put in or taken for others: how many, at most. */
+static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	unsigned row[WORD_ROOM];
+
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		unsigned before = row[0]++;
+
+		for (size_t j = 1; j <= b_len; j++) {
+			unsigned same = before + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
+
+			before = row[j];
+			row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+			row[j] = same < row[j] ? same : row[j];
+		}
+	}
+	return row[b_len];
+}
+
+static int unknown(const char *name, int why, char error[BENCH_ERROR_TEXT])
+{
+	size_t len = strcspn(name, "0123456789");
+	const struct name *nearest = NULL;
+	unsigned least = len / 2 + 1 < UNLIKE ? (unsigned)len / 2 + 1 : UNLIKE;
+	char guess[96] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		unsigned far = distance(name, len, names[i].word, strlen(names[i].word));
+
+		if (far < least) {
+			nearest = &names[i];
+			least = far;
+		}
+	}
+	if (nearest)
+		snprintf(guess, sizeof(guess), " Did you mean %s%.20s?", nearest->word,
+			 !nearest->max ? "" :
+			 name[len]     ? name + len :
+					 "N");
+	return bench_explain(error, -EINVAL,
+			     "%.60s: %s: neither a name (`sprocket-bench targets`), nor a chain "
+			     "file, nor http://...%s",
+			     name, strerror(why), guess);
+}
+
 bool bench_target_known(const char *name)
 {
 	const struct name *entry = name_find(name);
@@ -123,62 +172,6 @@ const char *bench_target_help(void)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", names[i].help);
 	snprintf(text + len, sizeof(text) - len, "%s", help_end);
 	return text;
-}
-
-/* ---- where things are ---- */
-
-struct places {
-	char sprocket[PATH_MAX], examples[PATH_MAX], peers[PATH_MAX];
-};
-
-static void places_set(struct places *places, const char *folder, bool built)
-{
-	const int max = PATH_MAX - 64;
-
-	snprintf(places->sprocket, PATH_MAX, "%.*s/%ssprocket", max, folder,
-		 built ? "controller/" : "");
-	snprintf(places->examples, PATH_MAX, "%.*s/%s", max, folder,
-		 built ? "functions/examples" : "../share/sprocket/examples");
-	snprintf(places->peers, PATH_MAX, "%.*s%s", max, folder, built ? "/bench/baselines" : "");
-}
-
-static void places_find(struct places *places)
-{
-	const char *build = getenv("SPROCKET_BUILD");
-	char folder[PATH_MAX], resolved[PATH_MAX];
-	ssize_t len;
-
-	if (build && *build) {
-		/* Chain files are also read from elsewhere than our working directory. */
-		places_set(places, realpath(build, resolved) ? resolved : build, true);
-		return;
-	}
-	len = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
-	folder[len > 0 ? len : 0] = '\0';
-	if (strrchr(folder, '/'))
-		*strrchr(folder, '/') = '\0';
-	if (strrchr(folder, '/')) {
-		snprintf(resolved, sizeof(resolved), "%.*s", (int)(strrchr(folder, '/') - folder),
-			 folder);
-		places_set(places, resolved, true);
-		if (access(places->sprocket, X_OK) == 0)
-			return;
-	}
-	places_set(places, folder, false);
-}
-
-int bench_target_example(const char *file, char *path, size_t size, char error[BENCH_ERROR_TEXT])
-{
-	struct places places;
-
-	places_find(&places);
-	if ((size_t)snprintf(path, size, "%s/%s", places.examples, file) < size &&
-	    access(path, R_OK) == 0)
-		return 0;
-	return bench_explain(
-		error, -ENOENT,
-		"no %.180s: run `make build`, or set SPROCKET_BUILD to a build folder%s", path,
-		strstr(file, "fan-k/") ? " (fans are of 1, 2, 4, 9, 16, 32)" : "");
 }
 
 /* ---- the command ---- */
@@ -230,7 +223,7 @@ static int chain_write(unsigned count, size_t body_len, struct bench_command *c,
 {
 	size_t body = body_len > CHAIN_BODY_MAX ? (body_len + 4095) / 4096 * 4 : 64; /* Ki */
 	char pass[PATH_MAX];
-	int r = bench_target_example("chain-n/pass", pass, sizeof(pass), error);
+	int r = bench_target_example("chain-n/pass", pass, error);
 
 	if (r == 0)
 		r = body_check(body_len, error);
@@ -263,11 +256,7 @@ static int add_chain_file(const struct name *entry, const char *name, size_t bod
 
 	if (!entry) {
 		if (access(name, R_OK) < 0)
-			return bench_explain(
-				error, -ENOENT,
-				"%.80s: %s: neither a name (`sprocket-bench targets`), nor a "
-				"chain file, nor http://...",
-				name, strerror(errno));
+			return unknown(name, errno, error);
 		add(c, "%s", name);
 		return 0;
 	}
@@ -277,7 +266,7 @@ static int add_chain_file(const struct name *entry, const char *name, size_t bod
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(file, sizeof(file), entry->file, number);
 #pragma GCC diagnostic pop
-	r = bench_target_example(file, path, sizeof(path), error);
+	r = bench_target_example(file, path, error);
 	if (strcmp(entry->word, "chain-") == 0 && (r < 0 || body_len > CHAIN_BODY_MAX))
 		return chain_write(number, body_len, c, error);
 	if (r == 0)
@@ -301,16 +290,28 @@ static void add_cpus(const struct bench_target_options *options, struct bench_co
 	}
 }
 
+static void add_words(const char *words, struct bench_command *c)
+{
+	size_t len;
+
+	for (words += strspn(words, " "); *words; words += strspn(words, " ")) {
+		len = strcspn(words, " ");
+		add(c, "%.*s", (int)len, words);
+		words += len;
+	}
+}
+
 static int chain_command(const struct name *entry, const char *name,
 			 const struct bench_target_options *options, struct bench_command *c,
 			 char error[BENCH_ERROR_TEXT])
 {
-	const char *more = options->sprocket_args ? options->sprocket_args : "";
-	struct places places;
-	int r;
+	char path[PATH_MAX];
+	int r = bench_target_place(BENCH_PLACE_SPROCKET, "sprocket", path);
 
-	places_find(&places);
-	add(c, "%s", places.sprocket);
+	if (r < 0)
+		return r;
+	c->make = "make build";
+	add(c, "%s", path);
 	add(c, "run");
 	r = add_chain_file(entry, name, options->body_len, c, error);
 	if (r < 0)
@@ -323,10 +324,8 @@ static int chain_command(const struct name *entry, const char *name,
 	if (options->trace)
 		add(c, "--trace");
 	/* Last: of an option that is given twice the last one counts. */
-	while (*(more += strspn(more, " ")) != '\0') {
-		add(c, "%.*s", (int)strcspn(more, " "), more);
-		more += strcspn(more, " ");
-	}
+	if (options->sprocket_args)
+		add_words(options->sprocket_args, c);
 	return 0;
 }
 
@@ -335,12 +334,15 @@ static int peer_command(const struct name *entry, const char *name,
 			char error[BENCH_ERROR_TEXT])
 {
 	int len = (int)strcspn(entry->word, "-"), r = body_check(options->body_len, error);
-	struct places places;
+	char file[32], path[PATH_MAX];
 
+	snprintf(file, sizeof(file), "peer-%.*s", len, entry->word);
+	if (r == 0)
+		r = bench_target_place(BENCH_PLACE_PEERS, file, path);
 	if (r < 0)
 		return r;
-	places_find(&places);
-	add(c, "%s/peer-%.*s", places.peers, len, entry->word);
+	c->make = entry->kind == BENCH_TARGET_GRPC ? "make peers" : "make build";
+	add(c, "%s", path);
 	if (entry->max) {
 		add(c, "--functions");
 		add(c, "%u", name_number(entry, name));

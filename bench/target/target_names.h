@@ -10,6 +10,7 @@
 #ifndef SPROCKET_BENCH_TARGET_NAMES_H
 #define SPROCKET_BENCH_TARGET_NAMES_H
 
+#include <limits.h>
 #include <netdb.h>
 
 #include "bench/target/target.h"
@@ -35,17 +36,24 @@ int bench_target_parse(const char *name, unsigned *ret_number, char error[BENCH_
 struct bench_command {
 	const char *argv[BENCH_TARGET_ARGS_MAX + 1];
 	unsigned count;
-	int file; /* a chain file that was written for it, to be closed once it runs; -1 */
+	const char *make; /* what builds argv[0] */
+	int file;         /* a chain file that was written for it, to be closed once it runs; -1 */
 	size_t text_len;
 	char text[16384]; /* what argv points to */
 };
 
-/* Returns 0 and *ret, or -errno with `error`: what there is no program or chain file for. */
+/* Returns 0 and *ret, or -errno with `error`: -EINVAL for what is no name and no file (the nearest
+ * name is in `error`), -ENOENT without the example's chain file. */
 int bench_target_command(const char *name, const struct bench_target_options *options,
 			 struct bench_command *ret, char error[BENCH_ERROR_TEXT]);
 
-/* A file of an example: "parking/snapshot". Returns 0, or -ENOENT with `error`. */
-int bench_target_example(const char *file, char *path, size_t size, char error[BENCH_ERROR_TEXT]);
+enum bench_place { BENCH_PLACE_SPROCKET, BENCH_PLACE_EXAMPLES, BENCH_PLACE_PEERS };
+
+/* The path of what lies there, whether or not it does. Returns 0 or -ENAMETOOLONG. */
+int bench_target_place(enum bench_place place, const char *file, char path[PATH_MAX]);
+/* A file of an example: "parking/snapshot". Returns 0, or -ENOENT with `error`. Both are in
+ * target_places.c. */
+int bench_target_example(const char *file, char path[PATH_MAX], char error[BENCH_ERROR_TEXT]);
 
 /* Fills in url, host, path, address. Returns 0, or -EINVAL, -EHOSTUNREACH with `error`.
  * target_url.c */

@@ -9,6 +9,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import tap
@@ -53,6 +54,43 @@ class RunTest(BenchTest):
         self.assertEqual(run["errors"], {})
         self.assertEqual(sum(r["answered"] for r in run["requests"]), run["answered"])
         self.assertIn("/product/", out)
+
+    def test_counters(self):
+        """They are of a load of their own, after what is timed."""
+        document, out, _ = self.document("run", "chain-3", "--closed", *QUICK, "--count")
+        run = document["runs"][0]
+        self.assertGreater(run["counted"]["answers"], 100)
+        self.assertAlmostEqual(run["counted"]["seconds"], 0.5, delta=0.01)
+        self.assertEqual(run["latency"]["n"], run["answered"])
+        if not run["counted"]["known"]:
+            self.assertIn("no counters: ", out)
+            return
+        self.assertGreater(run["usage"]["gateway"]["syscalls"], 0.1)
+        self.assertLess(run["usage"]["gateway"]["syscalls"], 50)
+        self.assertRegex(out, r"(?m)^per request .* syscalls")
+        self.assertIn("of their own, not timed", out)
+        document, out, _ = self.document("run", "chain-3", "--closed", *QUICK)
+        self.assertNotIn("counted", document["runs"][0])
+        self.assertNotIn("syscalls", out)
+
+    def test_idle(self):
+        document, out, _ = self.document("run", "chain-3", "--closed", *QUICK, "--idle", "1s")
+        idle = document["runs"][0]["idle"]
+        self.assertAlmostEqual(idle["seconds"], 1, delta=0.2)
+        self.assertEqual(set(idle["usage"]), {"controller", "gateway", "functions"})
+        self.assertLess(idle["cpu_percent"], 20)
+        self.assertAlmostEqual(sum(p["cpu_percent"] for p in idle["usage"].values()),
+                               idle["cpu_percent"], delta=0.01)
+        self.assertIn("before the load, left alone for 1 s", out)
+        busy = self.folder / "busy.py"
+        busy.write_text("import time\nwhile True:\n    pass\n")
+        with server() as url, subprocess.Popen([sys.executable, busy]) as spins:
+            try:
+                document, _, _ = self.document("run", url, "--closed", *QUICK, "--idle", "1s",
+                                               "--pid", spins.pid)
+            finally:
+                spins.kill()
+            self.assertGreater(document["runs"][0]["idle"]["cpu_percent"], 20)
 
     def test_hops_of_a_trace(self):
         _, run, out = self.one("chain-2", "--closed", *QUICK, "--trace")
@@ -132,7 +170,7 @@ class RunTest(BenchTest):
         answered after the end does not count as if it had been answered before."""
         document, out, _ = self.document(
             "run", "chain-1", "--rate", "500k", "--duration", "500ms", "--warmup", "0",
-            "--client-cpu", CPUS[0], "--server-cpu", CPUS[0], "--timeout", "20s", code=None)
+            "--client-cpu", CPUS[0], "--server-cpu", CPUS[0], "--timeout", "20s", code=1)
         run = document["runs"][0]
         self.assertFalse(run["kept_up"])
         self.assertLess(run["achieved"], 400e3)
@@ -253,8 +291,9 @@ class RunTest(BenchTest):
         file.write_text("apiVersion: sprocket.dev/v1alpha1\nkind: Chain\n")
         _, err = self.bench("run", file, "--closed", code=3)
         self.assertIn("before it was ready", err)
-        _, err = self.bench("run", "chainsaw-6", "--closed", code=None)
+        _, err = self.bench("run", "chains-6", "--closed", code=2)
         self.assertIn("sprocket-bench targets", err)
+        self.assertIn("Did you mean chain-6?", err)
         _, err = self.bench("run", "http://127.0.0.1:1/", "--closed", *QUICK, code=3)
         self.assertIn("no connection", err)
 
@@ -269,6 +308,11 @@ class RunTest(BenchTest):
                           "measured", bench.out.text())
             self.assertIn("ended by itself", bench.log.text())
 
+    def test_caller_that_ignores_its_children(self):
+        ended = subprocess.run(["env", "--ignore-signal=CHLD", BENCH, "run", "chain-1", "--closed",
+                                *map(str, QUICK)], capture_output=True, timeout=LIMIT_S)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""), ended)
+
     def test_wrong_arguments(self):
         for args, told in (
                 (("run", "chain-1", "--rate", "5x"), "--rate 5x: expected requests/s"),
@@ -279,6 +323,8 @@ class RunTest(BenchTest):
                 (("run", "boutique", "--closed", "--page", "99"), "--page 99"),
                 (("run", "http://127.0.0.1:1/", "--closed", "--workers", "2"), "runs already"),
                 (("run", "chain-1", "--closed", "--pid", "1"), "--pid"),
+                (("run", "http://127.0.0.1:1/", "--closed", "--count"), "--pid"),
+                (("sweep", "boutique", "--closed", "--bodies", "1:2:2"), "--bodies are for one"),
                 (("report", "/nowhere.json"), "/nowhere.json")):
             with self.subTest(args):
                 _, err = self.bench(*args, code=2)

@@ -30,6 +30,21 @@ class TurnsTest(BenchTest):
             self.assertIn("the knee is higher", document["invalid"])
             self.assertIn("INVALID: every rate was kept up with", out)
 
+    def test_sweep_over_sizes(self):
+        document, out, _ = self.document(
+            "sweep", "chain-2", "--bodies", "64:1Mi:3", "--closed", *QUICK)
+        self.assertEqual(document["kind"], "sweep")
+        runs = document["runs"]
+        self.assertEqual([r["body"] for r in runs], [64, 8192, 1 << 20])
+        self.assertEqual([r["errors"] for r in runs], [{}] * 3)
+        for run in runs:
+            self.assertGreater(run["bytes_in"], run["answered"] * run["body"])
+        self.assertNotIn("knee", document)
+        self.assertRegex(out, r"(?m)^body +answers/s +MB/s ")
+        self.assertRegex(out, r"(?m)^1.00 MiB +[\d,]+ +[\d.]+ +0 ")
+        self.bench("report", self.folder / "result.json", "--out", self.folder / "page")
+        self.assertIn("Throughput by the size", (self.folder / "page/index.html").read_text())
+
     def test_compare_takes_turns(self):
         document, out, _ = self.document(
             "compare", "chain-1", "chain-12", "chain-1", "--rounds", "5", *QUICK,

@@ -22,6 +22,7 @@
 #define SECOND UINT64_C(1000000000)
 #define STALL_NS (SECOND / 10)
 #define DRIP_US 200
+#define AFTER_US 2000
 
 struct exchange { /* of one connection */
 	int fd;
@@ -183,6 +184,9 @@ static bool treat(struct odd_server *s, struct exchange *x, enum oddity oddity)
 	case ODD_DIES:
 		atomic_store(&s->over, true);
 		return false;
+	case ODD_AFTER:
+		return answer(s, x, ODD_NONE) && usleep(AFTER_US) == 0 &&
+		       send_all(x->fd, garbage, sizeof(garbage) - 1);
 	case ODD_STOPS:
 		atomic_store(s->stop, true);
 		return answer(s, x, ODD_NONE);
@@ -202,6 +206,7 @@ static void *serve(void *connection)
 		bool odd = s->every > 0 && (atomic_fetch_add(&s->requests, 1) + 1) % s->every == 0;
 
 		atomic_fetch_add(&s->odd, odd);
+		atomic_fetch_add(&s->found, s->sought && strstr(x.head, s->sought));
 		goes_on = treat(s, &x, odd ? s->oddity : ODD_NONE);
 	}
 	free(x.body);

@@ -33,6 +33,7 @@ enum oddity {
 	ODD_LEAVES,   /* a right answer with `connection: close` */
 	ODD_TO_CLOSE, /* a right answer without a length */
 	ODD_DIES,     /* at that one, for good: nobody listens any more */
+	ODD_AFTER,    /* a right answer, and a moment later bytes that belong to none */
 	ODD_STOPS,    /* tells the client's owner to stop; answered rightly */
 };
 
@@ -45,12 +46,13 @@ struct odd_connection {
 struct odd_server {
 	enum oddity oddity;
 	unsigned every;
-	const char *field; /* one more of each answer, with CRLF; NULL: none */
-	atomic_bool *stop; /* ODD_STOPS */
+	const char *field;  /* one more of each answer, with CRLF; NULL: none */
+	const char *sought; /* in requests' heads; counted in `found` */
+	atomic_bool *stop;  /* ODD_STOPS */
 	uint16_t port;
 	int listener;
 	atomic_bool over;
-	atomic_uint requests, odd, accepted;
+	atomic_uint requests, odd, accepted, found;
 	uint64_t began_ns;
 	pthread_t thread;
 	unsigned count;

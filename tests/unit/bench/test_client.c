@@ -191,6 +191,30 @@ static void test_hops(void **state)
 	rig_free(r);
 }
 
+/* Each user sends what the server set for it, from its second request on. */
+static void test_cookies(void **state)
+{
+	struct bench_request shop = { .method = "GET",
+				      .path = "/",
+				      .headers = { { "cookie", "id={user}" } },
+				      .header_count = 1 };
+	struct rig *r = rig_new(ODD_NONE, 1, BENCH_VERIFY_ECHO);
+
+	(void)state;
+	bench_mix_done(&r->mix);
+	bench_mix_init(&r->mix);
+	assert_int_equal(bench_mix_add(&r->mix, &shop, 1), 0);
+	r->server.field = "set-cookie: currency=EUR; Path=/\r\n";
+	r->server.sought = "\r\ncookie: id=3; currency=EUR\r\n";
+	r->load.connections = 1;
+	r->load.users = 4;
+	r->load.requests = 40;
+	r->load.duration_ns = 60 * SECOND;
+	assert_int_equal(run(r)->answered, 40);
+	assert_int_equal(atomic_load(&r->server.found), 9);
+	rig_free(r);
+}
+
 static void test_wrong_load(void **state)
 {
 	struct rig *r = rig_new(ODD_NONE, 1, BENCH_VERIFY_ECHO);
@@ -215,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_stall),         cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_pieces),        cmocka_unit_test(test_big_bodies),
 		cmocka_unit_test(test_hops),          cmocka_unit_test(test_wrong_load),
+		cmocka_unit_test(test_cookies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

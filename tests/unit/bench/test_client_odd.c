@@ -249,13 +249,37 @@ static void test_judged(void **state)
 	}
 }
 
+/* An answer that is over is right; its connection is given up, and that is told. */
+static void test_bytes_that_nobody_asked_for(void **state)
+{
+	struct rig *r = rig_new(ODD_AFTER, 9, BENCH_VERIFY_ECHO);
+	const struct bench_outcome *o;
+
+	(void)state;
+	r->load.timeout_ns = 10 * SECOND;
+	schedule_set(r, 100);
+	o = run(r);
+	assert_int_equal(o->due, 50);
+	assert_int_equal(o->answered + errors_of(o), 50);
+	/* Of 5; one may meet a request that was asked since. */
+	assert_int_equal(o->strays + o->errors[BENCH_ERROR_malformed], 5);
+	assert_in_range(o->strays, 1, 5);
+	assert_in_range(o->connects, 8 + 4, 8 + 5);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_oddities),       cmocka_unit_test(test_odd_but_right),
-		cmocka_unit_test(test_never_answered), cmocka_unit_test(test_dead_silence),
-		cmocka_unit_test(test_h2_silence),     cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_dies),           cmocka_unit_test(test_client_without_cpu),
+		cmocka_unit_test(test_oddities),
+		cmocka_unit_test(test_odd_but_right),
+		cmocka_unit_test(test_never_answered),
+		cmocka_unit_test(test_dead_silence),
+		cmocka_unit_test(test_h2_silence),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_bytes_that_nobody_asked_for),
+		cmocka_unit_test(test_client_without_cpu),
 		cmocka_unit_test(test_judged),
 	};
 

@@ -307,6 +307,34 @@ static void test_turns(void **state)
 }
 
 /* The shop's lines, word by word, as bench/mix.lua sends them. */
+/* What is added to the one that was chosen has its share. */
+static void test_choose(void **state)
+{
+	struct bench_request other = { .method = "GET", .path = "/other" };
+	char error[BENCH_ERROR_TEXT];
+	unsigned counts[5] = { 0 };
+	struct bench_users u;
+	struct bench_mix mix;
+	uint32_t user;
+
+	(void)state;
+	bench_mix_init(&mix);
+	assert_int_equal(read_text(&mix, "90 GET /a\n1 GET /b\n+ GET /c\n9 GET /d\n", 0, error), 0);
+	assert_int_equal(bench_mix_choose(&mix, 4), -ERANGE);
+	assert_int_equal(bench_mix_choose(&mix, 0), -ERANGE);
+	assert_int_equal(bench_mix_choose(&mix, 2), 0);
+	assert_int_equal(mix.weight, 1);
+	assert_int_equal(bench_mix_add(&mix, &other, 3), 4);
+	assert_int_equal(bench_users_init(&u, &mix, 1, 1, 1), 0);
+	for (unsigned i = 0; i < 10000; i++)
+		counts[bench_users_next(&u, &user)]++;
+	assert_int_equal(counts[0] + counts[3], 0);
+	assert_in_range(counts[1], 1800, 2200); /* a quarter of the visits, of two steps */
+	assert_in_range(counts[2], counts[1] - 1, counts[1]);
+	bench_users_done(&u);
+	bench_mix_done(&mix);
+}
+
 static void test_shop(void **state)
 {
 	char error[BENCH_ERROR_TEXT];
@@ -346,7 +374,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_add),  cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_read), cmocka_unit_test(test_read_wrong),
 		cmocka_unit_test(test_fill), cmocka_unit_test(test_turns),
-		cmocka_unit_test(test_shop),
+		cmocka_unit_test(test_shop), cmocka_unit_test(test_choose),
 	};
 
 	if (argc != 2)

@@ -112,10 +112,11 @@ static void test_all_of_run(void **state)
 	assert_string_equal(o.headers[0].value, "two");
 	assert_int_equal(o.body_len, 65536);
 	bench_options_done(&o);
-	assert_taken("run http://127.0.0.1:1/ --closed --verify nonce --seed 7 --timeout 250ms "
-		     "--slo p99<2ms --slo rate>50k --client-cpu 0 --pid 5 --trace --quiet "
-		     "--json - --csv f.csv --hgrm f.hgrm",
-		     &o);
+	assert_taken(
+		"run http://127.0.0.1:1/ --closed --verify nonce --seed 7 --timeout 250ms "
+		"--slo p99<2ms --slo rate>50k --client-cpu 0 --pid 5 --trace --quiet --count --idle 10s "
+		"--json - --csv f.csv --hgrm f.hgrm",
+		&o);
 	assert_int_equal(o.verify, BENCH_VERIFY_NONCE);
 	assert_true(o.verify_given);
 	assert_int_equal(o.seed, 7);
@@ -123,7 +124,8 @@ static void test_all_of_run(void **state)
 	assert_int_equal(o.slo_count, 2);
 	assert_int_equal(o.client_cpu_count, 1);
 	assert_int_equal(o.pid, 5);
-	assert_true(o.trace && o.quiet);
+	assert_true(o.trace && o.quiet && o.count);
+	assert_int_equal(o.idle_ns, 10000000000U);
 	assert_string_equal(o.hgrm, "f.hgrm");
 	bench_options_done(&o);
 }
@@ -133,6 +135,11 @@ static void test_sweep_and_compare(void **state)
 	struct bench_options o;
 
 	(void)state;
+	assert_taken("sweep bare --bodies 64:16Mi:10 --closed --count", &o);
+	assert_true(o.closed && o.count);
+	assert_int_equal(o.body_from, 64);
+	assert_int_equal(o.body_to, 16 << 20);
+	assert_int_equal(o.body_count, 10);
 	assert_taken("sweep boutique --rates 1k:64k:7 --body @picture", &o);
 	assert_true(o.rate_from < 1000.5 && o.rate_to > 63999.5);
 	assert_int_equal(o.rate_count, 7);
@@ -197,6 +204,10 @@ static void test_values_are_refused(void **state)
 	REFUSED("run x --closed --page 0", "--page 0");
 	REFUSED("sweep x --rates 1k:64k", "--rates 1k:64k", "1k:200k:12");
 	REFUSED("sweep x --rates 2k:1k:4", "--rates 2k:1k:4");
+	REFUSED("sweep x --closed --bodies 1Mi:64:4", "--bodies 1Mi:64:4", "64:16Mi:10");
+	REFUSED("sweep x --closed --bodies 64:65Mi:4", "--bodies 64:65Mi:4");
+	REFUSED("sweep x --closed --bodies 0:64:4", "--bodies 0:64:4");
+	REFUSED("run x --closed --idle 0", "--idle 0", "10ms");
 	REFUSED("compare x y --metric p98", "--metric p98", "p99.99");
 	REFUSED("compare x y --rounds 0", "--rounds 0", "1000");
 }
@@ -207,7 +218,12 @@ static void test_what_does_not_go_together(void **state)
 	REFUSED("run x", "--rate", "--closed");
 	REFUSED("run x --rate 5k --closed", "--closed", "--rate");
 	REFUSED("run x --arrivals poisson", "--rate");
-	REFUSED("sweep x", "--rates");
+	REFUSED("sweep x", "--rates", "--bodies");
+	REFUSED("sweep x --rates 1:2:2 --bodies 1:2:2 --closed", "what rises?");
+	REFUSED("sweep x --bodies 1:2:2", "--closed");
+	REFUSED("sweep x --rates 1:2:2 --closed", "--bodies");
+	REFUSED("sweep x --bodies 1:2:2 --closed --mix f", "--mix");
+	REFUSED("compare x y --idle 1s", "no --idle");
 	REFUSED("sweep x --rates 1:2:2 --arrivals step:1,2", "step:1,2");
 	REFUSED("compare x", "TARGET TARGET");
 	REFUSED("run", "TARGET");

@@ -154,7 +154,9 @@ static void test_no_program(void **state)
 	assert_int_equal(server_start(GOOD, &nowhere, &t, error), -EINVAL);
 	assert_non_null(strstr(error, "--server-cpu"));
 	assert_int_equal(bench_target_start("ring-6", &options, &t, error), -ENOENT);
-	assert_non_null(strstr(error, "peer-ring"));
+	assert_non_null(strstr(error, "peer-ring: run `make build`"));
+	assert_int_equal(bench_target_start("grpc-6", &options, &t, error), -ENOENT);
+	assert_non_null(strstr(error, "run `make peers`"));
 	assert_int_equal(server_left(), 0);
 }
 
