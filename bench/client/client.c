@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c - threads of the client, and what they came to together; see client.h. */
+/* client.c - starts the client's threads and gathers what they came to; see client.h. */
 #include "bench/client/client.h"
 
 #include <arpa/inet.h>
@@ -14,133 +14,9 @@
 
 #define SPARE_DESCRIPTORS 64U
 #define START_NS UINT64_C(2000000) /* so that all threads are there in time */
-#define BUSY_MAX 0.95
-#define LAG_MAX_NS UINT64_C(1000000)
 /* A user's turn comes again after so many others for each that is under way: by then it has its
  * answer, and does not buy what is not in its cart yet. */
 #define USERS_EACH 8U
-
-const char *const bench_error_names[BENCH_ERROR_COUNT] = {
-#define X(name) [BENCH_ERROR_##name] = #name,
-	BENCH_ERRORS(X)
-#undef X
-};
-
-/* ---- outcome ---- */
-
-static int outcome_init(struct bench_outcome *o, uint32_t request_count)
-{
-	*o = (struct bench_outcome){ .request_count = request_count };
-	o->requests = calloc(request_count, sizeof(*o->requests));
-	if (!o->requests || bench_histogram_init(&o->latency) < 0 ||
-	    bench_histogram_init(&o->service) < 0 || bench_histogram_init(&o->lag) < 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < request_count; i++)
-		if (bench_histogram_init(&o->requests[i].latency) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-void bench_outcome_done(struct bench_outcome *o)
-{
-	bench_histogram_done(&o->latency);
-	bench_histogram_done(&o->service);
-	bench_histogram_done(&o->lag);
-	for (uint32_t i = 0; o->requests && i < o->request_count; i++)
-		bench_histogram_done(&o->requests[i].latency);
-	free(o->requests);
-	for (uint32_t i = 0; i < o->hop_count; i++)
-		bench_histogram_done(&o->hops[i].ns);
-	*o = (struct bench_outcome){ 0 };
-}
-
-static void merge_requests(struct bench_outcome *to, const struct bench_outcome *from)
-{
-	for (uint32_t i = 0; i < to->request_count; i++) {
-		to->requests[i].answered += from->requests[i].answered;
-		to->requests[i].failed += from->requests[i].failed;
-		/* Of one request alone it is the same as of all: it was not kept twice. */
-		bench_histogram_merge(&to->requests[i].latency, to->request_count == 1 ?
-									&from->latency :
-									&from->requests[i].latency);
-	}
-}
-
-static int merge_hops(struct bench_outcome *to, const struct bench_outcome *from)
-{
-	for (uint32_t i = 0; i < from->hop_count; i++) {
-		const struct bench_hop *hop = &from->hops[i];
-		struct bench_hop *same = client_hop(to, hop->name, strlen(hop->name), i);
-
-		if (same)
-			bench_histogram_merge(&same->ns, &hop->ns);
-		else if (to->hop_count < BENCH_HOPS_MAX)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static void merge_counts(struct bench_outcome *to, const struct bench_outcome *from)
-{
-	to->sent += from->sent;
-	to->answered += from->answered;
-	to->due += from->due;
-	to->bytes_out += from->bytes_out;
-	to->bytes_in += from->bytes_in;
-	to->connects += from->connects;
-	to->strays += from->strays;
-	to->waited += from->waited;
-	to->client_cpu_ns += from->client_cpu_ns;
-	to->client_busy_ns += from->client_busy_ns;
-	to->stopped |= from->stopped;
-	for (unsigned i = 0; i < BENCH_ERROR_COUNT; i++)
-		to->errors[i] += from->errors[i];
-	if (from->first_ns && (!to->first_ns || from->first_ns < to->first_ns))
-		to->first_ns = from->first_ns;
-	if (from->last_ns > to->last_ns)
-		to->last_ns = from->last_ns;
-	if (from->measured_ns > to->measured_ns)
-		to->measured_ns = from->measured_ns;
-	if (from->longest_gap_ns > to->longest_gap_ns)
-		to->longest_gap_ns = from->longest_gap_ns;
-}
-
-static int merge(struct bench_outcome *to, const struct bench_outcome *from)
-{
-	merge_counts(to, from);
-	merge_requests(to, from);
-	bench_histogram_merge(&to->latency, &from->latency);
-	bench_histogram_merge(&to->service, &from->service);
-	bench_histogram_merge(&to->lag, &from->lag);
-	return merge_hops(to, from);
-}
-
-/* Figures of a client that was itself the bottleneck must not be used. */
-static void judge(struct bench_outcome *o, const struct client_worker *workers, unsigned count)
-{
-	uint64_t lag = bench_histogram_at(&o->lag, 0.99);
-	double busiest = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		const struct bench_outcome *one = &workers[i].out;
-		double busy = one->measured_ns ?
-				      (double)one->client_busy_ns / (double)one->measured_ns :
-				      0;
-
-		busiest = busy > busiest ? busy : busiest;
-	}
-	if (busiest > BUSY_MAX)
-		snprintf(
-			o->invalid, sizeof(o->invalid),
-			"the client was the bottleneck: a thread of it was busy for %.0f %% of the "
-			"time; give it more CPUs, or ask less",
-			busiest * 100);
-	else if (lag > LAG_MAX_NS)
-		snprintf(
-			o->invalid, sizeof(o->invalid),
-			"the client was late: lag p99 %.1f ms; give it a CPU of its own, or ask less",
-			(double)lag / 1e6);
-}
 
 /* ---- workers ---- */
 
@@ -227,7 +103,7 @@ static int worker_init(struct client_worker *w, struct client_shared *shared, un
 	w->places = calloc(flights, sizeof(*w->places));
 	w->firsts = calloc(load->mix->request_count, sizeof(*w->firsts));
 	if (!w->connections || !w->flights || !w->places || !w->firsts ||
-	    outcome_init(&w->out, load->mix->request_count) < 0)
+	    client_outcome_init(&w->out, load->mix->request_count) < 0)
 		return -ENOMEM;
 	connections_init(w);
 	if (load->schedule && bench_schedule_share(load->schedule, index, count, &w->share) < 0)
@@ -316,6 +192,7 @@ static int workers_run(struct client_shared *shared, struct client_worker *worke
 	while (shared->ready < started)
 		pthread_cond_wait(&shared->moved, &shared->gate);
 	shared->start_ns = client_clock() + START_NS;
+	atomic_store(&shared->answer_ns, shared->start_ns + shared->load->warmup_ns);
 	shared->open = true;
 	pthread_cond_broadcast(&shared->moved);
 	pthread_mutex_unlock(&shared->gate);
@@ -324,19 +201,30 @@ static int workers_run(struct client_shared *shared, struct client_worker *worke
 	return r;
 }
 
-static int collect(const struct client_worker *workers, unsigned count, struct bench_outcome *ret,
-		   char error[BENCH_ERROR_TEXT])
+/* A server that fell silent for good did so until the end. */
+static void last_gap(const struct client_shared *shared, struct bench_outcome *o)
 {
-	for (unsigned i = 0; i < count; i++) {
+	uint64_t end = shared->start_ns + shared->load->warmup_ns + o->measured_ns;
+	uint64_t last = atomic_load(&shared->answer_ns);
+
+	if (end > last && end - last > o->longest_gap_ns)
+		o->longest_gap_ns = end - last;
+}
+
+static int collect(const struct client_shared *shared, const struct client_worker *workers,
+		   struct bench_outcome *ret, char error[BENCH_ERROR_TEXT])
+{
+	for (unsigned i = 0; i < shared->worker_count; i++) {
 		if (workers[i].error < 0) {
 			snprintf(error, BENCH_ERROR_TEXT, "%s (%s)", workers[i].error_what,
 				 strerror(-workers[i].error));
 			return workers[i].error;
 		}
-		if (merge(ret, &workers[i].out) < 0)
+		if (client_outcome_merge(ret, &workers[i].out) < 0)
 			return -ENOMEM;
 	}
-	judge(ret, workers, count);
+	last_gap(shared, ret);
+	client_outcome_judge(ret, workers, shared->worker_count);
 	return 0;
 }
 
@@ -345,14 +233,14 @@ static int run(const struct bench_load *load, struct client_shared *shared,
 	       char error[BENCH_ERROR_TEXT])
 {
 	struct bench_outcome all;
-	int r = outcome_init(&all, load->mix->request_count);
+	int r = client_outcome_init(&all, load->mix->request_count);
 
 	for (unsigned i = 0; r == 0 && i < shared->worker_count; i++)
 		r = worker_init(&workers[i], shared, i);
 	if (r == 0)
 		r = workers_run(shared, workers);
 	if (r == 0)
-		r = collect(workers, shared->worker_count, &all, error);
+		r = collect(shared, workers, &all, error);
 	if (r < 0)
 		bench_outcome_done(&all);
 	else

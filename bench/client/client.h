@@ -101,22 +101,25 @@ struct bench_request_outcome { /* of one request of the mix, by its index */
 struct bench_outcome {
 	struct bench_histogram latency, service, lag;
 	uint64_t sent, answered, errors[BENCH_ERROR_COUNT];
-	uint64_t due; /* open loop: arrivals that were to be measured */
-	uint64_t bytes_out, bytes_in, connects;
+	uint64_t due;                 /* open loop: arrivals that were to be measured */
+	uint64_t bytes_out, bytes_in; /* while it was measured, failed requests included */
+	uint64_t connects;            /* of the warm-up, too */
 	uint64_t strays;            /* connections on which bytes came that nobody had asked for */
 	uint64_t waited;            /* open loop: no connection was free when it was due */
 	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC: first due (or sent), last answer */
 	uint64_t measured_ns;
-	uint64_t longest_gap_ns;                /* between two answers, anywhere */
+	uint64_t longest_gap_ns;                /* without an answer, while it was measured */
 	uint64_t client_cpu_ns;                 /* of the client's threads, spinning included */
 	uint64_t client_busy_ns;                /* without spinning */
+	uint64_t client_delayed_ns;             /* they had to do, but others had their CPU */
 	struct bench_request_outcome *requests; /* mix->request_count of them */
 	uint32_t request_count;
 	struct bench_hop hops[BENCH_HOPS_MAX];
 	uint32_t hop_count;
 	bool stopped; /* by `stop` */
-	/* Why the figures must not be used: "" when they may. The client was the bottleneck: its
-	 * threads were busy for more than 95 % of the time, or lag p99 above 1 ms. */
+	/* Why the figures must not be used: "" when they may. The client was the bottleneck: one
+	 * of its threads had to do (busy, or delayed) for more than 95 % of the time, or lag p99
+	 * was above 1 ms, or may have been hidden among requests that waited. */
 	char invalid[BENCH_ERROR_TEXT];
 };
 

@@ -222,6 +222,11 @@ void client_connection_settle(struct client_connection *c)
 
 /* ---- what the kernel says ---- */
 
+static uint64_t measured(const struct client_worker *w, int bytes)
+{
+	return w->running && w->now >= w->from_ns && bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 static void connected(struct client_connection *c)
 {
 	socklen_t size = sizeof(int);
@@ -261,6 +266,7 @@ static void received(struct client_connection *c, int result, unsigned flags)
 
 	if (!(flags & IORING_CQE_F_MORE))
 		c->operations--;
+	w->out.bytes_in += measured(w, result);
 	if (c->state != CLIENT_OPEN && c->state != CLIENT_ENDING)
 		return;
 	if (result > 0) {
@@ -268,7 +274,6 @@ static void received(struct client_connection *c, int result, unsigned flags)
 							 CLIENT_BUFFER_BYTES;
 
 		c->established = true;
-		w->out.bytes_in += (uint64_t)result;
 		if (w->ops->input(c->codec, bytes, (size_t)result) < 0) {
 			/* Of no request: none fails by it, but it is told. */
 			w->out.strays += c->in_flight == 0 && w->running;
@@ -291,6 +296,7 @@ static void was_sent(struct client_connection *c, int result)
 
 	c->operations--;
 	c->sending = 0;
+	w->out.bytes_out += measured(w, result);
 	if (c->state != CLIENT_OPEN && c->state != CLIENT_ENDING)
 		return;
 	if (result < 0) {
@@ -298,7 +304,6 @@ static void was_sent(struct client_connection *c, int result)
 		return;
 	}
 	c->established = true;
-	w->out.bytes_out += (uint64_t)result;
 	w->ops->sent(c->codec, (size_t)result);
 	client_connection_dirty(c);
 	client_connection_settle(c);

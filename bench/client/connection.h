@@ -2,9 +2,9 @@
 /*
  * connection.h - the inside of the client: what one of its threads has.
  *
- * For: client.c (threads, the outcome), worker.c (what is sent when), pacing.c (io_uring, sleeping,
- * spinning), connection.c and socket.c (connections), flight.c (the account of each request), verify.c (right or
- * wrong). Nobody else.
+ * For: client.c (threads), outcome.c (what they came to), worker.c (what is sent when), pacing.c
+ * (io_uring, sleeping, spinning), connection.c and socket.c (connections), flight.c (the account
+ * of each request), verify.c (right or wrong). Nobody else.
  * How: a worker is a loop: send what is due, wait, take what came. A flight is one request from
  * when it is asked until it is answered or has failed; it ends exactly once, in flight.c.
  * Thread-safety: a worker and all it points to belong to its thread, but client_shared.
@@ -101,10 +101,14 @@ struct client_shared {
 	pthread_cond_t moved;
 	unsigned ready;                 /* threads that have connected, or cannot */
 	bool open;                      /* start_ns is set */
-	atomic_uint_fast64_t answer_ns; /* of the last one */
+	atomic_uint_fast64_t answer_ns; /* of the last one; before: when measuring began */
 	atomic_bool failed;
 	pthread_mutex_t firsts_lock;
 	struct client_first *firsts;
+};
+
+struct client_cpu { /* of a thread, until now */
+	uint64_t used_ns, spun_ns, delayed_ns;
 };
 
 struct client_worker {
@@ -141,7 +145,7 @@ struct client_worker {
 	uint64_t from_ns, to_ns, give_up_ns; /* measured; the end */
 	uint64_t freed_ns;                   /* when a connection was free again */
 	bool exhausted, running;
-	uint64_t cpu_from, cpu_to, spun_from, spun_to;
+	struct client_cpu cpu_from, cpu_to; /* of what is measured */
 
 	struct client_first *firsts;
 	struct bench_outcome out;
@@ -205,6 +209,14 @@ void *client_work(void *worker);
 uint64_t client_due(const struct client_worker *w);
 /* Takes it off the schedule. */
 void client_take(struct client_worker *w, struct client_asked *ret);
+
+/* outcome.c */
+int client_outcome_init(struct bench_outcome *o, uint32_t request_count);
+/* Adds what another thread came to. */
+int client_outcome_merge(struct bench_outcome *to, const struct bench_outcome *from);
+/* Says in `invalid` why the figures must not be used, if so. */
+void client_outcome_judge(struct bench_outcome *o, const struct client_worker *workers,
+			  unsigned count);
 
 /* verify.c */
 /* True, or *ret_error. */

@@ -183,7 +183,6 @@ static void event(struct client_worker *w, const struct io_uring_cqe *cqe)
 {
 	uint64_t data = cqe->user_data;
 
-	(void)w;
 	client_connection_event((struct client_connection *)(uintptr_t)(data & ~UINT64_C(7)),
 				(unsigned)(data & 7), cqe->res, cqe->flags);
 	if (cqe->flags & IORING_CQE_F_BUFFER)
@@ -212,7 +211,7 @@ void client_reap(struct client_worker *w)
 		uint64_t before = atomic_exchange_explicit(&w->shared->answer_ns, w->now,
 							   memory_order_relaxed);
 
-		if (before && w->now > before && w->now - before > w->out.longest_gap_ns)
+		if (w->now > before && w->now - before > w->out.longest_gap_ns)
 			w->out.longest_gap_ns = w->now - before;
 		w->batch_answers = 0;
 	}

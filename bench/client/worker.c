@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c - a thread of the client: what is sent when; see connection.h. */
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -57,17 +59,42 @@ static uint64_t thread_cpu_ns(void)
 	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
+/* How long the thread could have run, but others had its CPU; 0 where the kernel does not tell. */
+static uint64_t thread_delayed_ns(void)
+{
+	FILE *from = fopen("/proc/thread-self/schedstat", "re");
+	uint64_t delayed = 0;
+
+	if (from && fscanf(from, "%*u %" SCNu64, &delayed) != 1)
+		delayed = 0;
+	if (from)
+		fclose(from);
+	return delayed;
+}
+
+static struct client_cpu cpu_now(const struct client_worker *w)
+{
+	return (struct client_cpu){ .used_ns = thread_cpu_ns(),
+				    .spun_ns = w->spun_ns,
+				    .delayed_ns = thread_delayed_ns() };
+}
+
 /* What the thread itself used, while it measured. */
 static void account_cpu(struct client_worker *w, bool over)
 {
-	if (!w->cpu_from && w->now >= w->from_ns) {
-		w->cpu_from = thread_cpu_ns();
-		w->spun_from = w->spun_ns;
-	}
-	if (w->cpu_from && !w->cpu_to && (over || w->now >= w->to_ns)) {
-		w->cpu_to = thread_cpu_ns();
-		w->spun_to = w->spun_ns;
-	}
+	if (!w->cpu_from.used_ns && w->now >= w->from_ns)
+		w->cpu_from = cpu_now(w);
+	if (w->cpu_from.used_ns && !w->cpu_to.used_ns && (over || w->now >= w->to_ns))
+		w->cpu_to = cpu_now(w);
+}
+
+static void tell_cpu(struct client_worker *w)
+{
+	uint64_t spun = w->cpu_to.spun_ns - w->cpu_from.spun_ns;
+
+	w->out.client_cpu_ns = w->cpu_to.used_ns - w->cpu_from.used_ns;
+	w->out.client_busy_ns = w->out.client_cpu_ns - least(w->out.client_cpu_ns, spun);
+	w->out.client_delayed_ns = w->cpu_to.delayed_ns - w->cpu_from.delayed_ns;
 }
 
 static void publish(struct client_worker *w, bool always)
@@ -209,10 +236,7 @@ static void drive(struct client_worker *w)
 	w->out.measured_ns = w->to_ns > w->from_ns ? w->to_ns - w->from_ns : 0;
 	if (!load->schedule && w->begun >= w->closed_limit && w->out.last_ns > w->out.first_ns)
 		w->out.measured_ns = w->out.last_ns - w->out.first_ns;
-	w->out.client_cpu_ns = w->cpu_to - w->cpu_from;
-	w->out.client_busy_ns = w->spun_to - w->spun_from;
-	w->out.client_busy_ns =
-		w->out.client_cpu_ns - least(w->out.client_cpu_ns, w->out.client_busy_ns);
+	tell_cpu(w);
 }
 
 static bool any_open(const struct client_worker *w)

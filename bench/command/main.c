@@ -68,7 +68,8 @@ static int finish(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	fprintf(stderr, "sprocket-bench: cannot write the output: %s\n", strerror(errno));
+	if (code != BENCH_UNMEASURED) /* else it was told, with the errno of then */
+		fprintf(stderr, "sprocket-bench: cannot write the output: %s\n", strerror(errno));
 	return code == BENCH_GOOD ? BENCH_UNMEASURED : code;
 }
 

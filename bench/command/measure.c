@@ -80,6 +80,18 @@ static int hgrm_write(const struct bench_outcome *outcome, const char *path,
 	return r;
 }
 
+/* Shares of the time are of a thread, on average. */
+static void client_of_thread(json_t *client, unsigned threads)
+{
+	static const char *const shares[] = { "busy", "delayed" };
+
+	for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++) {
+		double all = json_number_value(json_object_get(client, shares[i]));
+
+		json_object_set_new(client, shares[i], json_real(all / threads));
+	}
+}
+
 /* The run's JSON, with what only this place knows. */
 static json_t *run_json(const struct bench_subject *s, const struct bench_ask *ask,
 			const struct bench_load *load, const struct bench_outcome *outcome,
@@ -89,15 +101,13 @@ static json_t *run_json(const struct bench_subject *s, const struct bench_ask *a
 		[BENCH_HTTP1] = "http1", [BENCH_HTTP1_CLOSE] = "close", [BENCH_H2C] = "h2c"
 	};
 	double rate = ask->rate;
-	json_t *run, *client;
-	double busy;
+	json_t *run;
 
-	if (load->schedule && rate <= 0) /* a trace or steps: what was due, on average */
-		rate = (double)outcome->due / ((double)load->duration_ns / 1e9);
+	/* A trace or steps: what was due, on average, until an interrupt if there was one. */
+	if (load->schedule && rate <= 0 && outcome->measured_ns > 0)
+		rate = (double)outcome->due / ((double)outcome->measured_ns / 1e9);
 	run = bench_result_run(s->name, ask->round, rate, &s->mix, outcome, NULL);
-	client = json_object_get(run, "client");
-	busy = json_number_value(json_object_get(client, "busy"));
-	json_object_set_new(client, "busy", json_real(busy / load->thread_count));
+	client_of_thread(json_object_get(run, "client"), load->thread_count);
 	json_object_set_new(run, "protocol", json_string(protocols[s->protocol]));
 	if (run && answers > 0)
 		json_object_set_new(run, "usage", bench_usage_json(usage, answers));

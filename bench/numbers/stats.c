@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/numbers/stats.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,8 @@
 
 #define RESAMPLES 10000U
 #define LOW_AT (RESAMPLES / 40) /* 2.5 % */
-#define FEW 5U                  /* of fewer, resamples tell no more than the samples */
+#define OUTSIDE 0.05
+#define FEW 5U /* of fewer, resamples tell no more than the samples */
 
 static int compare(const void *a, const void *b)
 {
@@ -57,6 +59,21 @@ static double resample(const double *sorted, size_t count, struct bench_random *
 	return (sorted[low] + sorted[high]) / 2;
 }
 
+/* How many samples at each end an interval of 95 % may leave out at most, whatever they are
+ * distributed like: so many of `count` coins that all fall on one side are no chance any more. */
+static size_t ends(size_t count)
+{
+	double one = pow(0.5, (double)count), sum = one;
+	size_t k = 0;
+
+	while (k < count / 2 && 2 * sum <= OUTSIDE) {
+		one *= (double)(count - k) / (double)(k + 1);
+		sum += one;
+		k++;
+	}
+	return k > 0 ? k - 1 : 0;
+}
+
 struct bench_interval bench_bootstrap(const double *samples, size_t count, uint64_t seed)
 {
 	double sorted[BENCH_SAMPLES_MAX], medians[RESAMPLES];
@@ -75,8 +92,9 @@ struct bench_interval bench_bootstrap(const double *samples, size_t count, uint6
 	for (unsigned i = 0; i < RESAMPLES; i++)
 		medians[i] = resample(sorted, count, &random);
 	qsort(medians, RESAMPLES, sizeof(*medians), compare);
-	interval.low = medians[LOW_AT];
-	interval.high = medians[RESAMPLES - 1 - LOW_AT];
+	/* Of 7 samples the resamples alone leave out the median in 12 of 100 cases. */
+	interval.low = fmin(medians[LOW_AT], sorted[ends(count)]);
+	interval.high = fmax(medians[RESAMPLES - 1 - LOW_AT], sorted[count - 1 - ends(count)]);
 	return interval;
 }
 

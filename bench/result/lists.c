@@ -207,7 +207,7 @@ static void csv_head(const char *const *numbers, size_t count, FILE *to)
 			fprintf(to, ",%s_%s_us", csv_histograms[i], bench_quantiles[q].name);
 		fprintf(to, ",%s_max_us", csv_histograms[i]);
 	}
-	fputs(",cpu_us,client_cpu_us,client_busy,invalid\n", to);
+	fputs(",cpu_us,client_cpu_us,client_busy,client_delayed,invalid\n", to);
 }
 
 static void csv_row(const json_t *run, const char *const *numbers, size_t count, FILE *to)
@@ -224,6 +224,7 @@ static void csv_row(const json_t *run, const char *const *numbers, size_t count,
 		fprintf(to, "%.9g", cpu);
 	csv_number(json_object_get(run, "client"), "cpu_us", to);
 	csv_number(json_object_get(run, "client"), "busy", to);
+	csv_number(json_object_get(run, "client"), "delayed", to);
 	fputc(',', to);
 	csv_text(bench_json_text(run, "invalid"), to);
 	fputc('\n', to);

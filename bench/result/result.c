@@ -104,16 +104,16 @@ json_t *bench_result_run(const char *target, unsigned round, double rate,
 	double seconds = (double)o->measured_ns / 1e9, taken = (double)taken_ns(o) / 1e9;
 	uint64_t error_count;
 	json_t *errors = errors_json(o, &error_count);
-	json_t *run =
-		json_pack("{s:s, s:i, s:f, s:f, s:b, s:s, s:f, s:f, s:o, s:I, s:f, s:{s:f, s:f}}",
-			  "target", target, "round", (int)round, "rate", rate, "achieved",
-			  taken > 0 ? (double)o->answered / taken : 0.0, "valid",
-			  o->invalid[0] == '\0', "invalid", o->invalid, "measured_s", seconds,
-			  "taken_s", taken, "errors", errors, "error_count",
-			  (json_int_t)error_count, "longest_gap_us",
-			  (double)o->longest_gap_ns / 1e3, "client", "cpu_us",
-			  per((double)o->client_cpu_ns / 1e3, o->answered), "busy",
-			  per((double)o->client_busy_ns, o->measured_ns));
+	json_t *run = json_pack(
+		"{s:s, s:i, s:f, s:f, s:b, s:s, s:f, s:f, s:o, s:I, s:f, s:{s:f, s:f, s:f}}",
+		"target", target, "round", (int)round, "rate", rate, "achieved",
+		taken > 0 ? (double)o->answered / taken : 0.0, "valid", o->invalid[0] == '\0',
+		"invalid", o->invalid, "measured_s", seconds, "taken_s", taken, "errors", errors,
+		"error_count", (json_int_t)error_count, "longest_gap_us",
+		(double)o->longest_gap_ns / 1e3, "client", "cpu_us",
+		per((double)o->client_cpu_ns / 1e3, o->answered), "busy",
+		per((double)o->client_busy_ns, o->measured_ns), "delayed",
+		per((double)o->client_delayed_ns, o->measured_ns));
 	int r;
 
 	if (!run)

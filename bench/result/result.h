@@ -21,11 +21,13 @@
  *    "valid": true, "invalid": ""}
  *   run = {"target", "round", "rate": asked for (open), "achieved": answers/s until the last
  *          one, "kept_up" (open), "protocol", "valid", "invalid",
- *          "due", "sent", "answered", "waited", "connects", "bytes_in", "bytes_out",
+ *          "due", "sent", "answered", "waited", "connects": of the warm-up, too,
+ *          "bytes_in", "bytes_out": while it was measured,
  *          "strays": connections on which bytes came that nobody had asked for,
  *          "measured_s", "taken_s": until the last answer,
  *          "errors": {name: count, only those > 0}, "error_count",
- *          "longest_gap_us", "client": {"cpu_us": per request, "busy": 0..1},
+ *          "longest_gap_us", "client": {"cpu_us": per request, "busy": 0..1,
+ *          "delayed": 0..1, others had its CPU},
  *          "latency": histogram, "service": histogram, "lag": histogram,   (histogram.h)
  *          "requests": [{"method", "path", "answered", "failed", "latency"}], more than one only
  *          "hops": [{"name", "us": histogram}],      the kernel's stamps, where traced

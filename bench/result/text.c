@@ -7,6 +7,8 @@
 #include "bench/result/table.h"
 #include "bench/result/text.h"
 
+#define DISTURBED 0.1
+
 static void cell_time(struct bench_table *t, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
@@ -277,10 +279,22 @@ static void behind_print(const json_t *run, FILE *to)
 {
 	char due[BENCH_CELL_MAX], got[BENCH_CELL_MAX];
 
+	/* Not "rate": bursts have more than that, pauses less. */
 	if (json_is_false(json_object_get(run, "kept_up")))
 		fprintf(to, "NOT KEPT UP WITH: %s/s were due, %s/s were answered\n",
-			bench_text_count(due, bench_json_number(run, "rate")),
+			bench_text_count(due, bench_json_number(run, "due") /
+						      bench_json_number(run, "measured_s")),
 			bench_text_count(got, bench_json_number(run, "achieved")));
+}
+
+/* The latency of a closed loop, and its rate, are then the client's in part. */
+static void disturbed_print(const json_t *run, FILE *to)
+{
+	double delayed = bench_json_number(json_object_get(run, "client"), "delayed");
+
+	if (delayed > DISTURBED)
+		fprintf(to, "CAUTION: for %.0f %% of the time others had the client's CPU\n",
+			100 * delayed);
 }
 
 static void invalid_print(const json_t *run, FILE *to)
@@ -293,6 +307,7 @@ static void invalid_print(const json_t *run, FILE *to)
 void bench_result_print_run(const json_t *document, const json_t *run, FILE *to)
 {
 	invalid_print(run, to);
+	disturbed_print(run, to);
 	behind_print(run, to);
 	counts_print(document, run, to);
 	latency_print(document, run, to);

@@ -213,6 +213,7 @@ class RunTest(BenchTest):
             with open("/dev/full", "w") as full:
                 _, err = self.bench("run", url, "--closed", *QUICK, stdout=full, code=3)
                 self.assertIn("No space left on device", err)
+                self.assertEqual(err.count("cannot write"), 1, err)
 
     def test_progress(self):
         with server() as url:
@@ -259,6 +260,16 @@ class RunTest(BenchTest):
         run = json.loads(path.read_text())["runs"][0]
         self.assertGreater(run["answered"], 0)
         self.assertLess(run["measured_s"], 60)
+
+    def test_rate_of_steps_until_an_interrupt(self):
+        path = self.folder / "cut.json"
+        with server() as url, Bench("run", url, "--arrivals", "step:200,1000", "--warmup", "0",
+                                    "--duration", "10m", "--progress", "--json", path) as bench:
+            self.assertTrue(bench.log.wait(r" 2 of 600 s", seconds=30), bench.report())
+            bench.process.send_signal(signal.SIGINT)
+            self.assertEqual(bench.ends(), 130, bench.report())
+        run = json.loads(path.read_text())["runs"][0]
+        self.assertAlmostEqual(run["rate"], 200, delta=10)
 
     def test_second_interrupt_quits(self):
         with server() as url, Bench("run", "chain-2", "--closed", "--duration", "10m",

@@ -53,6 +53,7 @@ static void test_warmup(void **state)
 	assert_int_equal(o->due, 500);
 	assert_int_equal(o->answered, 500);
 	assert_int_equal(atomic_load(&r->server.requests), 700);
+	assert_in_range(o->bytes_in / o->answered, BODY_LEN, BODY_LEN + 64);
 	rig_free(r);
 }
 

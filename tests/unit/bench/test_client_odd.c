@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +20,10 @@
 
 #include <cmocka.h>
 
+#include "bench/client/connection.h"
 #include "tests/unit/bench/client_rig.h"
+
+#define SPINNING 12U
 
 /* Each oddity has its name; the others are answered. */
 static void test_oddities(void **state)
@@ -111,6 +116,7 @@ static void test_dead_silence(void **state)
 	assert_int_equal(o->errors[BENCH_ERROR_timeout], o->sent);
 	assert_int_equal(o->errors[BENCH_ERROR_timeout] + o->errors[BENCH_ERROR_unsent], 100);
 	assert_in_range(o->errors[BENCH_ERROR_timeout], 8, 16);
+	assert_int_equal(o->longest_gap_ns, 100 * MS);
 	rig_free(r);
 }
 
@@ -178,7 +184,69 @@ static void test_dies(void **state)
 	assert_true(o->errors[BENCH_ERROR_cut] + o->errors[BENCH_ERROR_reset] >= 1);
 	assert_true(o->errors[BENCH_ERROR_refused] >= 1);
 	assert_true(o->connects <= 8 * 14);
+	assert_true(o->longest_gap_ns >= 300 * MS); /* until the end, not only between answers */
 	rig_free(r);
+}
+
+static void *spin(void *over)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+	while (!atomic_load((atomic_bool *)over))
+		;
+	return NULL;
+}
+
+/* Its threads had something to do all the time, but others had their CPU. */
+static void test_client_without_cpu(void **state)
+{
+	struct rig *r = rig_new(ODD_NONE, 1, BENCH_VERIFY_STATUS);
+	pthread_t threads[SPINNING];
+	const struct bench_outcome *o;
+	atomic_bool over = false;
+
+	(void)state;
+	for (unsigned i = 0; i < SPINNING; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, spin, &over), 0);
+	r->load.cpus[0] = 0;
+	o = run(r);
+	assert_true(o->client_delayed_ns > 0);
+	atomic_store(&over, true);
+	for (unsigned i = 0; i < SPINNING; i++)
+		pthread_join(threads[i], NULL);
+	rig_free(r);
+}
+
+/* The worst thread decides. A closed loop has no lag to judge by. */
+static void test_judged(void **state)
+{
+	static const struct {
+		uint64_t busy_ms, delayed_ms, waited;
+		bool good;
+	} cases[] = {
+		{ 940, 0, 0, true },     { 960, 0, 0, false },   { 300, 640, 0, true },
+		{ 300, 660, 0, false },  { 300, 90, 500, true }, { 300, 110, 10, true },
+		{ 300, 110, 11, false },
+	};
+	struct client_worker workers[2] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bench_outcome all;
+
+		assert_int_equal(client_outcome_init(&all, 1), 0);
+		all.due = 1000;
+		all.waited = cases[i].waited;
+		workers[0].out.measured_ns = workers[1].out.measured_ns = SECOND;
+		workers[1].out.client_busy_ns = cases[i].busy_ms * MS;
+		workers[1].out.client_delayed_ns = cases[i].delayed_ms * MS;
+		client_outcome_judge(&all, workers, 2);
+		assert_int_equal(all.invalid[0] == '\0', cases[i].good);
+		bench_outcome_done(&all);
+	}
 }
 
 /* An answer that is over is right; its connection is given up, and that is told. */
@@ -211,6 +279,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_dies),
 		cmocka_unit_test(test_bytes_that_nobody_asked_for),
+		cmocka_unit_test(test_client_without_cpu),
+		cmocka_unit_test(test_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

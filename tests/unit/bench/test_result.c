@@ -193,7 +193,28 @@ static void test_text(void **state)
 	assert_has(text, "100 µs");
 	assert_null(strstr(text, "INVALID"));
 	assert_null(strstr(text, "NOT KEPT UP"));
+	assert_null(strstr(text, "CAUTION"));
 	assert_null(strstr(text, "closed loop"));
+	free(text);
+	json_decref(document);
+	outcome_done(&o);
+}
+
+/* At what rate they were due is counted: bursts at --rate 10k are not 10,000/s on average. */
+static void test_text_of_bursts(void **state)
+{
+	struct bench_outcome o;
+	json_t *document;
+	char *text;
+
+	(void)state;
+	outcome_make(&o);
+	o.due = 2 * ANSWERS;
+	o.client_delayed_ns = 1000000000U;
+	document = document_make(run_make(&o, 10000), "open");
+	text = text_of(document, 0);
+	assert_has(text, "NOT KEPT UP WITH: 20,000/s were due, 10,000/s were answered");
+	assert_has(text, "CAUTION: for 50 % of the time others had the client's CPU");
 	free(text);
 	json_decref(document);
 	outcome_done(&o);
@@ -218,7 +239,7 @@ static void test_text_of_closed_and_invalid(void **state)
 	json_decref(document);
 	document = document_make(run_make(&o, 10000), "open");
 	text = text_of(document, 0);
-	assert_has(text, "NOT KEPT UP WITH: 10,000/s were due, 5,000/s were answered");
+	assert_has(text, "NOT KEPT UP WITH: 10,002/s were due, 5,000/s were answered");
 	assert_has(text, "in 4 s: 5,000/s");
 	free(text);
 	json_decref(document);
@@ -358,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_kept_up),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_of_bursts),
 		cmocka_unit_test(test_text_of_closed_and_invalid),
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_file),

@@ -81,6 +81,29 @@ static void test_coverage(void **state)
 	assert_true(fabs(held / (double)TRIALS - 0.95) < 4 * sqrt(0.95 * 0.05 / TRIALS));
 }
 
+/* Two things that are the same: what is said to differ is chance, at most 5 % (of 5 samples 6.25 %). */
+static void test_same(void **state)
+{
+	(void)state;
+	for (size_t count = 5; count <= 11; count += 2) {
+		struct bench_random r;
+		unsigned wrong = 0;
+
+		bench_random_seed(&r, count);
+		for (unsigned trial = 0; trial < TRIALS; trial++) {
+			double ratios[11];
+			struct bench_interval i;
+
+			for (size_t k = 0; k < count; k++)
+				ratios[k] = exp(bench_random_exponential(&r) -
+						bench_random_exponential(&r));
+			i = bench_bootstrap(ratios, count, trial);
+			wrong += bench_compare(&i) != BENCH_NO_DIFFERENCE;
+		}
+		assert_true(wrong <= TRIALS * 0.0625 + 3 * sqrt(TRIALS * 0.0625));
+	}
+}
+
 static void test_most(void **state)
 {
 	double samples[BENCH_SAMPLES_MAX];
@@ -116,9 +139,10 @@ static void test_compare(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_median), cmocka_unit_test(test_few),
-		cmocka_unit_test(test_known),  cmocka_unit_test(test_coverage),
-		cmocka_unit_test(test_most),   cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_median),  cmocka_unit_test(test_few),
+		cmocka_unit_test(test_known),   cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_same),    cmocka_unit_test(test_most),
+		cmocka_unit_test(test_compare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
