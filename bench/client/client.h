@@ -77,6 +77,7 @@ struct bench_load {
 	unsigned users; /* 0: several for each connection and stream (client.c) */
 	unsigned thread_count;
 	int cpus[BENCH_THREADS_MAX]; /* -1: not pinned */
+	bool shares_cpus;            /* with the servers, on purpose: they may take of its CPU */
 	const atomic_bool *stop;     /* true: end early (SIGINT); NULL: never */
 	bool keep_path;              /* collect the `server-timing` of answers in hops[] */
 };

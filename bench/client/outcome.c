@@ -113,9 +113,10 @@ static double share(uint64_t ns, const struct bench_outcome *o)
 	return o->measured_ns ? (double)ns / (double)o->measured_ns : 0;
 }
 
-static double to_do(const struct bench_outcome *o)
+/* Where servers and client share CPUs on purpose, what they take from each other is measured. */
+static double to_do(const struct bench_outcome *o, const struct client_worker *w)
 {
-	return share(o->client_busy_ns + o->client_delayed_ns, o);
+	return share(o->client_busy_ns + (w->load->shares_cpus ? 0 : o->client_delayed_ns), o);
 }
 
 /* What waits for a connection has no lag. While its thread had no CPU an answer may have lain there,
@@ -134,9 +135,9 @@ void client_outcome_judge(struct bench_outcome *o, const struct client_worker *w
 	const struct bench_outcome *worst = &workers[0].out;
 
 	for (unsigned i = 1; i < count; i++)
-		if (to_do(&workers[i].out) > to_do(worst))
+		if (to_do(&workers[i].out, workers) > to_do(worst, workers))
 			worst = &workers[i].out;
-	if (to_do(worst) > TO_DO_MAX)
+	if (to_do(worst, workers) > TO_DO_MAX)
 		snprintf(
 			o->invalid, sizeof(o->invalid),
 			"the client was the bottleneck: a thread of it was busy for %.0f %% of the "

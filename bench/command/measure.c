@@ -37,6 +37,15 @@ static enum bench_progress_form progress_form(const struct bench_options *o, con
 	return o->progress ? BENCH_PROGRESS_LINES : BENCH_PROGRESS_NONE;
 }
 
+static bool cpus_shared(const struct bench_options *o)
+{
+	for (unsigned i = 0; i < o->client_cpu_count; i++)
+		for (unsigned k = 0; k < o->server_cpu_count; k++)
+			if (o->client_cpus[i] == o->server_cpus[k])
+				return true;
+	return false;
+}
+
 static void load_fill(const struct bench_subject *s, const struct bench_options *o,
 		      const struct bench_ask *ask, struct bench_load *load)
 {
@@ -53,6 +62,7 @@ static void load_fill(const struct bench_subject *s, const struct bench_options 
 				     .requests = ask->requests,
 				     .seed = ask->seed,
 				     .thread_count = o->client_cpu_count,
+				     .shares_cpus = cpus_shared(o),
 				     .keep_path = o->trace };
 	memcpy(load->cpus, o->client_cpus, sizeof(load->cpus));
 	if (load->thread_count == 0) {
