@@ -225,16 +225,19 @@ static void test_judged(void **state)
 {
 	static const struct {
 		uint64_t busy_ms, delayed_ms, waited;
-		bool good;
+		bool shares_cpus, good;
 	} cases[] = {
-		{ 940, 0, 0, true },     { 960, 0, 0, false },   { 300, 640, 0, true },
-		{ 300, 660, 0, false },  { 300, 90, 500, true }, { 300, 110, 10, true },
-		{ 300, 110, 11, false },
+		{ 940, 0, 0, false, true },     { 960, 0, 0, false, false },
+		{ 300, 640, 0, false, true },   { 300, 660, 0, false, false },
+		{ 300, 90, 500, false, true },  { 300, 110, 10, false, true },
+		{ 300, 110, 11, false, false }, { 300, 660, 0, true, true },
+		{ 960, 0, 0, true, false },
 	};
-	struct client_worker workers[2] = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct bench_load load = { .shares_cpus = cases[i].shares_cpus };
+		struct client_worker workers[2] = { { .load = &load }, { .load = &load } };
 		struct bench_outcome all;
 
 		assert_int_equal(client_outcome_init(&all, 1), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a target has of who started it, and how it ends with it. */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -40,10 +41,14 @@ static void test_interrupted(void **state)
 	assert_int_equal(server_left(), 0);
 }
 
+/* 32 and 33: the C library keeps them from its callers, and they pass to children as they are. */
+#define LIBRARY_SIGNALS (UINT64_C(3) << 31)
+
 /* Signals that we ignore or block are its own again; what we have open is nothing to it. */
 static void test_inherits_nothing(void **state)
 {
 	struct bench_target t;
+	uint64_t blocked, ignored;
 	sigset_t set, old;
 	char text[256];
 
@@ -62,7 +67,10 @@ static void test_inherits_nothing(void **state)
 	signal(SIGPIPE, SIG_DFL);
 	close(200);
 	server_read("signals", text);
-	assert_string_equal(text, "SigBlk:\t0000000000000000SigIgn:\t0000000000000000");
+	assert_int_equal(sscanf(text, "SigBlk:\t%" SCNx64 "SigIgn:\t%" SCNx64, &blocked, &ignored),
+			 2);
+	assert_int_equal(blocked & ~LIBRARY_SIGNALS, 0);
+	assert_int_equal(ignored & ~LIBRARY_SIGNALS, 0);
 	server_read("fds", text);
 	assert_null(strstr(text, "200"));
 	server_stop_good(&t);
