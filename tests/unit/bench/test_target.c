@@ -175,7 +175,8 @@ static void test_stops_badly(void **state)
 	server_stop_bad(&t, -EPROTO,
 			"status 3 after SIGINT, expected status 0; its last words: the pool");
 	server_start_good("trap 'exit 0' INT\nsleep 1000 &\n" READY "wait\n", &t);
-	server_stop_bad(&t, -EBUSY, "left behind, and killed now: sleep (");
+	/* Or the shell, when it has not become sleep yet. */
+	server_stop_bad(&t, -EBUSY, "left behind, and killed now: ");
 	server_start_good("trap 'exit 0' INT\nsetsid sh -c 'sleep 1000; :' &\n" READY
 			  "while :; do sleep 0.01; done\n",
 			  &t);
