@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb bench clean deps format-check
+.PHONY: help run test build install uninstall deb bench peers clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -18,6 +18,7 @@ help:
 	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
+	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
 	@echo 'make format-check   code that clang-format would change'
 	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
 	@echo 'make clean          remove what was built'
@@ -38,6 +39,13 @@ test: deps
 
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
+
+# What is built of bench/baselines depends on what meson finds: it must look again.
+peers: deps
+	@[ -n "$(SKIP_DEPS)" ] || "$(ROOT)/tools/deps" --idle bench/baselines/packages.txt
+	@cd "$(ROOT)" && flock . sh -c \
+		'if [ -e $(BUILD)/build.ninja ]; then meson setup --reconfigure $(BUILD); \
+		 else meson setup $(BUILD); fi && ninja -C $(BUILD)'
 
 install: build
 	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"

@@ -8,8 +8,9 @@ usage: bench/front.py [--rounds N] [--seconds N] [--connections N] [--json FILE]
 Exit codes: 0 measured, 1 not, 2 wrong arguments.
 
 How: one sprocketd with one chain (functions/examples/chain-n/pass), POST 128 B on kept
-connections. The ways take turns in each round; the median of the rounds counts. wrk drives
-HTTP/1 without TLS, h2load the others (and the first again, so that the two can be compared).
+connections. The ways take turns in each round; the median of the rounds counts.
+sprocket-bench drives those without TLS, h2load the others (and HTTP/1 by the front again, so that
+the two can be compared).
 Servers are on one CPU, the load generator on the other. CPU is the scheduler's run time of
 front and gateway, µs for each request.
 """
@@ -41,14 +42,13 @@ spec:
   - {{name: pass, exec: "{build}/functions/examples/chain-n/pass"}}
   steps: [pass]
 """
-WAYS = {  # name: (which address, load generator, its arguments)
-    "direct": ("chain", "wrk", []),
-    "front": ("front", "wrk", []),
-    "direct, h2load": ("chain", "h2load", ["--h1"]),
-    "front, h2load": ("front", "h2load", ["--h1"]),
-    "front, TLS h1": ("tls", "h2load", ["--h1"]),
-    "front, h2c": ("front", "h2load", []),
-    "front, TLS h2": ("tls", "h2load", []),
+WAYS = {  # name: (which address, load generator, HTTP's version)
+    "direct": ("chain", "sprocket-bench", "1.1"),
+    "front": ("front", "sprocket-bench", "1.1"),
+    "front, h2c": ("front", "sprocket-bench", "2"),
+    "front, h2load": ("front", "h2load", "1.1"),
+    "front, TLS h1": ("tls", "h2load", "1.1"),
+    "front, TLS h2": ("tls", "h2load", "2"),
 }
 UP_S = 20
 
@@ -117,16 +117,28 @@ class Daemon:
                 self.child.send_signal(signal.SIGKILL)
 
 
-def h2load(url, cpu, connections, seconds, args, body):
-    command = ["h2load", "-t1", f"-c{connections}", f"-D{seconds}", "--warm-up-time=1", "-d", body,
-               *args, url]
+def h2load(url, http, options, body):
+    """(rate, requests). It warms up before it counts, at the same rate."""
+    seconds = options.seconds
+    command = ["h2load", "-t1", f"-c{options.connections}", f"-D{seconds}", "--warm-up-time=1",
+               "-d", body, *(["--h1"] if http == "1.1" else []), url]
+    began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
-                          preexec_fn=lambda: os.sched_setaffinity(0, {cpu}), check=False)
+                          preexec_fn=lambda: os.sched_setaffinity(0, {options.client_cpu}),
+                          check=False)
+    took = time.monotonic() - began
     counts = next((x for x in done.stdout.splitlines() if x.startswith("requests:")), "")
     words = counts.replace(",", "").split()
     if done.returncode != 0 or not words or words[9:14:2] != ["0", "0", "0"]:
         raise Error(f"h2load {url}: {counts or done.stderr.strip()[-300:]}")
-    return int(words[7]) / seconds
+    rate = int(words[7]) / seconds
+    return rate, rate * took
+
+
+def sprocket_bench(url, http, options):
+    """(rate, requests)"""
+    run = load.run(options, url, url, connections=options.connections, http=http)
+    return run["achieved"], run["answered"]
 
 
 def measure(options, daemon):
@@ -140,20 +152,14 @@ def measure(options, daemon):
     for way in ("chain", "front"):
         load.check(way, urls[way], load.BODY.encode())
     for number in range(options.rounds + 1):
-        for way, (where, tool, args) in WAYS.items():
+        for way, (where, tool, http) in WAYS.items():
             before = {name: process.cpu_ns(pid) for name, pid in pids.items()}
-            began = time.monotonic()
-            if tool == "wrk":
-                got = load.run(way, urls[where], options.client_cpu, options.connections,
-                               options.seconds, load.BODY.encode())
-                rate = got["rate"]
+            if tool == "h2load":
+                rate, requests = h2load(urls[where], http, options, body)
             else:
-                rate = h2load(urls[where], options.client_cpu, options.connections,
-                              options.seconds, args, body)
-            # h2load warms up before it counts, at the same rate.
-            took = time.monotonic() - began
+                rate, requests = sprocket_bench(urls[where], http, options)
             row = {"rate": rate} | {
-                name: (process.cpu_ns(pid) - before[name]) / 1000 / (rate * took)
+                name: (process.cpu_ns(pid) - before[name]) / 1000 / requests
                 for name, pid in pids.items()}
             if number > 0:  # the first is the warm-up
                 rounds[way].append(row)
@@ -172,6 +178,9 @@ def main():
     parser.add_argument("build")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
+    # What load.py asks of a plan.
+    options.program = lambda name: f"{options.build}/bench/{name}"
+    options.load_s, options.turn_warm_s = options.seconds, 0
     with tempfile.TemporaryDirectory(prefix="sprocket-bench-") as folder:
         daemon = Daemon(options.build, folder, options.server_cpu)
         try:

@@ -3,12 +3,13 @@
 
 For: bench/figures, section daemon.
 How: the daemon of the end-to-end tests (tests/e2e/daemon.py) in folders of its own; its
-shutdown fails when anything is left. What must not fail is asked by bench-steady at a
-constant rate, pinned to the client's CPU; every failure counts. Each part stands alone: one
+shutdown fails when anything is left. What must not fail is asked by sprocket-bench at
+a constant rate, pinned to the client's CPU; every failure counts. Each part stands alone: one
 that cannot be measured is a failed row, and the others are measured all the same.
 Thread-safety: none needed.
 """
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ import process
 from process import Error
 
 RATE = 5000
+STEADY_CONNECTIONS = 16
+INTERRUPTED = 130
 CHAINS = 50
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 KILLS = 10
@@ -39,44 +42,53 @@ def harness(plan):
 
 
 class Steady:
-    """bench-steady in the background; a context manager. Afterwards .got has its figures."""
+    """A constant rate in the background; a context manager. Afterwards .run has what came of it.
+    Latencies count from when a request was due, nothing is asked twice, each failure counts."""
 
     def __init__(self, plan, port, path):
         self.child = subprocess.Popen(
-            [plan.program("bench-steady"), "-p", str(port), "-u", path, "-r", str(RATE),
-             "-s", "900"], stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {plan.client_cpu}))
-        self.got = {}
+            load.command(plan, "run", f"http://127.0.0.1:{port}{path}", rate=RATE,
+                         arrivals="constant", connections=STEADY_CONNECTIONS, body=128,
+                         verify="nonce", warmup=0, duration="900s", progress=True),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=load.environment(plan))
+        self.run = {}
 
     def __enter__(self):
-        if self.child.stdout.readline() != "ready\n":
-            raise Error(f"bench-steady had no answer: status {self.child.wait()}")
+        said = self.child.stderr.readline()
+        if "errors 0" not in said:  # after a second, the first line of progress
+            self.child.send_signal(signal.SIGINT)
+            raise Error(f"sprocket-bench: {said}{self.child.communicate(timeout=30)[1][-300:]}")
         return self
 
     def __exit__(self, kind, value, trace):
-        self.child.send_signal(signal.SIGTERM)
-        out, _ = self.child.communicate(timeout=30)
+        self.child.send_signal(signal.SIGINT)
+        out, said = self.child.communicate(timeout=30)
         if kind is not None:
             return
-        line = next((x for x in out.splitlines() if x.startswith("steady ")), None)
-        if line is None:
-            raise Error(f"bench-steady ended with status {self.child.returncode}")
-        self.got = {k: int(v) for k, v in (pair.split("=") for pair in line.split()[1:])}
-        if not self.got["answered"]:
-            raise Error("bench-steady: no answers")
+        if self.child.returncode != INTERRUPTED or not out:
+            raise Error(f"sprocket-bench ended with status {self.child.returncode}: "
+                        f"{said[-300:]}")
+        self.run = json.loads(out)["runs"][0]
+
+    def errors(self, *classes):
+        return sum(self.run["errors"].get(name, 0) for name in classes)
 
     def note(self):
-        kinds = ("refused", "connect", "reset", "cut", "status", "body", "malformed", "timeout",
-                 "unsent")
-        failed = ", ".join(f"{self.got[k]} {k}" for k in kinds if self.got[k])
-        return f"{self.got['answered']:,} answered; failed: {failed or 'none'}"
+        failed = ", ".join(f"{count} {name}" for name, count in self.run["errors"].items())
+        late = "" if self.run["valid"] else f"; no latencies: {self.run['invalid']}"
+        return f"{self.run['answered']:,} answered; failed: {failed or 'none'}{late}"
 
     def report(self, report, what):
-        report.add("daemon", f"{what}: failed requests", [self.got["failures"]], "", most=0,
+        report.add("daemon", f"{what}: failed requests", [self.run["error_count"]], "", most=0,
                    note=self.note())
+        if not self.run["valid"]:  # failures count all the same
+            return
         for key in ("p50", "p99", "max"):
-            report.add("daemon", f"  latency {key}, from when it was due", [self.got[key] / 1000],
-                       "ms")
+            report.add("daemon", f"  latency {key}, from when it was due",
+                       [self.run["latency"][f"{key}_us"] / 1000], "ms")
+        report.add("daemon", "  longest time without an answer",
+                   [self.run["longest_gap_us"] / 1000], "ms")
 
 
 def timed(work):
@@ -168,7 +180,7 @@ def resident_mib(pid):
         return next(int(x.split()[1]) for x in file if x.startswith("VmRSS:")) / 1024
 
 
-def measure_idle(plan, report, daemon):
+def measure_idle(plan, report, daemon, section="daemon", chains=CHAINS, name="c0", path="/trio"):
     time.sleep(2)  # until what the start has left to do is done
     pids = all_pids(daemon)
     coarse, fine = {p: ticks_ns(p) for p in pids}, {p: process.cpu_ns(p) for p in pids}
@@ -182,13 +194,13 @@ def measure_idle(plan, report, daemon):
         spent[part] = spent.get(part, 0) + (process.cpu_ns(pid) - fine[pid]) / 1e7 / seconds
     # Nothing at all is a fair result, if one request is seen.
     asleep = sum(process.cpu_ns(p) for p in pids)
-    daemon.request("c0", path="/trio", body=b"x")
+    daemon.request(name, path=path, body=b"x")
     if sum(process.cpu_ns(p) for p in pids) <= asleep:
         raise Error("the CPU time of a request was not seen: idle CPU cannot be measured so")
     note = f"{len(pids)} processes: " + ", ".join(f"{k} {v:.4f}" for k, v in spent.items())
-    report.add("daemon", f"idle CPU of {CHAINS} chains over {plan.chains_idle_s} s, all processes",
+    report.add(section, f"idle CPU of {chains} chains over {plan.chains_idle_s} s, all processes",
                [sum(spent.values())], "% of a core", most=0.5, note=note)
-    report.add("daemon", f"  the same by ticks of {TICK_NS // 1_000_000} ms", [by_ticks],
+    report.add(section, f"  the same by ticks of {TICK_NS // 1_000_000} ms", [by_ticks],
                "% of a core", most=0.5)
 
 
@@ -279,9 +291,9 @@ def measure_gateway(plan, report):
                     took.append(kill_gateway(daemon, name, port))
                     time.sleep(0.5)  # requests under each gateway
             daemon.whole(name)
-            refused += steady.got["refused"]
-            cut += steady.got["reset"] + steady.got["cut"]
-            others += steady.got["failures"] - steady.got["reset"] - steady.got["cut"]
+            refused += steady.errors("refused")
+            cut += steady.errors("reset", "cut")
+            others += steady.run["error_count"] - steady.errors("reset", "cut")
     what = f"{KILLS} x kill -9 of a gateway at {RATE:,} req/s"
     report.add("daemon", f"{what}: connections refused", [refused], "", most=0)
     report.add("daemon", "  failed, but for what the dead gateway was at", [others], "", most=0,
@@ -344,8 +356,7 @@ def measure_metrics(plan, report):
         load.check("chain of 6", url, load.BODY.encode())
 
         def run():
-            return load.run("chain of 6", url, plan.client_cpu, 64, plan.load_s,
-                            load.BODY.encode())["rate"]
+            return load.run(plan, "chain of 6", url)["achieved"]
         run()
         plain, scraped, tapped, spent = [], [], [], []
         for _ in range(plan.load_rounds):

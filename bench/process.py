@@ -85,19 +85,21 @@ def cpu_ns(pid):
     return total
 
 
-def rss_beyond_pool_kib(pid, pool_min_kib=2048):
+def rss_beyond_pool_kib(pid, pool_min_kib=2048, field="Rss"):
     """Resident KiB of a process without the chain's pool: the memfd mappings of at least
-    `pool_min_kib` (hugetlb pages are not in Rss at all). Returns (rss, pool mappings seen)."""
-    total, pools, is_pool = 0, 0, False
+    `pool_min_kib` (hugetlb pages are not in Rss at all). Returns (rss, pools seen: one may be
+    mapped in several places). With the field Pss, what n processes share counts as its nth part."""
+    total, pools, is_pool = 0, set(), False
     for line in _read(f"/proc/{pid}/smaps").splitlines():
-        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)", line)
+        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ (\S+) *(.*)", line)
         if head:
             size_kib = (int(head[2], 16) - int(head[1], 16)) // 1024
-            is_pool = size_kib >= pool_min_kib and "memfd:" in head[3]
-            pools += is_pool
-        elif line.startswith("Rss:") and not is_pool:
+            is_pool = size_kib >= pool_min_kib and "memfd:" in head[4]
+            if is_pool:
+                pools.add(head[3])
+        elif line.startswith(f"{field}:") and not is_pool:
             total += int(line.split()[1])
-    return total, pools
+    return total, len(pools)
 
 
 class Server:
@@ -107,7 +109,8 @@ class Server:
         self.label = label
         self._cpu = cpu
         self._lines = queue.Queue()
-        self._stderr = tempfile.TemporaryFile("w+", errors="replace")
+        # It shares our position in the file, which stderr() moves: it has to append.
+        self._stderr = tempfile.TemporaryFile("a+", errors="replace")
         pin = None if cpu is None else lambda: os.sched_setaffinity(0, {cpu})
         self.started_at = time.monotonic()
         try:
@@ -161,8 +164,12 @@ class Server:
             time.sleep(0.01)
         raise Error(f"{self.label}: no status on SIGUSR1 within {STATUS_S} s")
 
+    @property
+    def pid(self):
+        return self._child.pid
+
     def pids(self):
-        return tree(self._child.pid)
+        return tree(self.pid)
 
     def functions(self):
         return [pid for pid in self.pids() if component(pid) == "functions"]

@@ -3,8 +3,10 @@
 
 For: bench/figures.
 How: a Report collects rows. A row with a floor passes or fails; a row without is for
-information; a section that could not be measured is a failed row with its reason. It also
-records the environment, since a figure without its machine says nothing.
+information; a section that could not be measured is a failed row with its reason. What is
+compared with something that is not installed here is a row without a verdict, and fails only
+when all rows are demanded (strict). It also records the environment, since a figure without its
+machine says nothing.
 Thread-safety: none needed.
 """
 import datetime
@@ -23,12 +25,17 @@ def _number(value):
 
 
 class Report:
-    def __init__(self):
-        self.rows = []
+    def __init__(self, strict=False):
+        self.rows, self.strict, self.missing = [], strict, 0
 
     def add(self, section, figure, samples, unit, most=None, least=None, note=""):
-        """A row: the median of `samples`; `most` or `least` is its floor, if it has one."""
+        """A row: the median of `samples`; `most` or `least` is its floor, if it has one. Without
+        samples there is nothing that it could be judged by."""
         samples = [float(s) for s in samples]
+        if not samples:
+            self._unmeasured(section, figure, None if most is least is None else False,
+                             "too few of the rounds were valid: is the machine busy?")
+            return
         median = statistics.median(samples)
         floor = most if most is not None else least
         passed = None
@@ -40,11 +47,20 @@ class Report:
             "floor": floor, "sense": None if floor is None else "<=" if most is not None else ">=",
             "pass": passed, "note": note})
 
-    def fail(self, section, why):
+    def _unmeasured(self, section, figure, passed, why):
         self.rows.append({
-            "section": section, "figure": f"{section}: not measured", "median": None, "unit": "",
+            "section": section, "figure": f"{figure}: not measured", "median": None, "unit": "",
             "min": None, "max": None, "samples": 0, "floor": None, "sense": None,
-            "pass": False, "note": why})
+            "pass": passed, "note": why})
+
+    def fail(self, section, why):
+        """It should have been measured, and was not."""
+        self._unmeasured(section, section, False, why)
+
+    def skip(self, section, figure, why):
+        """What it needs is not installed."""
+        self.missing += 1
+        self._unmeasured(section, figure, False if self.strict else None, why)
 
     def passed(self):
         return all(row["pass"] is not False for row in self.rows)

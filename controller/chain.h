@@ -69,6 +69,7 @@ struct chain {
 	char *file;   /* where it was read from */
 	char *listen; /* ADDRESS:PORT of its own; NULL: not said */
 	uint64_t timeout_ns;
+	uint64_t spin_ns; /* 0: workers sleep at once */
 	uint32_t max_hops;
 	enum shm_hugepages hugepages;
 	struct shm_layout layout;

@@ -189,6 +189,8 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_REPLACE, "pool", pool);
 	if (old->timeout_ns != next->timeout_ns)
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
+	if (old->spin_ns != next->spin_ns)
+		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

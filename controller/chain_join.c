@@ -84,7 +84,9 @@ static void read_join_timeout(struct chain_parse *parse, const yaml_node_t *node
 	uint64_t limit = parse->chain->timeout_ns;
 	uint64_t *ret = &route->group.timeout_ns;
 
-	if (!chain_node_duration(parse, node, "join.timeout", ret) || *ret < limit)
+	if (!chain_node_duration(parse, node, "join.timeout", CHAIN_DURATION_MIN_NS,
+				 CHAIN_DURATION_MAX_NS, ret) ||
+	    *ret < limit)
 		return;
 	chain_errors_add(
 		parse->errors, chain_node_place(node),

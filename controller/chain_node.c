@@ -209,26 +209,30 @@ bool chain_node_size(struct chain_parse *parse, const yaml_node_t *node, const c
 }
 
 bool chain_node_duration(struct chain_parse *parse, const yaml_node_t *node, const char *what,
-			 uint64_t *ret_ns)
+			 uint64_t min_ns, uint64_t max_ns, uint64_t *ret_ns)
 {
 	const char *text = chain_node_text(parse, node, what);
+	char low[CHAIN_SIZE_TEXT_MAX], high[CHAIN_SIZE_TEXT_MAX];
 	uint64_t ns;
 	int err;
 
 	if (!text)
 		return false;
 	err = chain_value_duration(text, &ns);
-	if (!err && ns >= CHAIN_DURATION_MIN_NS && ns <= CHAIN_DURATION_MAX_NS) {
+	if (!err && ns >= min_ns && ns <= max_ns) {
 		*ret_ns = ns;
 		return true;
 	}
 	if (err == -EINVAL)
-		chain_errors_add(parse->errors, chain_node_place(node),
-				 "%s \"%.80s\" is no duration: write it as 50ms, 2s, 1m or 1h",
-				 what, text);
+		chain_errors_add(
+			parse->errors, chain_node_place(node),
+			"%s \"%.80s\" is no duration: write it as 20us, 50ms, 2s, 1m or 1h", what,
+			text);
 	else
 		chain_errors_add(parse->errors, chain_node_place(node),
-				 "%s %.80s must be from 1ms to 1h", what, text);
+				 "%s %.80s must be from %s to %s", what, text,
+				 chain_value_duration_text(min_ns, low),
+				 chain_value_duration_text(max_ns, high));
 	return false;
 }
 

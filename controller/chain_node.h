@@ -12,6 +12,7 @@
 
 #include "controller/chain_parse.h"
 
+/* Of what a request may wait for. */
 #define CHAIN_DURATION_MIN_NS UINT64_C(1000000)
 #define CHAIN_DURATION_MAX_NS (3600000 * CHAIN_DURATION_MIN_NS)
 
@@ -51,9 +52,8 @@ bool chain_node_number(struct chain_parse *parse, const yaml_node_t *node, const
 		       uint32_t min, uint32_t max, uint32_t *ret);
 bool chain_node_size(struct chain_parse *parse, const yaml_node_t *node, const char *what,
 		     uint64_t min, uint64_t max, uint64_t *ret);
-/* From 1ms to 1h. */
 bool chain_node_duration(struct chain_parse *parse, const yaml_node_t *node, const char *what,
-			 uint64_t *ret_ns);
+			 uint64_t min_ns, uint64_t max_ns, uint64_t *ret_ns);
 /* Index of the text in `names`, or -1 after an error. */
 int chain_node_choice(struct chain_parse *parse, const yaml_node_t *node, const char *what,
 		      const char *const *names, size_t count);

@@ -17,12 +17,17 @@
 #define KIND "Chain"
 #define MS UINT64_C(1000000)
 
+/* Below, it does not outlast a wake-up; above, sleeping costs next to nothing. */
+#define SPIN_MIN_NS UINT64_C(1000)
+#define SPIN_MAX_NS UINT64_C(1000000)
+
 enum spec_key {
 	LISTEN,
 	INGRESS,
 	TIMEOUT,
 	TIMEOUT_SECONDS,
 	MAX_HOPS,
+	SPIN,
 	POOL,
 	FUNCTIONS,
 	STEPS,
@@ -30,8 +35,8 @@ enum spec_key {
 	SPEC
 };
 static const char *const spec_keys[SPEC] = {
-	"listen", "ingress",   "timeout", "timeoutSeconds", "maxHops",
-	"pool",   "functions", "steps",   "routes",
+	"listen", "ingress", "timeout",   "timeoutSeconds", "maxHops",
+	"spin",   "pool",    "functions", "steps",          "routes",
 };
 
 enum root_key { API, KIND_KEY, METADATA, SPEC_KEY, ROOT };
@@ -67,7 +72,8 @@ static void read_timeout(struct chain_parse *parse, const yaml_node_t *timeout,
 		chain_errors_add(parse->errors, chain_node_place(seconds),
 				 "timeout and timeoutSeconds say the same: keep one");
 	if (timeout)
-		chain_node_duration(parse, timeout, "timeout", &parse->chain->timeout_ns);
+		chain_node_duration(parse, timeout, "timeout", CHAIN_DURATION_MIN_NS,
+				    CHAIN_DURATION_MAX_NS, &parse->chain->timeout_ns);
 	else if (seconds && chain_node_number(parse, seconds, "timeoutSeconds", 1, 3600, &value))
 		parse->chain->timeout_ns = value * 1000 * MS;
 }
@@ -105,6 +111,9 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 		return 0;
 	read_timeout(parse, v[TIMEOUT], v[TIMEOUT_SECONDS]);
 	read_max_hops(parse, v[MAX_HOPS]);
+	if (v[SPIN])
+		chain_node_duration(parse, v[SPIN], "spin", SPIN_MIN_NS, SPIN_MAX_NS,
+				    &parse->chain->spin_ns);
 	if (v[LISTEN])
 		err = read_listen(parse, v[LISTEN]);
 	if (!err)

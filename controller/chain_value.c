@@ -26,10 +26,8 @@ static const struct unit size_units[] = {
 };
 
 static const struct unit duration_units[] = {
-	{ "ms", 1000000 },
-	{ "s", 1000000000 },
-	{ "m", 60000000000 },
-	{ "h", 3600000000000 },
+	{ "us", 1000 },       { "ms", 1000000 },      { "s", 1000000000 },
+	{ "m", 60000000000 }, { "h", 3600000000000 },
 };
 
 /* A number and the text behind it. */
@@ -84,6 +82,17 @@ int chain_value_duration(const char *text, uint64_t *ret_ns)
 {
 	return with_unit(text, duration_units, sizeof(duration_units) / sizeof(duration_units[0]),
 			 ret_ns);
+}
+
+const char *chain_value_duration_text(uint64_t ns, char *buf)
+{
+	size_t i = sizeof(duration_units) / sizeof(duration_units[0]) - 1;
+
+	while (i > 0 && (ns == 0 || ns % duration_units[i].factor))
+		i--;
+	snprintf(buf, CHAIN_SIZE_TEXT_MAX, "%" PRIu64 "%s", ns / duration_units[i].factor,
+		 duration_units[i].name);
+	return buf;
 }
 
 const char *chain_value_size_text(uint64_t size, char *buf)

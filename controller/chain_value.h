@@ -23,8 +23,11 @@ extern const char *const chain_methods[CHAIN_METHODS];
 int chain_value_number(const char *text, uint64_t *ret);
 /* "16", "64Ki", "1Mi", "2Gi": bytes */
 int chain_value_size(const char *text, uint64_t *ret);
-/* "50ms", "2s", "1m", "1h": nanoseconds */
+/* "20us", "50ms", "2s", "1m", "1h": nanoseconds */
 int chain_value_duration(const char *text, uint64_t *ret_ns);
+
+/* "50ms" for 50000000. Returns buf (CHAIN_SIZE_TEXT_MAX bytes). */
+const char *chain_value_duration_text(uint64_t ns, char *buf);
 
 /* "64Ki" for 65536; sizes that no unit divides are rounded up to the largest unit that
  * keeps three digits. Returns buf (CHAIN_SIZE_TEXT_MAX bytes). */

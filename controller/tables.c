@@ -100,6 +100,7 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->abi = WIRING_ABI;
 	ret->timeout_ns = chain->timeout_ns;
+	ret->spin_ns = (uint32_t)chain->spin_ns;
 	ret->fn_count = chain->function_count;
 	ret->ingress_count = chain->ingress_count;
 	ret->layout = chain->layout;

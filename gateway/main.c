@@ -26,7 +26,8 @@
 #include "gateway/worker.h"
 #include "shm/memory.h"
 
-#define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
+#define HEAP_KEPT (64 << 20)    /* bytes of free heap that are not given back to the system */
+#define HEAP_LARGEST (32 << 20) /* bytes of an allocation that still comes from the heap */
 
 /* Says why it cannot start; returns the exit code. */
 __attribute__((format(printf, 2, 3))) static int fail(int control, const char *format, ...)
@@ -248,6 +249,12 @@ int main(void)
 	/* libh2o allocates for each request: giving the top of the heap back and taking it
 	 * again at every wave of requests cost a brk and page faults for every 30 of them. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	/* And once a threshold is set, malloc no longer learns that large blocks come again: each
+	 * body of 64 KiB was read into pages mapped for it and given back after it, which took
+	 * longer than all else. */
+	mallopt(M_MMAP_THRESHOLD, HEAP_LARGEST);
+	/* The same of a file in /tmp, where libh2o would read what is longer than 16 MiB. */
+	h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of a terminal: the controller drains us */
 	/* The process ends here with all it has; the connections that a drain left open, too. */

@@ -10,36 +10,16 @@
  * no number, a folded field, a second Host, white space before the colon.
  * Thread-safety: any thread. Source: picohttpparser's interface, as in libh2o 2.2.5.
  */
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "gateway/next.h"
 #include "gateway/strict.h"
 
 #define LENGTH_DIGITS_MAX 18 /* more would not fit the 63 bits of a size */
-
-static gw_strict_parse_fn *next_parser(void)
-{
-	static gw_strict_parse_fn *next;
-	gw_strict_parse_fn *found = __atomic_load_n(&next, __ATOMIC_RELAXED);
-
-	if (!found) {
-		/* The way POSIX has it: a data pointer read as one to a function. */
-		*(void **)&found = dlsym(RTLD_NEXT, "phr_parse_request");
-		if (!found) {
-			fprintf(stderr, "sprocket-gateway: libh2o has no phr_parse_request: it "
-					"must be the shared library, version 2.2\n");
-			abort();
-		}
-		__atomic_store_n(&next, found, __ATOMIC_RELAXED);
-	}
-	return found;
-}
 
 static bool named(const struct phr_header *header, const char *name, size_t len)
 {
@@ -90,8 +70,12 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 		      const char **path, size_t *path_len, int *minor_version,
 		      struct phr_header *headers, size_t *num_headers, size_t last_len)
 {
-	int r = next_parser()(buf, len, method, method_len, path, path_len, minor_version, headers,
-			      num_headers, last_len);
+	static void *cache;
+	gw_strict_parse_fn *next;
+	int r;
 
+	*(void **)&next = gw_next(&cache, "phr_parse_request");
+	r = next(buf, len, method, method_len, path, path_len, minor_version, headers, num_headers,
+		 last_len);
 	return r > 0 && !gw_strict_headers_valid(headers, *num_headers) ? -1 : r;
 }

@@ -237,13 +237,30 @@ static int worker_start(struct gw_worker *worker)
 	return 0;
 }
 
+/* A wake-up from another CPU takes longer than a function. While requests are under way the
+ * worker sleeps at once: the functions that have them need its CPU. */
+static bool spins(struct gw_worker *worker)
+{
+	uint32_t spin_ns = worker->tables->wiring.spin_ns;
+	uint64_t now;
+
+	if (spin_ns == 0 || worker->live > 0) {
+		worker->spin_until_ns = 0;
+		return false;
+	}
+	now = gw_worker_now(worker);
+	if (worker->spin_until_ns == 0)
+		worker->spin_until_ns = now + spin_ns;
+	return now < worker->spin_until_ns;
+}
+
 static void worker_serve(struct gw_worker *worker)
 {
 	int32_t wait = INT32_MAX;
 
 	while (!worker->stop) {
 		h2o_evloop_run(worker->loop, wait);
-		wait = gw_outbox_flush(worker) ? 0 : INT32_MAX;
+		wait = gw_outbox_flush(worker) || spins(worker) ? 0 : INT32_MAX;
 		worker->now_ns = 0;
 		if (worker->draining && worker->live == 0 && worker->stats->connections == 0)
 			drained(worker);

@@ -66,9 +66,10 @@ struct gw_worker {
 	bool draining;
 	bool drained; /* and has said so */
 	bool stop;
-	uint32_t live;   /* requests whose client waits or is being answered */
-	uint64_t now_ns; /* CLOCK_MONOTONIC in this turn; 0 = not read yet */
-	uint64_t number; /* of the last request */
+	uint32_t live;          /* requests whose client waits or is being answered */
+	uint64_t spin_until_ns; /* 0: it has requests, or may sleep */
+	uint64_t now_ns;        /* CLOCK_MONOTONIC in this turn; 0 = not read yet */
+	uint64_t number;        /* of the last request */
 	struct gw_random random;
 	h2o_linklist_t held[SP_FN_MAX];  /* requests that wait for an instance, by function */
 	struct gw_request *joining;      /* undeliverable; its parts are what arrives next */

@@ -121,11 +121,12 @@ bool shm_record_find(const struct shm_header *header, struct shm_slice block, co
 	return false;
 }
 
+/* Absent, or within the meta data, where it may be empty. With few branches: every function judges
+ * all seven slices of every request. */
 static bool slice_valid(const struct shm_header *h, struct shm_slice s)
 {
-	if (s.len == 0)
-		return s.off == 0 || (s.off >= h->meta_low && s.off <= h->slot_size);
-	return s.off >= h->meta_low && s.off < h->slot_size && s.len <= h->slot_size - s.off;
+	return (s.off | s.len) == 0 ||
+	       (s.off >= h->meta_low && (uint64_t)s.off + s.len <= h->slot_size);
 }
 
 int shm_header_check(const struct shm_header *shared, uint32_t slot_size, uint32_t payload_len,

@@ -20,7 +20,7 @@
 #include "shm/dpdk_folder.h"
 #include "shm/pool_private.h"
 
-#define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared ring */
+#define CACHE_MAX 64 /* buffers a thread keeps of a class without touching the shared list */
 
 /* DPDK pins the thread that starts it to its first core: one that we may use. */
 static void first_cpu(const cpu_set_t *allowed, char *ret, size_t size)
@@ -95,10 +95,11 @@ static int class_pool_init(struct class_pool *c, uint32_t number, uint32_t count
 					   0, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (!c->pool)
 		return -rte_errno;
-	/* Workers share their cores with functions and are preempted. In DPDK's default ring
-	 * all others then spin until the preempted one runs again, one time slice after the
-	 * other; in this one nobody waits for his predecessor. */
-	if (rte_mempool_set_ops_byname(c->pool, "ring_mt_rts", NULL) < 0)
+	/* Last in, first out: what was used just now is in the caches still. In DPDK's default
+	 * ring a load goes round all buffers there are, and finds each of them cold. Without a
+	 * lock, as workers share their cores with functions: nobody waits for one that was
+	 * preempted. */
+	if (rte_mempool_set_ops_byname(c->pool, "lf_stack", NULL) < 0)
 		return -EINVAL;
 	size = rte_mempool_op_calc_mem_size_default(c->pool, count, 12, &min_chunk, &align);
 	if (size < 0)

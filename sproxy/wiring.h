@@ -135,6 +135,7 @@ struct wiring_gateway {
 	uint32_t calls;    /* 1: functions make messages of their own: calls, fan-out */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
+	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
 	uint32_t fn_count;                /* functions; numbers 1..fn_count */
 	uint32_t ingress_count;

@@ -22,10 +22,9 @@ int sdk_inbox_fill(struct sdk_inbox *inbox, int flags)
 	size_t room;
 	ssize_t n;
 
-	if (inbox->start > 0) {
+	if (inbox->start > 0 && inbox->used > 0)
 		memmove(descs, descs + inbox->start, inbox->used);
-		inbox->start = 0;
-	}
+	inbox->start = 0;
 	room = sizeof(inbox->descs) - inbox->used;
 	do
 		n = recv(inbox->fd, descs + inbox->used, room, flags);

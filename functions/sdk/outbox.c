@@ -64,11 +64,15 @@ int sdk_outbox_flush(struct sdk_outbox *outbox)
 {
 	if (outbox->error || outbox->used == 0)
 		return outbox->error;
-	outbox->error = send_rows(outbox, RELEASES);
-	if (!outbox->error && outbox->refers)
-		outbox->error = send_rows(outbox, REFERRING);
-	if (!outbox->error)
-		outbox->error = send_rows(outbox, REST);
+	if (outbox->used == 1) {
+		outbox->error = sdk_send(outbox->fd, outbox->rows[0].desc, outbox->rows[0].count);
+	} else {
+		outbox->error = send_rows(outbox, RELEASES);
+		if (!outbox->error && outbox->refers)
+			outbox->error = send_rows(outbox, REFERRING);
+		if (!outbox->error)
+			outbox->error = send_rows(outbox, REST);
+	}
 	outbox->used = 0;
 	outbox->refers = false;
 	return outbox->error;

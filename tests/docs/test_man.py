@@ -13,7 +13,7 @@ import tap
 
 SOURCE = Path(os.environ["SPROCKET_SOURCE"])
 BUILD = Path(os.environ["SPROCKET_BUILD"])
-FOLDERS = [SOURCE / "controller/man", SOURCE / "functions/sdk/man"]
+FOLDERS = [SOURCE / "controller/man", SOURCE / "functions/sdk/man", SOURCE / "bench/man"]
 PAGES = {page.stem: page for folder in FOLDERS for page in folder.glob("*.scd")}
 HEADERS = [SOURCE / "functions/sdk/sprocket.h", SOURCE / "functions/sdk/sprocket_test.h"]
 TIMEOUT_S = 30
@@ -101,7 +101,7 @@ class ManTest(unittest.TestCase):
         program = BUILD / "controller/sprocket"
         for name in sorted(PAGES):
             command = re.fullmatch(r"sprocket-([a-z]+)\.1", name)
-            if not command:
+            if not command or name == "sprocket-bench.1":
                 continue
             made = subprocess.run([program, command[1], "--help"], capture_output=True, text=True,
                                   timeout=TIMEOUT_S, check=False)
@@ -120,6 +120,28 @@ class ManTest(unittest.TestCase):
                 if line.startswith("*--") for option in re.findall(r"\*(--[a-z-]+)\*", line)]
         self.assertGreater(len(told), 10)
         self.assertEqual(sorted(told), sorted(set(options)))
+
+    def test_every_option_of_the_load_harness_is_told(self):
+        page = section("sprocket-bench.1", "OPTIONS")
+        seen = set()
+        for command in ("run", "sweep", "compare", "report", "targets"):
+            self.assertIn(f"*sprocket-bench {command}*", section("sprocket-bench.1", "SYNOPSIS"))
+            made = subprocess.run([BUILD / "bench/sprocket-bench", command, "--help"],
+                                  capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            self.assertEqual((made.returncode, made.stderr), (0, ""))
+            seen |= set(re.findall(r"^  (--[a-z-]+)", made.stdout, re.M))
+        self.assertGreater(len(seen), 30)
+        self.assertEqual(seen, set(re.findall(r"\*(--[a-z-]+)\*", page)))
+
+    def test_every_error_and_arrival_of_the_load_harness_is_told(self):
+        header = (SOURCE / "bench/client/client.h").read_text().split("define BENCH_ERRORS", 1)[1]
+        names = set(re.findall(r"^\tX\((\w+)\)", header.split("enum", 1)[0], re.M))
+        self.assertEqual(terms(section("sprocket-bench.1", "ERRORS")), names)
+        header = (SOURCE / "bench/load/schedule.h").read_text()
+        kinds = set(re.findall(r"^ \*     (\w+)", header, re.M))
+        self.assertGreater(len(kinds), 7)
+        told = re.findall(r"^\*(\w+)", section("sprocket-bench.1", "ARRIVALS"), re.M)
+        self.assertEqual(set(told), kinds)
 
     def test_every_path_of_the_api_is_told(self):
         table = SOURCE / "controller/daemon/api_route.c"

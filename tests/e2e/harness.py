@@ -8,6 +8,7 @@ On entry the chain file (chains/NAME.yaml, its @words@ filled in) is run and wai
 exit it is told to stop, must end with 0, and must leave nothing behind: that is part of
 every test. Nothing here sleeps for a fixed time: conditions are asked for until a deadline.
 """
+import atexit
 import json
 import os
 import re
@@ -86,6 +87,7 @@ class Output:
 
 def make_folder(suffix=""):
     folder = Path(tempfile.mkdtemp(prefix="sprocket-e2e-", suffix=suffix))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # whoever forgets it
     folder.chmod(0o755)
     return folder
 

@@ -223,7 +223,7 @@ class Mix(ChainTest):
     def read(self):
         actions = []
         for line in (SOURCE / "mix.txt").read_text().splitlines():
-            if line.startswith("#"):
+            if line.startswith(("#", "header ")):  # a Shopper keeps its cookies
                 continue
             weight, method, path, body = (line.split() + [None])[:4]
             if weight == "+":

@@ -85,8 +85,10 @@ class Callee(HostileCall):
         self.refused(told("twice-batch"), ["owner", "stale"])
 
     def test_replies_to_anothers_call(self):
+        """The buffer beside its own may be another of the three it was called with: then that one
+        is answered early, and the second answer is the violation."""
         for value in (0, 1, 7):
-            self.refused(told("other", value=value), ["owner", "stale", "home"])
+            self.refused(told("other", value=value), ["owner", "stale", "home"], r"^one ok=[0-3] ")
 
     def test_replies_to_who_did_not_call(self):
         self.refused(told("home", value=1), ["home"])

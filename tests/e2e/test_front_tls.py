@@ -46,6 +46,28 @@ class Tls(FrontTest):
                  f"http://127.0.0.1:{front.port}/y"], capture_output=True, text=True)
             self.assertEqual(h2c.stdout, "one GET /y 0 2")
 
+    def test_http2_headers_that_are_in_no_table(self):
+        """Many of them, empty ones and long ones; and a client without a table."""
+        for timings, id_size in ((1, 0), (2, 32), (4, 127), (9, 9000)):
+            fields = [("x-first", "1"), ("x-request-id", "i" * id_size), ("traceparent", "t"),
+                      *(("server-timing", f"s{n}") for n in range(timings)), ("x-last", "2")]
+            text = "".join(f"{name}: {value}\r\n" for name, value in fields)
+            with Front() as front:
+                front.upstream("one", lambda *_, head=text: (
+                    f"HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\nok").encode())
+                front.routes(("one", "", "/*"))
+                url = f"http://127.0.0.1:{front.port}/"
+                done = subprocess.run(["curl", "-sS", "-i", "--http2-prior-knowledge", url],
+                                      capture_output=True, text=True)
+                self.assertIn("HTTP/2 200", done.stdout)
+                lines = done.stdout.split("\n")
+                for name in {name for name, _ in fields}:  # in order
+                    self.assertEqual([line for line in lines if line.startswith(name + ":")],
+                                     [f"{n}: {value}" for n, value in fields if n == name])
+                done = subprocess.run(["h2load", "-n", "20", "-c", "2", "--header-table-size=0",
+                                       url], capture_output=True, text=True)
+                self.assertIn("20 succeeded, 0 failed, 0 errored", done.stdout)
+
     def test_two_chains_on_one_connection(self):
         with Front(plain=False, tls=True) as front:
             for name in ("a", "b"):

@@ -76,6 +76,65 @@ class Http2(EchoTest):
         bytes_of_data = int(re.search(r"\((\d+)\) data", done.stdout)[1])
         self.assertEqual(bytes_of_data, 5000 * 128)
 
+    # ---- headers: see gateway/hpack.c ----
+
+    def assert_ids(self, text, count=1):
+        """Each of `count` answers has an id and a trace of its own."""
+        for field in (r"x-request-id: ([0-9a-f]{32})\b",
+                      r"traceparent: 00-([0-9a-f]{32})-[0-9a-f]{16}-00\b"):
+            found = re.findall(field, text)
+            self.assertEqual(len(found), count, text)
+            self.assertEqual(len(set(found)), count, text)
+
+    def test_ids(self):
+        for args, line in ((["-d", "x", self.url()], "HTTP/2 200"),
+                           (["-X", "POST", "-H", "x-probe: status=204", self.url()], "HTTP/2 204"),
+                           (["-X", "POST", "-H", "x-probe: status=304", self.url()], "HTTP/2 304"),
+                           (["-I", self.url("/tree/x")], "HTTP/2 200"),
+                           (["-d", "x", self.url("/none")], "HTTP/2 404"),
+                           (["-d", "x", "-H", "x-probe: crash", self.url()], "HTTP/2 502")):
+            out = self.curl("-i", "--http2-prior-knowledge", *args).decode()
+            self.assertIn(line, out)
+            self.assert_ids(out)
+
+    def test_given_ids(self):
+        for name in ("a", "b" * 126, "c" * 127, "d" * 128):
+            trace = "00-" + name[0] * 32 + "-" + "1" * 16 + "-01"
+            out = self.curl("-i", "--http2-prior-knowledge", "-d", "x", "-H",
+                            f"x-request-id: {name}", "-H", f"traceparent: {trace}",
+                            self.url()).decode()
+            self.assertIn(f"x-request-id: {name}\r\n", out)
+            self.assertIn(f"traceparent: {trace[:36]}", out)
+
+    def test_headers_of_one_response_are_literals(self):
+        with self.chain.connect() as c:
+            c.write(PREFACE + b"".join(frame(HEADERS, END_HEADERS | END_STREAM, i, POST_ECHO)
+                                       for i in (1, 3, 5)))
+            blocks = []
+            while len(blocks) < 3:
+                kind, flags, _, payload = read_frame(c)
+                if kind == HEADERS:
+                    self.assertTrue(flags & END_HEADERS)
+                    blocks.append(payload)
+        for block in blocks:  # the first byte: without indexing, name and value without Huffman
+            self.assertRegex(block, rb"\0\x0cx-request-id\x20[0-9a-f]{32}")
+            self.assertRegex(block, rb"\0\x0btraceparent\x3700-[0-9a-f]")
+        self.assertEqual(len(blocks[1]), len(blocks[2]))
+
+    def test_small_header_tables(self):
+        """Clients that allow less than libh2o would use."""
+        for size in (0, 1, 64, 4095, 4096, 65536):
+            done = subprocess.run(["h2load", "-v", "-n", "12", "-c", "2", "-m", "3",
+                                   f"--header-table-size={size}", self.url()],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertRegex(done.stdout, r"12 succeeded, 0 failed, 0 errored", size)
+            self.assert_ids(done.stdout, 12)
+        for args in (["--upgrade", "--header-table-size=0"],
+                     ["--header-table-size=0", "--header-table-size=4096"]):  # in one frame
+            done = subprocess.run(["nghttp", "-v", *args, self.url()], capture_output=True,
+                                  text=True, timeout=60, check=False)
+            self.assertIn("x-request-id: ", done.stdout)
+            self.assertNotIn("COMPRESSION_ERROR", done.stdout)
 
 
 class RapidReset(EchoTest):

@@ -83,6 +83,7 @@ static void test_parking(void **state)
 	assert_string_equal(chain->file, "parking.yaml");
 	assert_int_equal(chain->timeout_ns, 2000000000);
 	assert_int_equal(chain->max_hops, 32);
+	assert_int_equal(chain->spin_ns, 0);
 	assert_int_equal(chain->hugepages, SHM_HUGEPAGES_AUTO);
 	assert_int_equal(chain->layout.class_count, 2);
 	assert_int_equal(chain->layout.classes[1].size, 65536);
@@ -145,6 +146,7 @@ static void test_conditions(void **state)
 	(void)state;
 	assert_non_null(chain);
 	assert_int_equal(chain->max_hops, 8);
+	assert_int_equal(chain->spin_ns, 20000);
 	assert_int_equal(chain->hugepages, SHM_HUGEPAGES_NEVER);
 	assert_int_equal(chain->ingress_rules.count, 3);
 	assert_int_equal(chain->ingress_rules.rules[0].kind, RULE_PATH);

@@ -68,6 +68,9 @@ static const struct version versions[] = {
 	{ ", calls: {x: b, y: c}, workers: 3",
 	  "  - {from: a, to: {all: [b, c]}, join: {at: d}, tee: [e]}\n", "functions/a",
 	  "workers 3 instead of 1" },
+	{ ", calls: {x: b, y: c}",
+	  "  - {from: a, to: {all: [b, c]}, join: {at: d}, tee: [e]}\n  spin: 20us\n", "spin",
+	  "another time before workers sleep" },
 };
 #define VERSIONS (sizeof(versions) / sizeof(versions[0]))
 

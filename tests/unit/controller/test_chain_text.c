@@ -89,7 +89,8 @@ static void test_durations(void **state)
 		{ "5124095h", 0, 5124095 * UINT64_C(3600000000000) },
 		{ "5124096h", -ERANGE, 0 },
 		{ "2", -EINVAL, 0 },
-		{ "2us", -EINVAL, 0 },
+		{ "20us", 0, 20000 },
+		{ "2ns", -EINVAL, 0 },
 		{ "1.5s", -EINVAL, 0 },
 		{ "s", -EINVAL, 0 },
 		{ "1m30s", -EINVAL, 0 },
@@ -97,6 +98,22 @@ static void test_durations(void **state)
 
 	(void)state;
 	run_cases(cases, COUNT(cases), chain_value_duration);
+}
+
+static void test_duration_text(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} cases[] = {
+		{ 1000, "1us" },      { 1500000, "1500us" },  { 50000000, "50ms" },
+		{ 2000000000, "2s" }, { 90000000000, "90s" }, { UINT64_C(3600000000000), "1h" },
+	};
+	char buf[CHAIN_SIZE_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(chain_value_duration_text(cases[i].ns, buf), cases[i].text);
 }
 
 static void test_size_text(void **state)
@@ -190,10 +207,10 @@ static void test_suggestions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_durations),   cmocka_unit_test(test_size_text),
-		cmocka_unit_test(test_names),       cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_suggestions),
+		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_duration_text),
+		cmocka_unit_test(test_size_text), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_paths),     cmocka_unit_test(test_suggestions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * next.h - the functions of libh2o that those of this executable stand before.
+ *
+ * For: strict.c, hpack.c. libh2o calls some of its own functions by their dynamic symbols;
+ * one of the same name that the executable exports is called instead, and may call the library's.
+ * Thread-safety: any thread.
+ */
+#ifndef SPROCKET_GATEWAY_NEXT_H
+#define SPROCKET_GATEWAY_NEXT_H
+
+/* The library's `name`, kept in *cache (NULL at first). Ends the process when there is none: then
+ * libh2o is linked statically, or another version. A pointer to a function, as dlsym(3) has it. */
+void *gw_next(void **cache, const char *name);
+
+#endif
