@@ -162,8 +162,9 @@ class Debug(ChainTest):
                 answers = self.at_handler(daemon, gdb)
                 os.kill(gdb.gdb_pid(), signal.SIGKILL)
                 gdb.process.wait(20)
-            # Nobody else has seen the request: it may be tried again.
-            self.assertIn(poll("answered", lambda: answers, 20)[0][0], (200, 502))
+            # Nobody else has seen the request: it may be tried again, for the second that is left
+            # of it; the others are chosen again when the daemon has heard of gdb's end.
+            self.assertIn(poll("answered", lambda: answers, 20)[0][0], (200, 502, 503))
             self.as_before(daemon, before)
 
     def test_daemon_restarts_meanwhile(self):
