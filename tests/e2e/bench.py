@@ -13,7 +13,7 @@ from pathlib import Path
 
 import leftovers
 from client import poll
-from harness import BUILD, HERE, Output
+from harness import BUILD, HERE, Output, program
 
 BENCH = BUILD / "bench/sprocket-bench"
 LIMIT_S = 60
@@ -53,8 +53,9 @@ class Bench:
                 self.process.kill()
                 self.process.wait(5)
 
-    def ends(self):
-        """Waits for its end. Returns the exit code."""
+    def ends(self, cleaned=False):
+        """Waits for its end. `cleaned`: then has what a killed `sprocket run` left given back, as
+        its operator would. Returns the exit code."""
         try:
             code = self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -62,6 +63,9 @@ class Bench:
         for stream in (self.out, self.log):
             if stream:
                 stream.thread.join(5)
+        if cleaned:
+            subprocess.run([program("sprocket"), "doctor", "--clean"], capture_output=True,
+                           check=False, timeout=LIMIT_S)
         try:
             poll("nothing left", lambda: not self.footprint.left(), 10, pause=0.02)
         except AssertionError:

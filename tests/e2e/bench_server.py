@@ -59,7 +59,7 @@ class Server:
         return True
 
     def read(self, connection):
-        data = connection.recv(1 << 20)
+        data = connection.recv(1 << 14)  # not more: MALLOC_PERTURB_ fills it all
         if not data:
             return self.close(connection)
         data = self.pending[connection] + data
