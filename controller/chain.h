@@ -37,6 +37,23 @@ struct chain_pairs {
 	size_t count;
 };
 
+/* What a function may do to the machine; filled in by chain_security.c. */
+struct chain_security {
+	bool host_network; /* false: an empty network namespace */
+};
+
+/* What it may use of the machine; 0: no limit. Filled in by chain_resources.c. */
+struct chain_limits {
+	uint32_t cpu_millis;   /* thousandths of a CPU */
+	uint32_t pids;         /* processes and threads */
+	uint64_t memory_bytes; /* beside the pool */
+};
+
+/* Filled in by chain_traffic.c. */
+struct chain_traffic {
+	uint32_t percent; /* of the requests that go to the second revision; 0: there is none */
+};
+
 struct chain_function {
 	char name[CHAIN_NAME_MAX];
 	char *exec; /* absolute path; NULL when, unasked, only an image is named */
@@ -49,6 +66,13 @@ struct chain_function {
 	size_t edge_count;
 	char **calls; /* the same; rules.calls[] has what the file says of each */
 	size_t call_count;
+	bool idempotent;        /* what a dead instance had not answered may be asked again */
+	uint32_t max_in_flight; /* requests at it at once, over all instances; 0: the default */
+	struct chain_security security;
+	struct chain_pairs secrets; /* file name -> path it is read from */
+	struct chain_limits limits;
+	bool read_only; /* it maps the pool read-only */
+	struct chain_traffic traffic;
 	bool called_only; /* no client's request comes here: what it answers goes to callers */
 	/* Its routes, joins and calls; edges in it index targets[]. */
 	struct rule_table rules;
@@ -72,6 +96,9 @@ struct chain {
 	uint64_t spin_ns; /* 0: workers sleep at once */
 	uint32_t max_hops;
 	enum shm_hugepages hugepages;
+	bool wipe_on_free; /* a buffer is zeroed before it is given out again */
+	struct chain_security security;
+	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
 	struct shm_layout layout;
 	struct chain_ingress ingress[WIRING_INGRESS_MAX];
 	uint32_t ingress_count;

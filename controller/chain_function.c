@@ -3,8 +3,8 @@
  * chain_function.c - the functions section: what each function is and how many of it run.
  *
  * How: an item that cannot be read still takes its number, so that routes to it resolve
- * and one mistake is one error. `image` and `resources` speak to a cluster; here they are
- * accepted and mean nothing.
+ * and one mistake is one error. `image` speaks to a cluster; here it is accepted and
+ * means nothing.
  * Thread-safety: one owner.
  * Failure modes: see chain_parse.h.
  */
@@ -33,11 +33,34 @@ enum function_key {
 	RESOURCES,
 	WORKERS,
 	CALLS,
+	SECURITY,
+	SECRETS,
+	IDEMPOTENT,
+	MAX_IN_FLIGHT,
+	TRAFFIC,
+	ROLLBACK,
+	BREAKER,
 	FUNCTION
 };
 static const char *const function_keys[FUNCTION] = {
-	"name",      "exec",      "image",   "config", "env", "concurrency", "containerConcurrency",
-	"instances", "resources", "workers", "calls",
+	"name",
+	"exec",
+	"image",
+	"config",
+	"env",
+	"concurrency",
+	"containerConcurrency",
+	"instances",
+	"resources",
+	"workers",
+	"calls",
+	"security",
+	"secrets",
+	"idempotent",
+	"maxInFlight",
+	"traffic",
+	"rollback",
+	"breaker",
 };
 
 enum env_key { ENV_NAME, ENV_VALUE, ENV_KEYS };
@@ -302,9 +325,15 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 		err = read_exec(parse, v[EXEC], number);
 	if (v[IMAGE])
 		chain_node_text(parse, v[IMAGE], "image");
-	if (v[RESOURCES])
-		chain_node_map(parse, v[RESOURCES], "resources");
 	read_counts(parse, v, function);
+	chain_read_resources(parse, v[RESOURCES], function);
+	chain_read_admission(parse, v[IDEMPOTENT], v[MAX_IN_FLIGHT], function);
+	if (!err)
+		err = chain_read_traffic(parse, v[TRAFFIC], v[ROLLBACK], v[BREAKER], number);
+	if (!err)
+		err = chain_read_security(parse, v[SECURITY], &function->security);
+	if (!err)
+		err = chain_read_secrets(parse, v[SECRETS], number);
 	parse->functions[number].calls = v[CALLS];
 	if (!err && v[CONFIG])
 		err = read_config(parse, v[CONFIG], number);

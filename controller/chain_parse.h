@@ -77,6 +77,23 @@ int chain_compute_pool(struct chain_parse *parse);
 int chain_read_ingress(struct chain_parse *parse, const yaml_node_t *list);
 /* chain_function.c */
 int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
+/* chain_security.c: what a function may do to the machine. NULL nodes: defaults, of a function
+ * those of the chain. */
+int chain_read_security(struct chain_parse *parse, const yaml_node_t *node,
+			struct chain_security *ret);
+int chain_read_secrets(struct chain_parse *parse, const yaml_node_t *node, int number);
+/* chain_resources.c: what it may use of the machine, and of the pool; the latter after all
+ * functions. */
+void chain_read_resources(struct chain_parse *parse, const yaml_node_t *node,
+			  struct chain_function *function);
+void chain_read_memory(struct chain_parse *parse, const yaml_node_t *node);
+/* chain_overload.c: how many requests may be under way. */
+void chain_read_overload(struct chain_parse *parse, const yaml_node_t *node);
+void chain_read_admission(struct chain_parse *parse, const yaml_node_t *idempotent,
+			  const yaml_node_t *max_in_flight, struct chain_function *function);
+/* chain_traffic.c: revisions that share a function's requests, and when to stop giving them any. */
+int chain_read_traffic(struct chain_parse *parse, const yaml_node_t *traffic,
+		       const yaml_node_t *rollback, const yaml_node_t *breaker, int number);
 /* chain_declare.c: asks the executables what they declare, compares it with the file. */
 int chain_read_declarations(struct chain_parse *parse);
 /* chain_call.c: after the declarations. */

@@ -32,11 +32,14 @@ enum spec_key {
 	FUNCTIONS,
 	STEPS,
 	ROUTES,
+	SECURITY,
+	MEMORY,
+	OVERLOAD,
 	SPEC
 };
 static const char *const spec_keys[SPEC] = {
-	"listen", "ingress", "timeout",   "timeoutSeconds", "maxHops",
-	"spin",   "pool",    "functions", "steps",          "routes",
+	"listen",    "ingress", "timeout", "timeoutSeconds", "maxHops", "spin",     "pool",
+	"functions", "steps",   "routes",  "security",       "memory",  "overload",
 };
 
 enum root_key { API, KIND_KEY, METADATA, SPEC_KEY, ROOT };
@@ -114,8 +117,11 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 	if (v[SPIN])
 		chain_node_duration(parse, v[SPIN], "spin", SPIN_MIN_NS, SPIN_MAX_NS,
 				    &parse->chain->spin_ns);
+	chain_read_overload(parse, v[OVERLOAD]);
 	if (v[LISTEN])
 		err = read_listen(parse, v[LISTEN]);
+	if (!err) /* before the functions, which may say otherwise */
+		err = chain_read_security(parse, v[SECURITY], &parse->chain->security);
 	if (!err)
 		err = chain_read_pool(parse, v[POOL]);
 	if (!err && chain_node_need(parse, node, "spec", v[INGRESS], "ingress"))
@@ -123,6 +129,7 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 	if (err || !chain_node_need(parse, node, "spec", v[FUNCTIONS], "functions"))
 		return err;
 	err = chain_read_functions(parse, v[FUNCTIONS]);
+	chain_read_memory(parse, v[MEMORY]);
 	if (!err)
 		err = chain_read_declarations(parse);
 	if (!err)

@@ -51,6 +51,7 @@ int tables_function(const struct chain *chain, uint32_t index, const struct wiri
 	ret->max_hops = chain->max_hops;
 	ret->fn_count = chain->function_count;
 	ret->layout = chain->layout;
+	ret->read_only = f->read_only;
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);
@@ -106,6 +107,10 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->layout = chain->layout;
 	ret->rules = chain->ingress_rules;
 	ret->calls = makes_messages(chain);
+	ret->wipe_on_free = chain->wipe_on_free;
+	ret->max_in_flight = chain->max_in_flight;
+	for (uint32_t i = 0; i < chain->function_count; i++)
+		ret->idempotent |= (uint64_t)chain->functions[i].idempotent << (i + 1);
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);

@@ -25,7 +25,7 @@
 #include "sproxy/rule.h"
 
 #define WIRING_ENV "SPROCKET_WIRING"
-#define WIRING_ABI 3U
+#define WIRING_ABI 4U
 #define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
 #define WIRING_CONFIG_MAX 64
 #define WIRING_INGRESS_MAX 16
@@ -90,6 +90,7 @@ struct wiring_function {
 	struct wiring_worker workers[WIRING_FN_WORKER_MAX];
 	uint32_t concurrency; /* requests that one worker has begun and not ended */
 	uint32_t max_hops;
+	uint32_t read_only; /* 1: the memory's fd can only be mapped for reading */
 	uint32_t config_count;
 	uint32_t fn_count;      /* functions of the chain; numbers 1..fn_count */
 	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
@@ -129,10 +130,14 @@ struct wiring_gateway {
 	uint32_t abi;
 	uint32_t size;
 	uint32_t worker_count;
-	uint32_t trace;    /* 1: answer with Server-Timing of the kernel's stamps */
-	uint32_t takeover; /* 1: continues what a gateway that died left in tables and memory */
-	uint32_t front;    /* 1: the last fd is the listener of a shared front */
-	uint32_t calls;    /* 1: functions make messages of their own: calls, fan-out */
+	uint32_t trace;        /* 1: answer with Server-Timing of the kernel's stamps */
+	uint32_t takeover;     /* 1: continues what a gateway that died left in tables and memory */
+	uint32_t front;        /* 1: the last fd is the listener of a shared front */
+	uint32_t calls;        /* 1: functions make messages of their own: calls, fan-out */
+	uint32_t wipe_on_free; /* 1: a buffer is zeroed before it is given out again */
+	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
+	uint64_t idempotent;    /* bit n: what an instance of function n had not answered when it
+				 * died may be sent again */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
