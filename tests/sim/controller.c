@@ -6,6 +6,8 @@
 #include "instance.h"
 #include "sproxy/wiring.h"
 
+static uint32_t reported; /* and not reclaimed */
+
 static void tell(enum wiring_type type, uint32_t slot, uint32_t fn, uint32_t count)
 {
 	struct wiring_msg msg = { .type = type, .slot = slot, .fn = fn, .count = count };
@@ -68,6 +70,7 @@ static void report(struct instance *in)
 {
 	sim_kernel_detach(sim_slot_of(in));
 	in->life = LIFE_REPORTED;
+	reported++;
 	tell(WIRING_LOST, sim_slot_of(in), in->fn, running(in->fn));
 }
 
@@ -77,6 +80,8 @@ static bool reports_read(void)
 	bool any = false;
 	ssize_t n;
 
+	if (reported == 0)
+		return false;
 	while ((n = recv(sim.control, &msg, sizeof(msg), MSG_DONTWAIT)) == sizeof(msg)) {
 		any = true;
 		SIM_CHECK(msg.type != WIRING_FAILED, "the gateway failed: %s", msg.text);
@@ -85,6 +90,7 @@ static bool reports_read(void)
 		SIM_CHECK(msg.slot < SP_INST_MAX && sim_instance[msg.slot].life == LIFE_REPORTED,
 			  "slot %u was reclaimed, and not lost", msg.slot);
 		sim_instance[msg.slot].life = LIFE_NONE;
+		reported--;
 	}
 	SIM_CHECK(n < 0, "the gateway is gone");
 	return any;

@@ -313,7 +313,7 @@ bool sim_instance_step(void)
 		work(in, sim_random(in->held_count));
 		return true;
 	}
-	if (what < 93)
+	if (what < 88)
 		ask(in);
 	else if (what < 96)
 		stock_return(in);

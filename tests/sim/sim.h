@@ -50,7 +50,8 @@ struct sim {
 	int send_fd;    /* the worker's, by which its sends are known */
 	int receive_fd; /* the worker's */
 	int to_worker;  /* our end of it */
-	int listener;   /* by which its accepts are known */
+	int listener;   /* the address that clients connect to */
+	uint64_t accept_again_ns; /* when the gateway tries again to accept, after it had no fd */
 	uint64_t requests, answered, problems, abandoned, deaths, faults;
 };
 
@@ -143,6 +144,6 @@ enum sim_moved {
 /* The gateway goes to sleep, for `timeout_ms` (-1: for ever). */
 void sim_world_sleep(int timeout_ms);
 /* Others take their steps while it sleeps, or, when it has been `woken`, before it gets to run. */
-enum sim_moved sim_world_run(bool woken);
+enum sim_moved sim_world_run(bool gateway_woken);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "sim.h"
 
+#define ACCEPT_PAUSE_NS UINT64_C(100000000)
 #define EXPORT __attribute__((visibility("default")))
 
 static bool ours(void)
@@ -145,6 +146,7 @@ int accept_one(int fd, void *address, socklen_t *len, int flags)
 
 	if (fails()) {
 		errno = errors[sim_random(sizeof(errors) / sizeof(*errors))];
+		sim.accept_again_ns = sim.now_ns + ACCEPT_PAUSE_NS;
 		return -1;
 	}
 	return (int)syscall(SYS_accept4, fd, address, len, flags);

@@ -7,15 +7,21 @@
 #include "sproxy/wiring.h"
 
 #define REQUESTS_MOST 8
-#define STEPS_MOST 400 /* of a schedule, before everybody only finishes */
+#define WOKEN_MOST_NS 1000000
+#define STEPS_MOST 200 /* of a schedule, before everybody only finishes */
 
 static enum { ACTIVE, SETTLING, ENDING } phase = SETTLING;
 static uint32_t steps;
 
 static uint64_t due_ns; /* when the gateway's next timer ends; it is never made to oversleep */
 
+static bool woken; /* it has something to read: it is not kept from its work for long */
+
 static void clock_move(uint64_t ns)
 {
+	if (woken)
+		ns %= WOKEN_MOST_NS;
+	sim_clients_read(); /* they do not wait */
 	sim.now_ns = sim.now_ns + ns < due_ns ? sim.now_ns + ns : due_ns;
 }
 
@@ -60,10 +66,12 @@ static void end_begin(void)
 
 static void active_run(void)
 {
-	uint32_t count = 1 + sim_random(6);
+	uint32_t count = 1 + sim_random(sim_chance(50) ? 3 : 24);
 
-	for (uint32_t i = 0; i < count && sim.now_ns < due_ns; i++)
+	for (uint32_t i = 0; i < count && sim.now_ns < due_ns; i++) {
 		step();
+		woken = true; /* that may have been for it */
+	}
 	steps += count;
 	if (steps > STEPS_MOST || sim_clients_done())
 		phase = SETTLING;
@@ -121,8 +129,9 @@ void sim_world_sleep(int timeout_ms)
 	due_ns = timeout_ms < 0 ? UINT64_MAX : sim.now_ns + (uint64_t)timeout_ms * 1000000;
 }
 
-enum sim_moved sim_world_run(bool woken)
+enum sim_moved sim_world_run(bool gateway_woken)
 {
+	woken = gateway_woken;
 	sim_check_always();
 	if (phase == ENDING)
 		return ending_run();
