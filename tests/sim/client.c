@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Clients: each has a connection, and one request at a time that is sent in pieces. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "sim.h"
@@ -23,6 +24,7 @@ struct client {
 	uint64_t sent_ns; /* when all of it was sent */
 	char in[BODY_MOST + 4096];
 	uint32_t in_len;
+	uint64_t looked; /* in this turn of the gateway; it wrote nothing since */
 };
 
 static struct client clients[SIM_CLIENTS];
@@ -38,29 +40,40 @@ static void client_close(struct client *c)
 	c->in_len = 0;
 }
 
-static bool client_read(struct client *c);
-
-static bool client_connect(struct client *c)
+/* Without a word: the gateway sees a reset, which tells it that nobody waits. */
+static void client_reset(struct client *c)
 {
-	struct sockaddr_un a;
+	struct linger now = { .l_onoff = 1 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	client_close(c);
+}
+
+static void client_connect(struct client *c)
+{
+	struct sockaddr_in a;
 	socklen_t len = sizeof(a);
+	int on = 1;
 
 	getsockname(sim.listener, (struct sockaddr *)&a, &len);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (connect(c->fd, (struct sockaddr *)&a, len) == 0)
-		return true;
-	SIM_CHECK(errno == EAGAIN, "a connection was refused: %s", strerror(errno));
-	client_close(c);
-	return false;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	SIM_CHECK(connect(c->fd, (struct sockaddr *)&a, len) == 0, "a connection was refused: %s",
+		  strerror(errno));
+	/* The kernel's clock is not ours: it is not to wait for anything. */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
+
+static bool client_read(struct client *c);
 
 static void request_begin(struct client *c)
 {
 	int head;
 
-	client_read(c); /* it may have been closed */
-	if (quota == 0 || (c->fd < 0 && !client_connect(c)))
+	if (quota == 0)
 		return;
+	client_read(c); /* it may have been closed */
+	if (c->fd < 0)
+		client_connect(c);
 	quota--;
 	snprintf(c->nonce, sizeof(c->nonce), "n%016llx.", (unsigned long long)++nonces);
 	c->body_len = 18 + sim_random(sim_chance(80) ? 200 : BODY_MOST - 18);
@@ -78,7 +91,8 @@ static void request_begin(struct client *c)
 static void request_send(struct client *c, uint32_t most)
 {
 	uint32_t len = c->out_len - c->sent < most ? c->out_len - c->sent : most;
-	ssize_t n = syscall(SYS_sendto, c->fd, c->out + c->sent, len, MSG_NOSIGNAL, NULL, 0);
+	ssize_t n = syscall(SYS_sendto, c->fd, c->out + c->sent, len, MSG_NOSIGNAL | MSG_DONTWAIT,
+			    NULL, 0);
 
 	if (n < 0) /* refused and closed: the answer tells */
 		n = c->out_len - c->sent;
@@ -151,8 +165,9 @@ static bool client_read(struct client *c)
 {
 	ssize_t n;
 
-	if (c->fd < 0)
+	if (c->fd < 0 || c->looked == sim.turns)
 		return false;
+	c->looked = sim.turns;
 	n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - 1 - c->in_len, MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN)) {
 		SIM_CHECK(!c->waits, "%s got no answer: its connection was closed", c->nonce);
@@ -190,7 +205,10 @@ void sim_client_step(void)
 	if (c->waits && sim_chance(1)) {
 		SIM_LOG("client %d goes away", (int)(c - clients));
 		sim.abandoned++;
-		client_close(c);
+		if (sim_chance(70))
+			client_reset(c);
+		else
+			client_close(c);
 	}
 }
 

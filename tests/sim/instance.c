@@ -9,6 +9,7 @@
 #define BURST 8
 
 struct instance sim_instance[SP_INST_MAX];
+static uint32_t last_tag; /* no two instances use the same */
 
 bool sim_slot_alive(uint32_t slot)
 {
@@ -96,16 +97,14 @@ static void stock_add(struct instance *in, uint32_t index)
 
 static void on_grant(struct instance *in, const struct sp_desc *d)
 {
-	uint32_t cls;
+	uint32_t bit = 1U << (d->flags & SP_DESC_ASKED_MASK);
+	bool denied = d->flags & SP_DESC_DENIED;
 
-	if (d->flags & SP_DESC_DENIED) {
-		in->asked &= ~(1U << (d->flags & SP_DESC_ASKED_MASK));
-		return;
-	}
-	cls = d->flags & SP_DESC_ASKED_MASK;
-	stock_add(in, d->buf);
-	if (d->len == 0)
-		in->asked &= ~(1U << cls);
+	SIM_CHECK(in->asked & bit, "slot %u is given what it has not asked for", sim_slot_of(in));
+	if (!denied)
+		stock_add(in, d->buf);
+	if (denied || d->len == 0)
+		in->asked &= ~bit;
 }
 
 /* A call that came back: answered, failed, or not taken. Its buffer is stock again. */
@@ -116,6 +115,9 @@ static void on_answer(struct instance *in, const struct sp_desc *d)
 				 held_by_tag(in, d->home);
 
 	stock_add(in, d->buf);
+	SIM_CHECK(h || (d->flags & SP_DESC_UNDELIVERABLE && d->edge == SP_EDGE_REPLY),
+		  "slot %u got an answer to a call that it has not made (tag %u)", sim_slot_of(in),
+		  d->home);
 	if (h)
 		h->waits = 0;
 }
@@ -204,6 +206,7 @@ static void move(struct instance *in, uint32_t i)
 		return;
 	memcpy(slot_of(to), slot_of(d.buf), shm_layout_class(&sim.layout, to)->stride);
 	in->stock_count--;
+	sim.moves++;
 	d.edge = SP_EDGE_RELEASE;
 	d.flags = SP_DESC_MOVED;
 	d.home = SIM_WORKER_SLOT;
@@ -224,15 +227,17 @@ static void message(struct instance *in, uint32_t i, uint8_t edge, bool shared)
 		return;
 	shm_header_init(slot_of(index), shm_layout_class(&sim.layout, index)->stride);
 	in->stock_count--;
+	*(edge == 2 ? &sim.calls : &sim.messages) += 1;
+	sim.shares += shared;
 	d.len = 8;
 	if (shared) {
 		d.flags = SP_DESC_SHARES;
 		d.len = h->d.buf;
 	}
 	if (edge == 2) {
-		in->tag = in->tag % 60000 + 1;
-		d.home = (uint16_t)in->tag;
-		h->waits = in->tag;
+		last_tag = last_tag % UINT16_MAX + 1;
+		d.home = (uint16_t)last_tag;
+		h->waits = last_tag;
 	}
 	send_valid(in, &d, 1);
 }
@@ -285,17 +290,17 @@ static void work(struct instance *in, uint32_t i)
 
 	if (h->waits)
 		return;
-	if (what < 40 && in->fn < SIM_FUNCTIONS && !h->canceled)
+	if (what < 25 && in->fn < SIM_FUNCTIONS && !h->canceled)
 		hand_on(in, i, 0, 0);
-	else if (what < 75)
+	else if (what < 45)
 		answer(in, i);
-	else if (what < 78)
+	else if (what < 48)
 		let_go(in, i);
-	else if (what < 84 && in->stock_count && !is_called(h))
+	else if (what < 56 && in->stock_count && !is_called(h))
 		move(in, i);
-	else if (what < 92 && in->stock_count && in->fn < SIM_FUNCTIONS)
+	else if (what < 78 && in->stock_count && in->fn < SIM_FUNCTIONS)
 		message(in, i, 2, sim_chance(30));
-	else if (what < 95 && in->stock_count && in->fn < SIM_FUNCTIONS)
+	else if (what < 84 && in->stock_count && in->fn < SIM_FUNCTIONS)
 		message(in, i, 3, sim_chance(30));
 	/* else it takes its time */
 }
@@ -307,15 +312,19 @@ bool sim_instance_step(void)
 
 	if (!in)
 		return false;
-	if (what < 50 && queue_take(in))
+	if (in->count && what < 55)
+		return queue_take(in);
+	if (in->held_count && in->stock_count == 0 && what < 75) {
+		ask(in); /* who has work wants to be able to make calls */
 		return true;
-	if (what < 85 && in->held_count) {
+	}
+	if (in->held_count && what < 90) {
 		work(in, sim_random(in->held_count));
 		return true;
 	}
-	if (what < 88)
+	if (what < 3)
 		ask(in);
-	else if (what < 96)
+	else if (what < 5)
 		stock_return(in);
 	return in->count > 0 || in->held_count > 0;
 }

@@ -29,7 +29,6 @@ struct instance {
 	uint32_t stock[STOCK_MAX];
 	uint32_t stock_count;
 	uint32_t asked; /* bit n: for buffers of class n */
-	uint32_t tag;   /* of its last call */
 };
 
 extern struct instance sim_instance[SP_INST_MAX];

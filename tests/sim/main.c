@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "sim.h"
@@ -22,6 +22,8 @@
 
 #define BUFFERS 10 /* of each class at least: few, so that they run out */
 #define MEMORY (160 << 10)
+
+#define N(n) (unsigned long long)(n)
 
 int sim_gateway_main(void);                /* gateway/main.c's */
 _Noreturn void sim_gateway_exit(int code); /* what it calls in the end */
@@ -76,8 +78,7 @@ void sim_fail(const char *format, ...)
 	fprintf(stderr,
 		"simulate: schedule %llu of seed %llu failed; again, with every step: "
 		"--seed %llu --schedules %llu --faults %u --verbose\n",
-		(unsigned long long)sim.schedule, (unsigned long long)sim.options.seed,
-		(unsigned long long)sim.options.seed, (unsigned long long)sim.schedule,
+		N(sim.schedule), N(sim.options.seed), N(sim.options.seed), N(sim.schedule),
 		sim.options.fault_percent);
 	_exit(1);
 }
@@ -97,13 +98,13 @@ static int table_new(size_t size, void **ret)
 	return fd;
 }
 
-/* An address in the abstract namespace that is nobody's. */
 static int listener_new(void)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a.sun_family)) < 0 || listen(fd, 64) < 0)
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0)
 		sim_fail("no listener: %s", strerror(errno));
 	return fd;
 }
@@ -187,6 +188,7 @@ int __wrap_gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t 
 	sim.receive_fd = fds[2];
 	sim.now_ns = UINT64_C(1000000000000);
 	sim.random = sim.options.seed;
+	sim.thread = pthread_self();
 	sim.running = true;
 	sim_instances_init();
 	return r;
@@ -199,13 +201,13 @@ _Noreturn void sim_gateway_exit(int code)
 	if (code != 0)
 		sim_fail("the gateway ended with %d", code);
 	getrusage(RUSAGE_SELF, &usage);
-	printf("%llu schedules from seed %llu: %llu steps, %llu requests: %llu answered, %llu "
-	       "problems, %llu clients gone; %llu deaths, %llu failed calls; %ld MiB\n",
-	       (unsigned long long)sim.schedule, (unsigned long long)sim.options.seed,
-	       (unsigned long long)sim.steps, (unsigned long long)sim.requests,
-	       (unsigned long long)sim.answered, (unsigned long long)sim.problems,
-	       (unsigned long long)sim.abandoned, (unsigned long long)sim.deaths,
-	       (unsigned long long)sim.faults, usage.ru_maxrss >> 10);
+	printf("%llu schedules from seed %llu, %llu steps, %ld MiB\n", N(sim.schedule),
+	       N(sim.options.seed), N(sim.steps), usage.ru_maxrss >> 10);
+	printf("%llu requests: %llu answered, %llu problems, %llu clients gone\n", N(sim.requests),
+	       N(sim.answered), N(sim.problems), N(sim.abandoned));
+	printf("%llu calls, %llu messages, %llu of them by reference, %llu requests moved\n",
+	       N(sim.calls), N(sim.messages), N(sim.shares), N(sim.moves));
+	printf("%llu deaths, %llu failed system calls\n", N(sim.deaths), N(sim.faults));
 	exit(0);
 }
 

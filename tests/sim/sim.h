@@ -13,6 +13,7 @@
 #ifndef SPROCKET_TESTS_SIM_SIM_H
 #define SPROCKET_TESTS_SIM_SIM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,19 +41,23 @@ struct sim {
 	struct sim_options options;
 	uint64_t random; /* state */
 	uint64_t now_ns;
+	pthread_t thread;  /* the gateway's, and everybody else's */
+	uint64_t turns;    /* of the gateway's loop */
 	bool running;      /* the clock is ours, and the schedules have begun */
 	uint64_t schedule; /* number of the one under way */
 	uint64_t steps;
 	struct gateway *gateway;
 	struct shm_layout layout;
 	char *base;
-	int control;    /* our end */
-	int send_fd;    /* the worker's, by which its sends are known */
-	int receive_fd; /* the worker's */
-	int to_worker;  /* our end of it */
-	int listener;   /* the address that clients connect to */
+	int control;              /* our end */
+	int send_fd;              /* the worker's, by which its sends are known */
+	int receive_fd;           /* the worker's */
+	int to_worker;            /* our end of it */
+	int listener;             /* the address that clients connect to */
 	uint64_t accept_again_ns; /* when the gateway tries again to accept, after it had no fd */
+	/* What has happened. */
 	uint64_t requests, answered, problems, abandoned, deaths, faults;
+	uint64_t calls, messages, moves, shares;
 };
 
 extern struct sim sim;

@@ -6,9 +6,9 @@
 #include "sim.h"
 #include "sproxy/wiring.h"
 
-#define REQUESTS_MOST 8
+#define REQUESTS_MOST 6
 #define WOKEN_MOST_NS 1000000
-#define STEPS_MOST 200 /* of a schedule, before everybody only finishes */
+#define STEPS_MOST 150 /* of a schedule, before everybody only finishes */
 
 static enum { ACTIVE, SETTLING, ENDING } phase = SETTLING;
 static uint32_t steps;
