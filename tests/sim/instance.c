@@ -48,7 +48,7 @@ void sim_instance_receive(uint32_t slot, const struct sp_desc *descs, uint32_t c
 		in->queue[(in->first + in->count++) % SIM_QUEUE] = descs[i];
 }
 
-static bool hand_over(struct instance *in, struct sp_desc *d, uint32_t count)
+bool sim_instance_send(struct instance *in, struct sp_desc *d, uint32_t count)
 {
 	ssize_t n = sim_kernel_send(sim_slot_of(in), d, count * sizeof(*d));
 
@@ -60,7 +60,7 @@ static bool hand_over(struct instance *in, struct sp_desc *d, uint32_t count)
 /* What it holds may always be sent so. */
 static void send_valid(struct instance *in, struct sp_desc *d, uint32_t count)
 {
-	SIM_CHECK(hand_over(in, d, count), "slot %u: edge %#x of buffer %u was refused",
+	SIM_CHECK(sim_instance_send(in, d, count), "slot %u: edge %#x of buffer %u was refused",
 		  sim_slot_of(in), d->edge, d->buf);
 }
 
@@ -371,37 +371,4 @@ uint32_t sim_instances_stock(void)
 		if (sim_instance[slot].life == LIFE_RUNS)
 			sum += sim_instance[slot].stock_count;
 	return sum;
-}
-
-/* ---- what it may not do ---- */
-
-static void forge(struct instance *in)
-{
-	struct sp_desc d = { .buf = sim_random(sim.layout.buffer_count + 2),
-			     .gen = sim_random(4),
-			     .len = sim_random(4000),
-			     .edge = (uint8_t)sim_random(256),
-			     .flags = (uint8_t)sim_random(256),
-			     .home = (uint16_t)sim_random(12) };
-	uint32_t holder = d.buf < sim.layout.buffer_count ? (uint32_t)sim_owners()[d.buf].word :
-							    SP_HOLDER_FREE;
-
-	/* What it holds it may send: that is no forgery. Nor is what names no buffer. */
-	if (holder == sim_slot_of(in) || d.edge == SP_EDGE_REFILL || d.edge == SP_EDGE_WAKE ||
-	    d.edge == SP_EDGE_CANCEL)
-		return;
-	if (sim_chance(50) && d.buf < sim.layout.buffer_count)
-		d.gen = (uint32_t)(sim_owners()[d.buf].word >> 32);
-	SIM_CHECK(!hand_over(in, &d, 1), "slot %u: a forged descriptor was accepted",
-		  sim_slot_of(in));
-	in->life = LIFE_DEAD; /* the controller cuts it off */
-	sim.deaths++;
-}
-
-void sim_instance_misbehave(void)
-{
-	struct instance *in = sim_instance_any();
-
-	if (in)
-		forge(in);
 }

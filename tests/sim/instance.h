@@ -38,6 +38,8 @@ extern struct instance sim_instance[SP_INST_MAX];
 bool sim_instance_start(uint32_t fn, bool told);
 /* A random one that runs, or NULL. */
 struct instance *sim_instance_any(void);
+/* It sends what `d` says. False: that was refused. */
+bool sim_instance_send(struct instance *in, struct sp_desc *d, uint32_t count);
 
 static inline uint32_t sim_slot_of(const struct instance *in)
 {
