@@ -65,7 +65,7 @@ static enum state size(struct phr_chunked_decoder *d, char c)
 		if (d->line > GW_H1_CHUNK_DIGITS)
 			return BROKEN;
 		d->bytes_left_in_chunk = d->bytes_left_in_chunk << 4 | hex(c);
-		return SIZE;
+		return d->bytes_left_in_chunk > GW_H1_CHUNK_MAX ? BROKEN : SIZE;
 	}
 	if (d->line == 1)
 		return BROKEN; /* no digit */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define GW_H1_CHUNK_MAX UINT32_MAX     /* bytes of a chunk */
 #define GW_H1_CHUNK_DIGITS 15          /* of a chunk's size */
 #define GW_H1_CHUNK_LINE_MAX 256       /* bytes of a chunk's size and extensions */
 #define GW_H1_CHUNK_EXCESS (16U << 10) /* bytes of such lines beyond what the data excuse */

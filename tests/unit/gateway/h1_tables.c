@@ -145,6 +145,8 @@ const struct h1_chunked h1_chunked[] = {
 	{ "1,\r\nx\r\n", -1, NULL },
 	{ "0000000000000001\r\nx\r\n", -1, NULL },
 	{ "ffffffffffffffff\r\n", -1, NULL },
+	{ "100000000\r\n", -1, NULL },
+	{ "ffffffff\r\nx", -2, "x" },
 	{ "1;\r\nx\r\n", -1, NULL },
 	{ "1;a=\r\nx\r\n", -1, NULL },
 	{ "1;a\nx\r\n", -1, NULL },
