@@ -37,7 +37,7 @@ class Batteries(unittest.TestCase):
 class Judges(unittest.TestCase):
     """A battery that cannot fail is none: a server that takes anything fails."""
 
-    BAD = ("cl-te", "te-cl", "cl-plus", "cl-twice", "te-misspelt", "chunk-data-no-end",
+    BAD = ("cl-te", "cl-plus", "cl-twice", "te-misspelt", "chunk-data-no-end",
            "chunk-size-underscore", "field-space-before-colon", "host-two", "version-2.0")
     GOOD = ("cl-plain", "cl-zero", "chunk-plain", "keep-1.1", "keep-close", "field-empty-value")
 
