@@ -65,6 +65,7 @@ bool gw_h1_host_valid(const char *text, size_t len)
 
 static const char *path_end(const char *p, const char *end)
 {
+	p = gw_h1_words_end(p, end, '/');
 	while ((p = gw_h1_skip(p, end, GW_H1_PATH)) < end && *p == '%') {
 		if (!escape_possible(p + 1, end))
 			return NULL;

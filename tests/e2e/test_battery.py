@@ -37,8 +37,8 @@ class Batteries(unittest.TestCase):
 class Judges(unittest.TestCase):
     """A battery that cannot fail is none: a server that takes anything fails."""
 
-    BAD = ("cl-te", "cl-plus", "cl-twice", "te-misspelt", "chunk-data-no-end",
-           "chunk-size-underscore", "field-space-before-colon", "host-two", "version-2.0")
+    BAD = ("cl-plus", "cl-twice", "te-misspelt", "te-bare-lf", "chunk-size-underscore",
+           "chunk-data-bare-lf", "field-space-before-colon", "host-two", "version-2.0")
     GOOD = ("cl-plain", "cl-zero", "chunk-plain", "keep-1.1", "keep-close", "field-empty-value")
 
     def test_a_lax_server_fails(self):

@@ -219,20 +219,15 @@ static void test_headers_move_to_a_larger_buffer_or_are_refused(void **state)
 	client_reply(&c, &reply, false);
 	assert_int_equal(reply.status, 200);
 	free(body);
-	/* 20 of them are no more than a head may have, but no buffer has room for the body, too. */
-	for (int count = 20; count <= 30; count += 10) {
-		client_say(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n");
-		for (int i = 0; i < count; i++)
-			client_say(&c, "X-%d: %.*s\r\n", i, 2900, field);
-		client_say(&c, "\r\n");
-		if (count == 20)
-			for (int i = 0; i < 50; i++)
-				client_say(&c, "%1000s", "");
-		client_reply(&c, &reply, false);
-		reply_assert_problem(&reply, 431,
-				     count == 20 ? "headers-too-large" : "head-too-large");
-	}
-	assert_true(client_closed(&c, RIG_WAIT_MS));
+	/* No buffer has room for these and the body. (More is more than a head may have.) */
+	client_say(&c, "POST /any/x HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n");
+	for (int i = 0; i < 20; i++)
+		client_say(&c, "X-%d: %.*s\r\n", i, 2900, field);
+	client_say(&c, "\r\n");
+	for (int i = 0; i < 50; i++)
+		client_say(&c, "%1000s", "");
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 431, "headers-too-large");
 }
 
 static void test_body_sizes_around_the_classes(void **state)
@@ -331,32 +326,30 @@ static void test_health_and_readiness(void **state)
 	assert_int_equal(reply.status, 503);
 }
 
+/* RFC 9113, 3.1: asking for an upgrade is no way to HTTP/2 any more. */
 static void test_http2_by_prior_knowledge_alone(void **state)
 {
 	static const char *const ways[] = { "--http2-prior-knowledge", "--http2" };
+	char command[256], line[256];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		char command[256], line[256];
+		struct sp_desc d;
 		FILE *curl;
 
-		/* A body would keep curl from asking for the upgrade. */
+		/* curl asks for the upgrade when there is no body. */
 		snprintf(command, sizeof(command),
 			 "curl -s -o - -w '%%{http_version} %%{http_code}' %s "
 			 "'http://127.0.0.1:%d/any/h2?q'",
 			 ways[i], rig.port);
 		curl = popen(command, "r");
 		assert_non_null(curl);
-		{
-			struct sp_desc d = rig_take(&rig);
-
-			memcpy(shm_buffer_payload(rig_slot(&rig, d.buf)), "over h2 ", 8);
-			d.len = 8;
-			rig_send(&rig, d, SP_EDGE_REPLY, 0);
-		}
+		d = rig_take(&rig);
+		memcpy(shm_buffer_payload(rig_slot(&rig, d.buf)), "over h2 ", 8);
+		d.len = 8;
+		rig_send(&rig, d, SP_EDGE_REPLY, 0);
 		assert_non_null(fgets(line, sizeof(line), curl));
 		pclose(curl);
-		/* RFC 9113, 3.1: that way to HTTP/2 is no more. */
 		assert_string_equal(line, i == 0 ? "over h2 2 200" : "over h2 1.1 200");
 	}
 }
