@@ -326,7 +326,7 @@ static void test_health_and_readiness(void **state)
 	assert_int_equal(reply.status, 503);
 }
 
-/* RFC 9113, 3.1: asking for an upgrade is no way to HTTP/2 any more. */
+/* RFC 9113, 3.1: an upgrade, which curl asks for without a body, is no way to it any more. */
 static void test_http2_by_prior_knowledge_alone(void **state)
 {
 	static const char *const ways[] = { "--http2-prior-knowledge", "--http2" };
@@ -337,7 +337,6 @@ static void test_http2_by_prior_knowledge_alone(void **state)
 		struct sp_desc d;
 		FILE *curl;
 
-		/* curl asks for the upgrade when there is no body. */
 		snprintf(command, sizeof(command),
 			 "curl -s -o - -w '%%{http_version} %%{http_code}' %s "
 			 "'http://127.0.0.1:%d/any/h2?q'",
