@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb bench peers clean deps format-check
+.PHONY: help run test build install uninstall deb battery bench peers clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -19,6 +19,7 @@ help:
 	@echo 'make deb            build a Debian package'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
+	@echo 'make battery        what HTTP clients may not do: against Sprocket, nginx, haproxy, h2o'
 	@echo 'make format-check   code that clang-format would change'
 	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
 	@echo 'make clean          remove what was built'
@@ -46,6 +47,10 @@ peers: deps
 	@cd "$(ROOT)" && flock . sh -c \
 		'if [ -e $(BUILD)/build.ninja ]; then meson setup --reconfigure $(BUILD); \
 		 else meson setup $(BUILD); fi && ninja -C $(BUILD)'
+
+battery: build
+	@[ -n "$(SKIP_DEPS)" ] || "$(ROOT)/tools/deps" --idle tests/http/packages.txt
+	@cd "$(ROOT)" && SPROCKET_BUILD="$$PWD/$(BUILD)" tests/http/run -v
 
 install: build
 	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"

@@ -11,6 +11,7 @@
 #include "gateway/intake.h"
 #include "gateway/lease.h"
 #include "gateway/problem.h"
+#include "gateway/refusal.h"
 #include "gateway/request.h"
 #include "gateway/tables.h"
 #include "gateway/worker.h"
@@ -247,8 +248,12 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 	(void)self;
 	a.worker = gw_worker_of(req);
 	a.req = req;
+	if (gw_refusal_answer(a.worker, req))
+		return 0;
 	if (a.worker->draining)
 		req->http1_is_persistent = 0;
+	if (gw_health_options(req))
+		return 0;
 	headers_scan(&a);
 	gw_intake_target_resolve(req);
 	if (!gw_intake_host_known(req) && req->version == 0x101)

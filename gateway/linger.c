@@ -16,10 +16,37 @@ struct lingering {
 	h2o_socket_t *sock;
 	h2o_timeout_entry_t timeout;
 	size_t left;
+	h2o_socket_t *first; /* libh2o's, until it is closed */
+	void (*first_cb)(void *data);
+	void *first_data;
 };
+
+/* libh2o has sent the answer and closed its own fd: the client must hear that nothing follows. */
+static void on_first_close(void *data)
+{
+	struct lingering *l = data;
+
+	l->first = NULL;
+	shutdown(h2o_socket_get_fd(l->sock), SHUT_WR);
+	if (l->first_cb)
+		l->first_cb(l->first_data);
+}
+
+static void first_watch(struct lingering *l, h2o_socket_t *sock)
+{
+	l->first = sock;
+	l->first_cb = sock->on_close.cb;
+	l->first_data = sock->on_close.data;
+	sock->on_close.cb = on_first_close;
+	sock->on_close.data = l;
+}
 
 static void linger_end(struct lingering *l)
 {
+	if (l->first) {
+		l->first->on_close.cb = l->first_cb;
+		l->first->on_close.data = l->first_data;
+	}
 	h2o_timeout_unlink(&l->timeout);
 	h2o_socket_close(l->sock);
 	free(l);
@@ -61,5 +88,6 @@ void gw_linger_start(struct gw_worker *worker, h2o_socket_t *sock)
 	l->sock = h2o_evloop_socket_create(worker->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	l->sock->data = l;
 	gw_conn_count(worker, l->sock);
+	first_watch(l, sock);
 	h2o_socket_read_start(l->sock, on_read);
 }

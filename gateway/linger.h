@@ -2,10 +2,10 @@
 /*
  * linger.h - lets a refused upload run out, so that its client can read why.
  *
- * For: a body over the limit is answered before it has arrived. Closing a TCP connection
+ * For: a body over the limit, or a malformed request, is answered before all has arrived. Closing a TCP connection
  * with bytes unread sends a reset, and a reset discards the answer on the client's side.
  * How: a second fd keeps the connection open when libh2o closes its own; what comes in is
- * discarded in the kernel until the client stops, or a second or a bound has passed.
+ * discarded in the kernel, and the answer's end told, until the client stops, or a second or a bound has passed.
  * Thread-safety: runs in the connection's worker.
  */
 #ifndef SPROCKET_GATEWAY_LINGER_H

@@ -2,7 +2,7 @@
 /*
  * next.h - the functions of libh2o that those of this executable stand before.
  *
- * For: strict.c, hpack.c. libh2o calls some of its own functions by their dynamic symbols;
+ * For: hpack.c. libh2o calls some of its own functions by their dynamic symbols;
  * one of the same name that the executable exports is called instead, and may call the library's.
  * Thread-safety: any thread.
  */

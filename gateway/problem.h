@@ -60,6 +60,26 @@ struct gw_worker;
 	X(CHAIN_SLOW, "chain-deadline", 504, "timed out", "the chain's gateway did not answer", 0) \
 	X(BAD_HEAD, "bad-head", 400, "bad request",                                                \
 	  "method, path, host, or a header field has a byte in it that none can have", 0)          \
+	X(BAD_LINE, "bad-request-line", 400, "bad request",                                        \
+	  "the request line is not a method, a target and a version, one space between them", 0)   \
+	X(BAD_TARGET, "bad-target", 400, "bad request",                                            \
+	  "the request target has none of the forms that a target of this method can have", 0)     \
+	X(TARGET_SIZE, "target-too-long", 414, "URI too long",                                     \
+	  "the request target is longer than 16 KiB", 0)                                           \
+	X(BAD_VERSION, "http-version", 505, "HTTP version not supported",                          \
+	  "this address speaks HTTP/1.1, HTTP/1.0 and HTTP/2", 0)                                  \
+	X(NO_TUNNEL, "no-tunnel", 501, "not implemented", "nobody here makes tunnels", 0)          \
+	X(BAD_FIELD, "bad-field", 400, "bad request",                                              \
+	  "a header field has not the form of one: name, colon, value, carriage return, newline",  \
+	  0)                                                                                       \
+	X(HEAD_SIZE, "head-too-large", 431, "request header fields too large",                     \
+	  "the head is longer than 64 KiB, or has more than 100 fields", 0)                        \
+	X(BAD_HOST, "bad-host", 400, "bad request",                                                \
+	  "the Host field is there twice, or is no host", 0)                                       \
+	X(BAD_FRAMING, "bad-framing", 400, "bad request",                                          \
+	  "Content-Length and Transfer-Encoding leave it open where the message ends", 0)          \
+	X(BAD_CODING, "unknown-coding", 501, "not implemented",                                    \
+	  "chunked is the only transfer coding that is known", 0)                                  \
 	X(PROTOCOL, "protocol", 400, "bad request", "", 0)
 
 enum gw_problem_kind {
