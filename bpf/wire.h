@@ -78,7 +78,8 @@ enum sp_flag {
  * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
-	__u32 gen;  /* the buffer's generation when the sender received it */
+	__u32 gen;  /* the buffer's generation when the sender received it; the kernel draws a new
+		     * one for a call that comes home */
 	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
