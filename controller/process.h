@@ -35,6 +35,11 @@ struct process_spec {
 			* waits for a reader: what does not fit into the pipe is lost */
 	bool stopped;  /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
 			* SIGCONT lets it go on */
+	/* > 0: the folder of a control group (v2) that it begins in. Else it is in ours. */
+	int cgroup_into;
+	/* Ended by -1; NULL: none. It writes "0" to each: they are files of control groups that it
+	 * joins before it executes anything. */
+	const int *cgroup_fds;
 	const char *core_folder; /* it runs and leaves its core here; NULL: no core, our folder */
 };
 

@@ -95,6 +95,7 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &chain->functions[instance->fn - 1];
 	uint32_t cpus[WIRING_FN_WORKER_MAX];
+	int joined[CGROUP_KIND_COUNT + 1];
 	char cores[PROCESS_CORE_PATH_MAX];
 	struct process_spec spec = { .path = f->exec,
 				     .name = f->name,
@@ -104,6 +105,7 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 				     .exec_fd = instance->revision->exec_fd,
 				     .detached = runtime->options.fdstore != NULL,
 				     .stopped = instance->debugged,
+				     .cgroup_fds = joined,
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
@@ -111,9 +113,12 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 		cpus[i] = slots_cpu(instance, i);
 	instance->started_ns = loop_now_ns();
 	instance->ready_ns = 0;
-	instance->violated = instance->dismissed = instance->late = false;
+	instance->violated = instance->dismissed = instance->late = instance->hung = false;
+	instance_cgroup_make(instance, chain);
+	spec.cgroup_into = cgroup_join_open(&instance->cgroup, joined);
 	r = runtime->options.inlined ? host_add(instance, chain) :
 				       process_start(&spec, &instance->process);
+	cgroup_join_close(spec.cgroup_into, joined);
 	if (r < 0)
 		return r;
 	instance_set_state(instance, INSTANCE_STARTING);
@@ -147,6 +152,7 @@ static void begin_failed(struct instance *instance)
 		return;
 	}
 	instance->next = instance->debugged = false;
+	instance_cgroup_end(instance);
 	instance_page_close(instance);
 	slots_detach(instance);
 	instance->revision = revision_put(instance->revision);

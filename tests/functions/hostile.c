@@ -140,7 +140,8 @@ static void read_order(const struct shm_header *header, const struct shm_header 
 /* Returns true when the request was used up. */
 static bool obey(struct hostile *h, struct sp_desc d, const struct order *order)
 {
-	const struct hostile_kind *tables[] = { hostile_attacks, hostile_lies, hostile_misdeeds };
+	const struct hostile_kind *tables[] = { hostile_attacks, hostile_lies, hostile_misdeeds,
+						hostile_greeds };
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++)
 		for (const struct hostile_kind *k = tables[t]; k->name; k++)
