@@ -87,6 +87,8 @@ int chain_read_secrets(struct chain_parse *parse, const yaml_node_t *node, int n
 void chain_read_resources(struct chain_parse *parse, const yaml_node_t *node,
 			  const yaml_node_t *hang, struct chain_function *function);
 void chain_read_memory(struct chain_parse *parse, const yaml_node_t *node);
+/* After the routes: what only reads asks for nothing that has to be written. */
+void chain_check_memory(struct chain_parse *parse);
 /* chain_overload.c: how many requests may be under way. */
 void chain_read_overload(struct chain_parse *parse, const yaml_node_t *node);
 void chain_read_admission(struct chain_parse *parse, const yaml_node_t *idempotent,

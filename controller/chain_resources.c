@@ -179,3 +179,24 @@ void chain_read_memory(struct chain_parse *parse, const yaml_node_t *node)
 	choice = chain_node_choice(parse, v[WIPE], "memory.wipeOnFree", choices, 2);
 	parse->chain->wipe_on_free = choice == 1;
 }
+
+void chain_check_memory(struct chain_parse *parse)
+{
+	for (uint32_t i = 0; i < parse->chain->function_count; i++) {
+		const struct chain_function *f = &parse->chain->functions[i];
+		const char *what = NULL;
+
+		for (uint32_t r = 0; r < f->rules.count; r++)
+			if (f->rules.rules[r].tee_count > 0)
+				what = "has a tee on its route";
+		if (f->rules.group_count > 0)
+			what = "sends to all of several";
+		if (f->rules.call_count > 0)
+			what = "calls others";
+		if (f->read_only && what)
+			chain_errors_add(parse->errors, parse->functions[i + 1].at,
+					 "%s is in memory.readOnly, but %s: messages of its own "
+					 "have to be written",
+					 f->name, what);
+	}
+}

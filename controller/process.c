@@ -73,12 +73,12 @@ static void child_signals(void)
 
 /* No child needs a right: the kernel's objects come to it as fds. Root keeps its way to
  * files (a user's home may be closed to others, also to a root without that right). */
-static void child_rights_drop(void)
+static void child_rights_drop(bool all)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH)
+		if (all || (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
@@ -167,7 +167,7 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	fcntl(wiring, F_SETFD, 0);
 	child_environment(spec, wiring);
 	child_core(spec);
-	child_rights_drop();
+	child_rights_drop(spec->read_only);
 	if (spec->stopped)
 		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)

@@ -31,6 +31,8 @@ struct process_spec {
 	/* >= 0: what is executed, whatever lies at `path` by now. Must be open for reading. A
 	 * script finds itself as /dev/fd/N. -1: the file at `path`. */
 	int exec_fd;
+	bool read_only; /* keeps no right over files: what it is handed to read it cannot open to
+			 * write */
 	bool detached; /* outlives us: a session of its own, no death signal; its output never
 			* waits for a reader: what does not fit into the pipe is lost */
 	bool stopped;  /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or

@@ -67,10 +67,18 @@ static int wire(struct instance *instance, const struct chain *chain,
 		[WIRING_FN_MEMORY] = runtime->memory.fd, [WIRING_FN_PAGE] = instance->page_fd
 	};
 	uint32_t count = instance->worker_count;
-	int r;
+	int read_only = -1, r;
 
 	if (!message)
 		return -ENOMEM;
+	if (chain->functions[instance->fn - 1].read_only) {
+		read_only = shm_memory_read_only(runtime->memory.fd);
+		if (read_only < 0) {
+			free(message);
+			return read_only;
+		}
+		fds[WIRING_FN_MEMORY] = read_only;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		fds[WIRING_FN_SEND + 2 * i] = ends[i].send;
 		fds[WIRING_FN_RECEIVE + 2 * i] = ends[i].receive;
@@ -86,6 +94,8 @@ static int wire(struct instance *instance, const struct chain *chain,
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
 				WIRING_FN_WORKERS + 2 * count);
+	if (read_only >= 0)
+		close(read_only);
 	free(message);
 	return r;
 }
@@ -106,6 +116,7 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 				     .detached = runtime->options.fdstore != NULL,
 				     .stopped = instance->debugged,
 				     .cgroup_fds = joined,
+				     .read_only = f->read_only,
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 

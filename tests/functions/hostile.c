@@ -274,7 +274,8 @@ static int start(struct hostile *h)
 			   &fd_count) <= 0 ||
 	    fd_count != WIRING_FN_FDS)
 		return -EPROTO;
-	if (shm_memory_map(h->fds[WIRING_FN_MEMORY], wiring.layout.size, &base) < 0 ||
+	if ((wiring.read_only ? shm_memory_view : shm_memory_map)(h->fds[WIRING_FN_MEMORY],
+								  wiring.layout.size, &base) < 0 ||
 	    shm_memory_map(h->fds[WIRING_FN_PAGE], sizeof(*h->page), &page) < 0)
 		return -ENOMEM;
 	h->base = base;
