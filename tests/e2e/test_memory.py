@@ -61,7 +61,7 @@ class ReadOnly(ChainTest):
             start = len(self.chain.log.lines)
             answer = self.order(what)
             self.assertEqual((answer.status, answer.body), (200, b"hello"), what)
-            said = self.chain.log.wait(rf"audit.*{what}: Read-only file system", start)
+            said = self.chain.log.wait(rf"audit: .*{what}: Read-only file system", start)
             self.assertTrue(said, self.chain.report())
         self.assertEqual(self.order("alloc").status, 200)
         self.assertTrue(self.chain.log.wait("alloc: No buffer space"))

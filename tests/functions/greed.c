@@ -86,9 +86,21 @@ static bool do_files(struct hostile *h, struct sp_desc d, const struct order *or
 	return false;
 }
 
-/* Waits for ever in a page fault: the page of a file that its writer never writes... a private
- * pipe cannot be mapped, so the function blocks in the read that fills the page instead, without
- * an end to wait for and deaf to every signal that it may refuse. */
+/* A child that leaves its parent's process group, hears no signal that it may refuse, and stays. */
+static bool do_linger(struct hostile *h, struct sp_desc d, const struct order *order)
+{
+	(void)h, (void)d, (void)order;
+	if (fork() == 0) {
+		setsid();
+		for (int s = 1; s < 32; s++)
+			signal(s, SIG_IGN);
+		for (;;)
+			pause();
+	}
+	return false;
+}
+
+/* Waits for ever in a system call, deaf to every signal that it may refuse. */
 static bool do_stuck(struct hostile *h, struct sp_desc d, const struct order *order)
 {
 	char byte;
@@ -183,6 +195,7 @@ const struct hostile_kind hostile_greeds[] = {
 	{ "memory", do_memory },
 	{ "fds", do_fds },
 	{ "files", do_files },
+	{ "linger", do_linger },
 	{ "stuck", do_stuck },
 	{ "peek", do_peek },
 	{ "smear", do_smear },
