@@ -13,8 +13,6 @@
 #include "controller/cgroup_file.h"
 #include "controller/runstate_file.h"
 
-#define CPU_PERIOD_US 100000
-#define CPU_QUOTA_MIN_US 1000 /* the kernel's */
 #define SELF_FOLDER "/sprocket-self"
 
 /* What the machine has for us, and where it goes. */
@@ -139,72 +137,6 @@ const char *cgroup_why(void)
 	return machine.why;
 }
 
-/* ---- limits ---- */
-
-static bool wanted(const struct chain_limits *limits, enum cgroup_kind kind)
-{
-	return kind == CGROUP_PIDS || (kind == CGROUP_MEMORY && limits->memory_bytes) ||
-	       (kind == CGROUP_CPU && limits->cpu_millis);
-}
-
-static int pids_set(const char *folder, const struct chain_limits *limits)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%u", limits->pids ? limits->pids : CGROUP_PIDS_DEFAULT);
-	return cgroup_write(folder, "pids.max", text);
-}
-
-/* Swap counts as memory: a limit that moves a function to the disk is none. */
-static int memory_set(const char *folder, const struct chain_limits *limits, int version)
-{
-	char text[32];
-	int r;
-
-	snprintf(text, sizeof(text), "%" PRIu64, limits->memory_bytes);
-	if (version == 2) {
-		if (!limits->memory_bytes)
-			return cgroup_write(folder, "memory.max", "max");
-		r = cgroup_write(folder, "memory.max", text);
-		cgroup_write(folder, "memory.swap.max", "0"); /* where there is swap */
-		return r;
-	}
-	/* Lowered, the one of both together goes last; raised, first. */
-	cgroup_write(folder, "memory.memsw.limit_in_bytes", "-1");
-	r = cgroup_write(folder, "memory.limit_in_bytes", limits->memory_bytes ? text : "-1");
-	if (limits->memory_bytes)
-		cgroup_write(folder, "memory.memsw.limit_in_bytes", text);
-	return r;
-}
-
-static int cpu_set(const char *folder, const struct chain_limits *limits, int version)
-{
-	uint64_t quota = (uint64_t)limits->cpu_millis * CPU_PERIOD_US / 1000;
-	char text[48];
-
-	if (limits->cpu_millis && quota < CPU_QUOTA_MIN_US)
-		quota = CPU_QUOTA_MIN_US;
-	if (version == 2) {
-		if (quota)
-			snprintf(text, sizeof(text), "%" PRIu64 " %d", quota, CPU_PERIOD_US);
-		return cgroup_write(folder, "cpu.max", quota ? text : "max");
-	}
-	snprintf(text, sizeof(text), "%" PRIu64, quota);
-	return cgroup_write(folder, "cpu.cfs_quota_us", quota ? text : "-1");
-}
-
-static int limit_set(const struct cgroup *cgroup, enum cgroup_kind kind,
-		     const struct chain_limits *limits)
-{
-	const char *folder = cgroup->folder[kind];
-	int version = cgroup_version(kind);
-
-	if (kind == CGROUP_PIDS)
-		return pids_set(folder, limits);
-	return kind == CGROUP_MEMORY ? memory_set(folder, limits, version) :
-				       cpu_set(folder, limits, version);
-}
-
 /* ---- life ---- */
 
 static void name_make(const char *chain, const char *function, bool outlives, char *ret,
@@ -252,11 +184,11 @@ int cgroup_make(const char *chain, const char *function, const struct chain_limi
 	machine_look();
 	name_make(chain, function, outlives, name, sizeof(name));
 	for (enum cgroup_kind kind = 0; r == 0 && kind < CGROUP_KIND_COUNT; kind++) {
-		if (!wanted(limits, kind) || !machine.version[kind])
+		if (!cgroup_wanted(limits, kind) || !machine.version[kind])
 			continue;
 		r = folder_make(&cgroup, kind, name);
 		if (r == 0)
-			r = limit_set(&cgroup, kind, limits);
+			r = cgroup_limit_set(&cgroup, kind, limits);
 	}
 	if (r < 0) {
 		cgroup_remove(&cgroup);
@@ -335,7 +267,8 @@ int cgroup_change(struct cgroup *cgroup, const char *chain, const char *function
 	name_make(chain, function, outlives, name, sizeof(name));
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	for (enum cgroup_kind kind = 0; r == 0 && kind < CGROUP_KIND_COUNT; kind++) {
-		bool fresh = !cgroup->folder[kind] && wanted(limits, kind) && cgroup_has(kind);
+		bool fresh =
+			!cgroup->folder[kind] && cgroup_wanted(limits, kind) && cgroup_has(kind);
 		const char *there = cgroup->folder[CGROUP_PIDS];
 
 		if (fresh && cgroup_version(kind) == 2 && there) {
@@ -347,7 +280,7 @@ int cgroup_change(struct cgroup *cgroup, const char *chain, const char *function
 				r = cgroup_write(cgroup->folder[kind], "cgroup.procs", text);
 		}
 		if (r == 0 && cgroup->folder[kind])
-			r = limit_set(cgroup, kind, limits);
+			r = cgroup_limit_set(cgroup, kind, limits);
 	}
 	return r;
 }

@@ -28,6 +28,11 @@ int cgroup_mount_nth(unsigned n, char ret[CGROUP_PATH_MAX]);
 int cgroup_write(const char *folder, const char *file, const char *text);
 int cgroup_read_number(const char *folder, const char *file, const char *key, uint64_t *ret);
 
+/* Do these limits need a group of this kind? And writes them into the one that there is. */
+bool cgroup_wanted(const struct chain_limits *limits, enum cgroup_kind kind);
+int cgroup_limit_set(const struct cgroup *cgroup, enum cgroup_kind kind,
+		     const struct chain_limits *limits);
+
 /* Ends every process in the group of a folder. */
 void cgroup_folder_kill(const char *folder);
 

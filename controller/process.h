@@ -33,9 +33,9 @@ struct process_spec {
 	int exec_fd;
 	bool read_only; /* keeps no right over files: what it is handed to read it cannot open to
 			 * write */
-	bool detached; /* outlives us: a session of its own, no death signal; its output never
+	bool detached;  /* outlives us: a session of its own, no death signal; its output never
 			* waits for a reader: what does not fit into the pipe is lost */
-	bool stopped;  /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
+	bool stopped;   /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
 			* SIGCONT lets it go on */
 	/* > 0: the folder of a control group (v2) that it begins in. Else it is in ours. */
 	int cgroup_into;

@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "controller/cgroup.h"
 #include "controller/runstate.h"
 #include "controller/runstate_file.h"
 #include "shm/hugepages.h"
@@ -289,5 +288,5 @@ int runstate_clean(FILE *report, bool dry_run)
 
 	for (unsigned int n = 0; runstate_folder(n, folder) == 0; n++)
 		count += clean_folder(folder, report, dry_run);
-	return count + cgroup_clean(report, dry_run); /* once their processes are gone */
+	return count;
 }

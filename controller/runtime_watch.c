@@ -13,7 +13,7 @@
 
 #include "controller/runtime_private.h"
 
-#define LOOK_NS 100000000ULL /* between two looks */
+#define LOOK_NS 50000000ULL /* between two looks */
 
 /* Is it old enough to look closer? Cheap: most never are. */
 static bool suspect(const struct runtime *runtime, const struct instance *i, uint64_t now)
