@@ -107,6 +107,10 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	stamp(b, o);
 	d->flags &= ~b->clear;
 	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
+	/* What comes home is stock, which can leave again at once. No buffer would limit the
+	 * answers that a caller leaves unread, so a number does that only who reads them knows. */
+	if (b->homecoming)
+		d->gen = bpf_get_prandom_u32();
 	assign(o, d->gen, b->to);
 	return -1;
 }

@@ -62,7 +62,9 @@ enum sp_flag {
 	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
 	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
-	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
+	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0.
+				       * With FAILED: the function cannot write to the buffer, and
+				       * len is its error */
 
 	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
 
@@ -78,7 +80,8 @@ enum sp_flag {
  * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
-	__u32 gen;  /* the buffer's generation when the sender received it */
+	__u32 gen;  /* the buffer's generation when the sender received it; the kernel draws a new
+		     * one for a call that comes home */
 	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */

@@ -71,6 +71,7 @@ struct chain_function {
 	struct chain_security security;
 	struct chain_pairs secrets; /* file name -> path it is read from */
 	struct chain_limits limits;
+	uint64_t hang_ns; /* without handing on anything, as long as it holds something */
 	bool read_only; /* it maps the pool read-only */
 	struct chain_traffic traffic;
 	bool called_only; /* no client's request comes here: what it answers goes to callers */

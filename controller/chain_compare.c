@@ -81,6 +81,10 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->instances);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0)
+			differs(c, CHAIN_CHANGE_LIVE, path, "other limits");
+		if (a->hang_ns != b->hang_ns)
+			differs(c, CHAIN_CHANGE_LIVE, path, "another hangTimeout");
 		if (a->workers != b->workers) { /* its revision differs too: new processes */
 			snprintf(text, sizeof(text), "workers %u instead of %u", b->workers,
 				 a->workers);
@@ -191,6 +195,8 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (old->spin_ns != next->spin_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
+	if (old->wipe_on_free != next->wipe_on_free)
+		differs(c, CHAIN_CHANGE_LIVE, "memory/wipeOnFree", "another wipeOnFree");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

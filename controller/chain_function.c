@@ -40,6 +40,7 @@ enum function_key {
 	TRAFFIC,
 	ROLLBACK,
 	BREAKER,
+	HANG_TIMEOUT,
 	FUNCTION
 };
 static const char *const function_keys[FUNCTION] = {
@@ -61,6 +62,7 @@ static const char *const function_keys[FUNCTION] = {
 	"traffic",
 	"rollback",
 	"breaker",
+	"hangTimeout",
 };
 
 enum env_key { ENV_NAME, ENV_VALUE, ENV_KEYS };
@@ -326,7 +328,7 @@ static int read_function(struct chain_parse *parse, const yaml_node_t *node)
 	if (v[IMAGE])
 		chain_node_text(parse, v[IMAGE], "image");
 	read_counts(parse, v, function);
-	chain_read_resources(parse, v[RESOURCES], function);
+	chain_read_resources(parse, v[RESOURCES], v[HANG_TIMEOUT], function);
 	chain_read_admission(parse, v[IDEMPOTENT], v[MAX_IN_FLIGHT], function);
 	if (!err)
 		err = chain_read_traffic(parse, v[TRAFFIC], v[ROLLBACK], v[BREAKER], number);

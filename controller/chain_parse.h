@@ -82,11 +82,13 @@ int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
 int chain_read_security(struct chain_parse *parse, const yaml_node_t *node,
 			struct chain_security *ret);
 int chain_read_secrets(struct chain_parse *parse, const yaml_node_t *node, int number);
-/* chain_resources.c: what it may use of the machine, and of the pool; the latter after all
- * functions. */
+/* chain_resources.c: what it may use of the machine, and for how long without a sign of life; and
+ * of the pool, the latter after all functions. */
 void chain_read_resources(struct chain_parse *parse, const yaml_node_t *node,
-			  struct chain_function *function);
+			  const yaml_node_t *hang, struct chain_function *function);
 void chain_read_memory(struct chain_parse *parse, const yaml_node_t *node);
+/* After the routes: what only reads asks for nothing that has to be written. */
+void chain_check_memory(struct chain_parse *parse);
 /* chain_overload.c: how many requests may be under way. */
 void chain_read_overload(struct chain_parse *parse, const yaml_node_t *node);
 void chain_read_admission(struct chain_parse *parse, const yaml_node_t *idempotent,

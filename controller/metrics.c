@@ -47,6 +47,7 @@ FUNCTION_COUNT(write_undeliverable, f->kernel.undeliverable)
 FUNCTION_COUNT(write_ready, f->ready)
 FUNCTION_COUNT(write_desired, f->desired)
 FUNCTION_COUNT(write_restarts, f->restarts)
+FUNCTION_COUNT(write_hangs, f->hangs)
 
 /* A number of each instance; its slot tells it from those that come and go beside it. */
 #define INSTANCE_NUMBER(writer, write, value)                                          \
@@ -190,6 +191,8 @@ static const struct family {
 	  write_desired },
 	{ "sprocket_function_restarts_total", "counter", "Instances replaced after their death.",
 	  write_restarts },
+	{ "sprocket_function_hangs_total", "counter",
+	  "Instances killed as they held a request and handed on none.", write_hangs },
 	{ "sprocket_function_start_seconds", "summary",
 	  "From an instance's fork until it was ready.", write_starts },
 	{ "sprocket_instance_in_flight", "gauge", "Requests that the instance holds.",

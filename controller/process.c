@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -72,13 +73,21 @@ static void child_signals(void)
 
 /* No child needs a right: the kernel's objects come to it as fds. Root keeps its way to
  * files (a user's home may be closed to others, also to a root without that right). */
-static void child_rights_drop(void)
+static void child_rights_drop(bool all)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH)
+		if (all || (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
+/* Before anything of it runs: what it starts is in there, too. */
+static void child_join(const struct process_spec *spec)
+{
+	for (const int *fd = spec->cgroup_fds; fd && *fd >= 0; fd++)
+		if (write(*fd, "0", 1) < 0)
+			fprintf(stderr, "cannot join a control group: %s\n", strerror(errno));
 }
 
 static void child_core(const struct process_spec *spec)
@@ -149,6 +158,7 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	child_bind(spec, parent);
+	child_join(spec);
 	child_signals();
 	child_pin(spec);
 	dup2(null, STDIN_FILENO);
@@ -157,7 +167,7 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	fcntl(wiring, F_SETFD, 0);
 	child_environment(spec, wiring);
 	child_core(spec);
-	child_rights_drop();
+	child_rights_drop(spec->read_only);
 	if (spec->stopped)
 		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)
@@ -187,6 +197,19 @@ static int log_pipe(bool detached, int log[2])
 	return fcntl(log[1], F_SETFL, O_NONBLOCK);
 }
 
+/* A fork into a control group, where there is one to begin in: moving there later waits for
+ * an RCU grace period. */
+static pid_t child_fork(int cgroup)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+				   .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)cgroup };
+
+	if (cgroup <= 0)
+		return fork();
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 int process_start(const struct process_spec *spec, struct process *ret)
 {
 	int wiring[2] = { -1, -1 }, log[2] = { -1, -1 }, pidfd = -1, r;
@@ -196,7 +219,7 @@ int process_start(const struct process_spec *spec, struct process *ret)
 	    log_pipe(spec->detached, log) < 0)
 		goto fail;
 	wiring_refuse_fds(wiring[0]);
-	pid = fork();
+	pid = child_fork(spec->cgroup_into);
 	if (pid == 0)
 		child_run(spec, wiring[1], log[1], parent);
 	if (pid < 0)

@@ -64,6 +64,8 @@ static void name_make(const struct chain *chain, const struct chain_function *f,
 		hash_text(&hash, f->calls[i]);
 	if (f->workers > 1) /* a process has as many threads all its life */
 		hash_add(&hash, &f->workers, sizeof(f->workers));
+	if (f->read_only) /* it maps the pool once */
+		hash_add(&hash, &f->read_only, sizeof(f->read_only));
 	for (int i = 0; i < 12; i++, hash >>= 5)
 		ret[i] = letters[hash % 32];
 	ret[12] = '\0';

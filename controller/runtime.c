@@ -348,6 +348,7 @@ static void sources_remove(struct runtime *runtime)
 	loop_disarm(runtime->loop, &runtime->gateway.limit);
 	loop_disarm(runtime->loop, &runtime->gateway.backoff);
 	loop_disarm(runtime->loop, &runtime->stale_timer);
+	loop_disarm(runtime->loop, &runtime->watch);
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		loop_disarm(runtime->loop, &runtime->functions[fn].backoff);
 }
@@ -369,6 +370,7 @@ static void memory_free(struct runtime *runtime)
 void runtime_done(struct runtime *runtime)
 {
 	sources_remove(runtime);
+	cgroups_done(runtime);
 	gateway_close(runtime);
 	runtime->proxy = sproxy_close(runtime->proxy);
 	if (runtime->options.fdstore)
@@ -380,6 +382,7 @@ void runtime_done(struct runtime *runtime)
 void runtime_leave(struct runtime *runtime)
 {
 	sources_remove(runtime);
+	cgroups_done(runtime);
 	update_drop(runtime);
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].state != INSTANCE_NONE)

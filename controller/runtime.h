@@ -24,6 +24,7 @@
 
 #include <jansson.h>
 
+#include "controller/cgroup.h"
 #include "controller/chain.h"
 #include "controller/fdstore.h"
 #include "controller/listen.h"
@@ -111,6 +112,7 @@ struct instance {
 	bool violated;
 	bool late;      /* killed by us, as it did not become ready */
 	bool dismissed; /* killed by us, as the change it belonged to was not made */
+	bool hung;      /* killed by us, as it served nobody any more */
 	uint64_t started_ns;
 	uint64_t ready_ns;         /* from fork to ready; 0: not yet */
 	uint64_t drain_at_ns;      /* when a drain must be over */
@@ -121,6 +123,10 @@ struct instance {
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log;
 	struct loop_timer limit; /* for start, drain and stop */
+	struct cgroup cgroup;
+	struct chain_limits limits; /* of it */
+	uint64_t refused_forks;     /* seen so far */
+	struct loop_source on_refused;
 };
 
 struct function_state {
@@ -128,6 +134,7 @@ struct function_state {
 	uint32_t fn;
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
+	uint32_t hangs;                  /* instances killed as they served nobody any more */
 	uint32_t starts;                 /* that became ready */
 	uint64_t starts_ns;              /* the time they took, together */
 	uint32_t deaths;                 /* in a row, for the back-off */
@@ -206,6 +213,7 @@ typedef void runtime_updated_fn(struct runtime *runtime, int error, const char *
 
 struct update;
 struct stale_edge;
+struct grave;
 
 struct runtime {
 	struct chain *chain; /* owned */
@@ -242,6 +250,11 @@ struct runtime {
 	bool tables_sent; /* and the gateway has not said yet that it uses them */
 	struct stale_edge *stale;
 	struct loop_timer stale_timer;
+	bool lack_told;       /* that some limits cannot be kept */
+	struct grave *graves; /* control groups that are not empty yet */
+	struct loop_timer graves_timer;
+	struct loop_timer watch; /* of instances that may hang */
+	bool watch_again;
 };
 
 /* ---- life ---- */

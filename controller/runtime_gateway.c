@@ -113,6 +113,9 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 	case WIRING_UPDATED:
 		tables_taken(runtime);
 		break;
+	case WIRING_BUSY:
+		watch_go_on(runtime);
+		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
 		break;

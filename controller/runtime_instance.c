@@ -113,6 +113,7 @@ void instance_let_go(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_log);
 	slots_unwatch(instance);
 	loop_disarm(runtime->loop, &instance->limit);
+	instance_cgroup_let_go(instance);
 	instance_page_close(instance);
 	process_done(&instance->process);
 }
@@ -125,6 +126,7 @@ static void process_forget(struct instance *instance)
 		logs_drain(&instance->logs, instance->process.log);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, instance->process.pid);
+	instance_cgroup_end(instance);
 	instance_let_go(instance);
 }
 
@@ -234,6 +236,9 @@ static void on_end(void *arg, uint32_t events)
 	int status = process_reap(&instance->process, how, sizeof(how));
 
 	(void)events;
+	if (instance_cgroup_why(instance, how, sizeof(how)))
+		runtime_warn(instance->runtime, "OutOfMemory", "%s (slot %u): %s",
+			     runtime_fn_name(instance->runtime, instance->fn), instance->slot, how);
 	instance_ended(instance, status, how);
 }
 

@@ -96,6 +96,30 @@ void instance_ended(struct instance *instance, int status, const char *how);
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
 
+/* runtime_cgroup.c */
+/* Before its process starts; without one it goes on unlimited, and that is told. */
+void instance_cgroup_make(struct instance *instance, const struct chain *chain);
+/* The one that another controller made. */
+void instance_cgroup_adopt(struct instance *instance);
+/* Once its process is gone: ends what that left behind. */
+void instance_cgroup_end(struct instance *instance);
+void instance_cgroup_let_go(struct instance *instance);
+/* Did the kernel end it for what it used? Says so in `ret`. */
+bool instance_cgroup_why(const struct instance *instance, char *ret, size_t size);
+/* Its process, what that has started, and what has left its process group. */
+void instance_kill(struct instance *instance);
+/* Has those that run keep the limits of the chain as it is now. */
+void cgroups_conform(struct runtime *runtime);
+/* Of the runtime that ends. */
+void cgroups_done(struct runtime *runtime);
+
+/* Does it start processes above its limit? Where the kernel gives no notice (v1). */
+void instance_cgroup_look(struct instance *instance);
+
+/* runtime_watch.c */
+/* There are requests: instances that serve nobody any more are looked for. */
+void watch_go_on(struct runtime *runtime);
+
 /* runtime_core.c */
 /* Where cores of the chain's functions go; NULL: nowhere. */
 const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);

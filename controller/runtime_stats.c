@@ -98,6 +98,7 @@ static void read_function(const struct runtime *runtime, uint32_t fn, struct fun
 	f->desired = fn == SP_GATEWAY_FN ? runtime->options.workers :
 					   runtime_instances_wanted(runtime, runtime->chain, fn);
 	f->restarts = state->restarts;
+	f->hangs = state->hangs;
 	f->starts = state->starts;
 	f->start_ns = state->starts_ns;
 	read_edges(runtime, fn, f);

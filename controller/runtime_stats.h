@@ -73,6 +73,7 @@ struct function_stats {
 	const char *name;        /* valid as long as the chain */
 	uint32_t ready, desired; /* instances */
 	uint64_t restarts;
+	uint64_t hangs;            /* instances killed as they served nobody any more */
 	uint64_t starts, start_ns; /* instances that became ready, and their time until then */
 	struct sp_function_stats kernel;
 	uint32_t edge_count;

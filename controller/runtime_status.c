@@ -126,10 +126,10 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 		counters_add(i, counters);
 		json_array_append_new(instances, instance_json(i));
 	}
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
 			 runtime_fn_name(runtime, fn), "number", (int)fn, "ready", (int)f->ready,
 			 "desired", (int)runtime_instances_wanted(runtime, runtime->chain, fn),
-			 "restarts", (int)f->restarts, "revision",
+			 "restarts", (int)f->restarts, "hangs", (int)f->hangs, "revision",
 			 f->revision ? f->revision->name : "", "reason", f->why, "instances",
 			 instances, "counters", counters);
 }

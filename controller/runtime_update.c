@@ -152,6 +152,7 @@ static void instances_switch(struct runtime *runtime)
 	}
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		instance_conform(&runtime->instances[slot]);
+	cgroups_conform(runtime);
 }
 
 /* Once the chain is kept the change is made, whoever dies: a controller that takes over does

@@ -6,6 +6,7 @@
 
 #include "gateway/buffer.h"
 #include "gateway/conn.h"
+#include "gateway/control.h"
 #include "gateway/gateway.h"
 #include "gateway/health.h"
 #include "gateway/intake.h"
@@ -224,6 +225,7 @@ static int enter(struct admission *a)
 		return refuse(a, GW_PROBLEM_NO_ROUTE);
 	}
 	GW_COUNT(w, requests, 1);
+	gw_control_busy(w);
 	gw_request_start(w, a->req, index, &a->trace);
 	gw_conn_watch(w, a->req);
 	gw_outbox_put(w, (uint32_t)fn, index, len, 0);

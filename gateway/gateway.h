@@ -25,11 +25,12 @@
 #define GW_FLAGS_KEPT (SP_DESC_QOS_MASK | SP_DESC_ELEPHANT) /* of who is sent again */
 #define GW_RECEIVE_MAX 256                                  /* descriptors taken by one recv */
 #define GW_FIELD_MAX 64                                     /* header fields a function may set */
-#define GW_DETAIL_MAX 1024          /* bytes of a function's error text that clients see */
-#define GW_ID_MAX 128               /* bytes of an X-Request-Id that is kept */
-#define GW_LEASE_MAX 32             /* buffers of one grant */
-#define GW_LEASE_LARGE (64U << 10)  /* classes above it are leased one at a time */
-#define GW_LEASE_SHARE 4            /* 1/4 of a class: see lease.h */
+#define GW_DETAIL_MAX 1024         /* bytes of a function's error text that clients see */
+#define GW_ID_MAX 128              /* bytes of an X-Request-Id that is kept */
+#define GW_BUSY_NS 200000000U      /* between two words to the controller that there are requests */
+#define GW_LEASE_MAX 32            /* buffers of one grant */
+#define GW_LEASE_LARGE (64U << 10) /* classes above it are leased one at a time */
+#define GW_LEASE_SHARE 4           /* 1/4 of a class: see lease.h */
 #define GW_PIPELINE_MAX (64U << 10) /* bytes read ahead of a client that does not wait */
 #define GW_IDLE_MS 60000            /* an idle connection is closed after it */
 #define GW_STALL_MS 60000           /* an answer that its client does not take is given up */

@@ -23,7 +23,8 @@ static void on_reply(struct gw_worker *w, const struct sp_desc *d)
 		gw_lease_return(w, d->buf);
 	else if (state != GW_IN_CHAIN)
 		return;
-	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED)
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED &&
+		 !(d->flags & SP_DESC_FAILED))
 		gw_response_drop(r);
 	else
 		gw_response_send(r, d);

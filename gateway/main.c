@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "gateway/admit.h"
+#include "gateway/buffer.h"
 #include "gateway/gateway.h"
 #include "gateway/intake.h"
 #include "gateway/lease.h"
@@ -228,6 +229,8 @@ static int gateway_run(struct gateway *g)
 		return 1;
 	if (g->wiring.takeover)
 		gw_requests_take_over(g);
+	if (g->wiring.takeover && g->wiring.wipe_on_free)
+		gw_buffers_wipe(g);
 	if (workers_run(g))
 		return 1;
 	g->pool = shm_pool_free(g->pool);

@@ -70,6 +70,7 @@ struct gw_worker {
 	uint64_t spin_until_ns; /* 0: it has requests, or may sleep */
 	uint64_t now_ns;        /* CLOCK_MONOTONIC in this turn; 0 = not read yet */
 	uint64_t number;        /* of the last request */
+	uint64_t busy_ns;       /* when it last said that it has requests */
 	struct gw_random random;
 	h2o_linklist_t held[SP_FN_MAX];  /* requests that wait for an instance, by function */
 	struct gw_request *joining;      /* undeliverable; its parts are what arrives next */

@@ -167,6 +167,7 @@ enum wiring_type {
 	WIRING_UPDATED,   /* gateway -> controller: every worker uses the tables sent last */
 	WIRING_FREEZE,    /* controller -> gateway: count 1: no deadline passes, as somebody
 			   * debugs a function; 0: as usual */
+	WIRING_BUSY,      /* gateway -> controller: there are requests; said now and then */
 };
 
 enum wiring_drain {

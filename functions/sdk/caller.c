@@ -233,6 +233,14 @@ static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, 
 	return true;
 }
 
+/* The callee could not write: the header says nothing of it. */
+static void failure_put(struct sdk_call *c)
+{
+	c->slot.at->error = c->len < SP_ERROR_COUNT ? (uint8_t)c->len : SP_EINTERNAL;
+	c->slot.at->body_buf = 0;
+	c->len = 0;
+}
+
 void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 {
 	struct sdk_tag *tag = &loop->tags[d->home];
@@ -264,6 +272,8 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 		c->by_reference = refers;
 		c->len = d->len;
 		c->flags = d->flags;
+		if (d->flags & SP_DESC_FAILED && d->flags & SP_DESC_DROPPED)
+			failure_put(c);
 	}
 	task->open--;
 	if (task->open == 0 || task->wake_each)

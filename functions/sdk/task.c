@@ -138,7 +138,8 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 	d.gen = req->slot.gen;
 	d.len = req->len;
 	if (verdict == SP_FAILED)
-		d.flags |= SP_DESC_FAILED;
+		d.flags |=
+			loop->worker.read_only ? SP_DESC_FAILED | SP_DESC_DROPPED : SP_DESC_FAILED;
 	else if (verdict == SP_DROP)
 		d.flags |= SP_DESC_DROPPED;
 	sdk_poison(req->slot.at, req->slot.stride);

@@ -48,7 +48,7 @@ static void test_answer_when_another_has_the_slot(void **state)
 	d[0] = taken(f, A);
 	assert_int_equal(d[0].edge, SP_EDGE_REPLY);
 	assert_int_equal(d[0].flags, SP_DESC_UNDELIVERABLE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(d[0].gen, A));
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
 	d[1].edge = EDGE_NOBODY;
 	assert_int_equal(put_one(f, B, d[1]), 0);

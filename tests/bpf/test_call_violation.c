@@ -176,7 +176,8 @@ static void test_refused_move_into_a_call(void **state)
 	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
 }
 
-/* Nothing of a refused batch has happened: answers are still owed, stock is still stock. */
+/* Nothing of a refused batch has happened: answers are still owed, stock is still stock. (A
+ * generation that was drawn stays: the sender is cut off.) */
 static void test_refused_answers_are_still_owed(void **state)
 {
 	struct fixture *f = *state;
@@ -187,10 +188,24 @@ static void test_refused_answers_are_still_owed(void **state)
 	d[1].gen++;
 	assert_int_equal(put(f, B, d, sizeof(d)), -1);
 	assert_refused(f, B, SP_VIOLATION_STALE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal((uint32_t)word(f, 0), B);
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_OUT);
 	assert_int_equal(owner(f, 0)->home, A);
 	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 1);
+}
+
+/* Answers that nobody reads would fill the kernel's memory: a caller can make its next call in
+ * the buffer of the one before only when it has read the answer. */
+static void test_refused_call_before_the_last_answer_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = called(f, 0), again = call(0, A);
+
+	assert_int_equal(put_one(f, B, answer(d)), 0);
+	assert_int_equal(put_one(f, A, again), -EACCES);
+	assert_int_equal(events(f), 1);
+	assert_int_equal(f->last_reason, SP_VIOLATION_STALE);
+	assert_int_equal(f->last_slot, A);
 }
 
 static void test_refused_calls_are_stock(void **state)
@@ -280,6 +295,7 @@ int main(void)
 		CASE(test_refused_move_of_stock),
 		CASE(test_refused_move_into_a_call),
 		CASE(test_refused_answers_are_still_owed),
+		CASE(test_refused_call_before_the_last_answer_is_read),
 		CASE(test_refused_calls_are_stock),
 		CASE(test_sender_that_races_with_itself),
 	};

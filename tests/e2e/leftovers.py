@@ -136,6 +136,15 @@ def other_runs(own):
             and alive(p)]
 
 
+def control_groups(makers):
+    """Those that one of these processes has made."""
+    hierarchies = [m.split()[4] for m in read("/proc/self/mountinfo").decode().splitlines()
+                   if " - cgroup" in m]
+    starts = tuple(f"sprocket-{p}-" for p in makers)
+    return [Path(folder) / name for top in hierarchies
+            for folder, names, _ in os.walk(top) for name in names if name.startswith(starts)]
+
+
 class Shared:
     """What all runs of the machine share, as it was before."""
 
@@ -172,6 +181,7 @@ class Footprint:
         here = {p for p in self.pids | marked(self.mark) if alive(p)}
         found = [f"process {p}: {read(f'/proc/{p}/cmdline')!r}" for p in sorted(here)]
         found += [f"BPF {k} {n}" for k, n in sorted(self.bpf) if bpf_exists(k, n)]
+        found += [f"control group {g}" for g in control_groups(self.pids)]
         found += [f"listener on port {p}" for p in self.ports & set(listening().values())]
         if not other_runs(self.pids):
             found += self.shared.differences()
@@ -185,3 +195,10 @@ class Footprint:
                     os.kill(p, 9)
                 except ProcessLookupError:
                     pass
+        for group in control_groups(self.pids):
+            try:
+                for p in (group / "cgroup.procs").read_text().split():
+                    os.kill(int(p), 9)
+                group.rmdir()
+            except OSError:
+                pass  # it is dying; `doctor --clean` finds it
