@@ -221,12 +221,18 @@ bool sim_clients_read(void)
 	return any;
 }
 
-void sim_clients_finish(void)
+bool sim_clients_finish(void)
 {
+	bool sent = false;
+
 	quota = 0;
-	for (uint32_t i = 0; i < SIM_CLIENTS; i++)
-		if (clients[i].waits && clients[i].sent < clients[i].out_len)
-			request_send(&clients[i], UINT32_MAX);
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		if (!clients[i].waits || clients[i].sent == clients[i].out_len)
+			continue;
+		request_send(&clients[i], UINT32_MAX);
+		sent = true;
+	}
+	return sent;
 }
 
 bool sim_clients_done(void)

@@ -125,8 +125,8 @@ void sim_client_step(void);
 bool sim_clients_read(void);
 /* Every request was sent, and is answered. */
 bool sim_clients_done(void);
-/* Sends the rest of what was begun. */
-void sim_clients_finish(void);
+/* Sends the rest of what was begun. True when there was some. */
+bool sim_clients_finish(void);
 
 /* ---- check.c ---- */
 

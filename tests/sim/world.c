@@ -82,7 +82,7 @@ static bool settling_run(void)
 {
 	bool moved = sim_clients_read();
 
-	sim_clients_finish();
+	moved |= sim_clients_finish();
 	moved |= sim_controller_step();
 	moved |= !sim_instances_settle();
 	return moved;
