@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "controller/runstate_file.h"
+#include "controller/sandbox.h"
 #include "sproxy/wiring.h"
 
 #define LOG_PIPE_SIZE (1 << 20)
@@ -59,6 +60,8 @@ static void child_environment(const struct process_spec *spec, int wiring)
 		setenv(spec->env->items[i].key, spec->env->items[i].value, 1);
 	snprintf(number, sizeof(number), "%d", wiring);
 	setenv(WIRING_ENV, number, 1);
+	if (spec->sandbox && spec->sandbox->secrets[0])
+		setenv(SANDBOX_SECRETS_ENV, spec->sandbox->secrets, 1);
 }
 
 static void child_signals(void)
@@ -72,20 +75,32 @@ static void child_signals(void)
 
 /* No child needs a right: the kernel's objects come to it as fds. Root keeps its way to
  * files (a user's home may be closed to others, also to a root without that right). */
-static void child_rights_drop(void)
+static void child_rights_drop(const struct process_spec *spec)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH)
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (cap == CAP_DAC_OVERRIDE || cap == CAP_DAC_READ_SEARCH)
+			continue;
+		if (spec->changes_user && (cap == CAP_SETUID || cap == CAP_SETGID))
+			continue;
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	}
+}
+
+static void child_cgroups_join(const struct process_spec *spec)
+{
+	for (const int *fd = spec->cgroup_fds; fd && *fd >= 0; fd++)
+		if (write(*fd, "0", 1) < 0)
+			fprintf(stderr, "cannot join its control group: %s\n", strerror(errno));
 }
 
 static void child_core(const struct process_spec *spec)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	const char *folder = spec->core_folder;
 
-	if (!spec->core_folder) {
+	if (!folder) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		return;
 	}
@@ -93,11 +108,55 @@ static void child_core(const struct process_spec *spec)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_CORE, &limit);
 	}
-	if (mkdir(spec->core_folder, 0700) < 0 && errno != EEXIST)
-		fprintf(stderr, "cannot make %s: %s\n", spec->core_folder, strerror(errno));
-	if (chdir(spec->core_folder) < 0)
-		fprintf(stderr, "no cores: cannot go to %s: %s\n", spec->core_folder,
-			strerror(errno));
+	if (spec->sandbox && spec->sandbox->mount_ns >= 0)
+		folder = spec->sandbox->cores ? SANDBOX_CORES : "/";
+	else if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		fprintf(stderr, "cannot make %s: %s\n", folder, strerror(errno));
+	if (chdir(folder) < 0)
+		fprintf(stderr, "no cores: cannot go to %s: %s\n", folder, strerror(errno));
+}
+
+static _Noreturn void child_give_up(const char *what)
+{
+	fprintf(stderr, "%s: %s\n", what, strerror(errno));
+	_exit(127);
+}
+
+/* Into the sandbox, up to what would keep it from being started. */
+static void child_enter(const struct process_spec *spec)
+{
+	const char *wrong = spec->sandbox ? sandbox_enter(spec->sandbox) : NULL;
+
+	if (wrong)
+		child_give_up(wrong);
+	child_core(spec);
+	if (!spec->sandbox) {
+		child_rights_drop(spec);
+		return;
+	}
+	wrong = sandbox_rights_drop(spec->sandbox);
+	if (wrong)
+		child_give_up(wrong);
+}
+
+static void child_sandbox_close(const struct process_spec *spec)
+{
+	const char *wrong = spec->sandbox ? sandbox_close(spec->sandbox, spec->exec_fd) : NULL;
+
+	if (wrong)
+		child_give_up(wrong);
+}
+
+static _Noreturn void child_exec_failed(const struct process_spec *spec, int error)
+{
+	fprintf(stderr, "cannot execute %s: %s", spec->path, strerror(error));
+	if (error == EACCES && spec->sandbox && spec->sandbox->own_user)
+		fprintf(stderr,
+			": it runs as user %u, who may not read or execute that file: chmod a+rx, "
+			"or security: {user: keep}",
+			(unsigned)spec->sandbox->uid);
+	fputc('\n', stderr);
+	_exit(127);
 }
 
 /* With close-on-exec a program does not inherit its own file. A script's interpreter opens
@@ -112,6 +171,17 @@ static void child_exec_fd(int fd, char *const argv[])
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
 }
 
+/* Unless it is to outlive us. Another user is another one to die with, to the kernel: said
+ * again after that. */
+static void child_die_with(const struct process_spec *spec, pid_t parent)
+{
+	if (spec->detached)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+}
+
 /* A process of its own group; unless detached it dies with `parent`. */
 static void child_bind(const struct process_spec *spec, pid_t parent)
 {
@@ -120,9 +190,7 @@ static void child_bind(const struct process_spec *spec, pid_t parent)
 		return;
 	}
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
+	child_die_with(spec, parent);
 }
 
 /* Until exec a child holds all that we have open: stopped, it would keep our lock, our
@@ -156,16 +224,17 @@ static _Noreturn void child_run(const struct process_spec *spec, int wiring, int
 	dup2(log, STDERR_FILENO);
 	fcntl(wiring, F_SETFD, 0);
 	child_environment(spec, wiring);
-	child_core(spec);
-	child_rights_drop();
+	child_cgroups_join(spec);
+	child_enter(spec);
+	child_die_with(spec, parent);
+	child_sandbox_close(spec);
 	if (spec->stopped)
 		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)
 		child_exec_fd(spec->exec_fd, argv);
 	else
 		execv(spec->path, argv);
-	fprintf(stderr, "cannot execute %s: %s\n", spec->path, strerror(errno));
-	_exit(127);
+	child_exec_failed(spec, errno);
 }
 
 static void pair_close(int pair[2])

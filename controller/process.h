@@ -22,6 +22,8 @@
 
 #include "controller/chain.h"
 
+struct sandbox_child;
+
 struct process_spec {
 	const char *path;     /* of the executable */
 	const char *name;     /* argv[0], and what messages call it */
@@ -36,6 +38,11 @@ struct process_spec {
 	bool stopped;  /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
 			* SIGCONT lets it go on */
 	const char *core_folder; /* it runs and leaves its core here; NULL: no core, our folder */
+	const struct sandbox_child *sandbox; /* what it enters; NULL: it has our user, and no
+					      * capability but root's to reach files */
+	bool changes_user; /* it becomes another user by itself, once it has started */
+	const int *cgroup_fds; /* cgroup.procs files that it joins before exec, ended by -1; NULL:
+				* none */
 };
 
 /* What the parent keeps; each fd is close-on-exec and the caller's. */

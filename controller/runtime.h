@@ -33,6 +33,7 @@
 #include "controller/process_core.h"
 #include "controller/revision.h"
 #include "controller/runstate.h"
+#include "controller/sandbox.h"
 #include "sproxy/sproxy.h"
 #include "sproxy/wiring.h"
 
@@ -242,6 +243,10 @@ struct runtime {
 	bool tables_sent; /* and the gateway has not said yet that it uses them */
 	struct stale_edge *stale;
 	struct loop_timer stale_timer;
+	struct sandbox *sandbox; /* of its functions; NULL: not made yet */
+	bool sandbox_told;       /* what it lacks */
+	uid_t user;              /* the functions' own, while user_fd holds it */
+	int user_fd;             /* -1: none */
 };
 
 /* ---- life ---- */
