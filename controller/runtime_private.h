@@ -97,6 +97,8 @@ void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
 
 /* runtime_sandbox.c */
+/* Has the chain have a user, when we may give it one. Returns 0, or -errno, said. */
+int runtime_user_take(struct runtime *runtime);
 /* Has runtime->sandbox fit `chain`. Returns 0, or -errno, said. */
 int runtime_sandbox(struct runtime *runtime, const struct chain *chain);
 /* Takes over the user that the chain has. */

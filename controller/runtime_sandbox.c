@@ -15,7 +15,7 @@
 #include "controller/runtime_private.h"
 #include "controller/sandbox_user.h"
 
-static int user_take(struct runtime *runtime)
+int runtime_user_take(struct runtime *runtime)
 {
 	int fd;
 
@@ -23,8 +23,10 @@ static int user_take(struct runtime *runtime)
 	    geteuid() != 0)
 		return 0;
 	fd = sandbox_user_take(runtime->chain->name, &runtime->user);
-	if (fd < 0)
+	if (fd < 0) {
+		runtime_warn(runtime, "Isolation", "no user for its functions: %s", strerror(-fd));
 		return fd;
+	}
 	runtime->user_fd = fd;
 	/* Before a process has it: it must not become another chain's while that lives. */
 	return runtime->options.fdstore ? keep_user(runtime) : 0;
@@ -49,11 +51,9 @@ int runtime_sandbox(struct runtime *runtime, const struct chain *chain)
 
 	if (runtime->sandbox && sandbox_fits(runtime->sandbox, chain))
 		return 0;
-	r = user_take(runtime);
-	if (r < 0) {
-		runtime_warn(runtime, "Isolation", "no user for its functions: %s", strerror(-r));
+	r = runtime_user_take(runtime);
+	if (r < 0)
 		return r;
-	}
 	r = sandbox_new(chain, runtime->user_fd >= 0 ? runtime->user : 0,
 			instance_core_folder(runtime, cores), &sandbox, why);
 	if (r < 0) {
@@ -83,8 +83,10 @@ void runtime_sandbox_done(struct runtime *runtime, bool ended)
 	runtime->sandbox = sandbox_free(runtime->sandbox);
 	if (runtime->user_fd < 0)
 		return;
-	if (ended)
+	if (ended) {
 		sandbox_user_end(runtime->user);
+		sandbox_user_end(runtime->user + SANDBOX_UID_GATEWAY);
+	}
 	close(runtime->user_fd);
 	runtime->user_fd = -1;
 }

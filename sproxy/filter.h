@@ -46,6 +46,7 @@ enum filter_group {
  * filter_free() frees, or -errno. */
 int filter_function(uint32_t groups, struct sock_fprog *ret);
 int filter_gateway(struct sock_fprog *ret);
+int filter_front(struct sock_fprog *ret);
 int filter_controller(struct sock_fprog *ret);
 
 void filter_free(struct sock_fprog *program);

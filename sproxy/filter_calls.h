@@ -81,18 +81,14 @@ static const int calls_namespaces[] = { S(unshare), S(setns),  S(mount),      S(
 					S(move_mount), S(fsopen), S(fsconfig), S(fsmount),
 					S(fspick), S(mount_setattr), S(sethostname) };
 
-/* Nothing of sprocketd, nor of what it starts before that has a filter of its own, needs these:
- * refused for ever, by whoever may have taken it over. */
+/* Nothing of sprocketd needs these, nor anything that it starts, whatever a chain file allows:
+ * refused for ever, also to whoever may have taken it over. */
 static const int calls_never[] = {
-	S(ptrace), S(process_vm_readv), S(process_vm_writev), S(kcmp), S(userfaultfd),
-	S(perf_event_open), S(io_uring_setup), S(io_uring_enter), S(io_uring_register),
-	S(add_key), S(request_key), S(keyctl), S(init_module), S(finit_module), S(delete_module),
-	S(kexec_load), S(kexec_file_load), S(reboot), S(swapon), S(swapoff), S(acct),
-	S(settimeofday), S(clock_settime), S(clock_adjtime), S(adjtimex), S(quotactl),
-	S(quotactl_fd), S(open_by_handle_at), S(iopl), S(ioperm), S(modify_ldt), S(syslog),
-	S(fanotify_init), S(lookup_dcookie), S(nfsservctl), S(uselib), S(ustat), S(sysfs),
-	S(vhangup), S(personality), S(pidfd_getfd), S(move_pages), S(migrate_pages),
-	S(sethostname), S(setdomainname),
+	S(init_module), S(finit_module), S(delete_module), S(kexec_load), S(kexec_file_load),
+	S(reboot), S(swapon), S(swapoff), S(acct), S(settimeofday), S(clock_settime),
+	S(clock_adjtime), S(adjtimex), S(quotactl), S(quotactl_fd), S(open_by_handle_at), S(iopl),
+	S(ioperm), S(modify_ldt), S(syslog), S(fanotify_init), S(lookup_dcookie), S(nfsservctl),
+	S(uselib), S(ustat), S(sysfs), S(vhangup), S(pidfd_getfd), S(setdomainname),
 };
 
 #undef S
