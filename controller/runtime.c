@@ -314,6 +314,8 @@ static int all_start(struct runtime *runtime)
 		r = keep_chain(runtime);
 	if (r == 0 && runtime->options.fdstore)
 		r = keep_workers(runtime);
+	if (r == 0 && !runtime->options.inlined)
+		r = runtime_sandbox(runtime, runtime->chain);
 	if (r == 0)
 		r = gateway_start(runtime);
 	if (r == 0 && runtime->options.inlined)
