@@ -10,8 +10,8 @@ from pathlib import Path
 
 import tap
 from client import poll
-from daemon import Daemon, chain_text
-from harness import BUILD, Chain, ChainTest, program
+from daemon import Daemon
+from harness import BUILD, Chain, ChainTest
 
 INTRUDER = BUILD / "tests/functions/intruder"
 SYSCALLS = {"keyctl": 250, "io_uring_setup": 425, "userfaultfd": 323, "perf_event_open": 298,
@@ -191,7 +191,7 @@ class Declared(IsolationTest):
     def test_program_that_its_user_cannot_read(self):
         with tempfile.TemporaryDirectory(prefix="isolation-") as folder:
             exe = Path(folder) / "mine"
-            exe.write_bytes(program("probe").read_bytes())
+            exe.write_bytes(INTRUDER.read_bytes())
             exe.chmod(0o700)
             text = chain_of("closed").replace(str(INTRUDER), str(exe))
             with self.assertRaisesRegex(AssertionError, "chmod a\\+rx"):
