@@ -52,8 +52,8 @@ enum chain_user {
 struct chain_security {
 	bool host_network; /* false: an empty network namespace */
 	enum chain_user user_kind;
-	char *user;            /* a name or number; NULL unless NAMED */
-	uint32_t calls;        /* groups of system calls beyond: 1 << FILTER_* (sproxy/filter.h) */
+	char *user;     /* a name or number; NULL unless NAMED */
+	uint32_t calls; /* groups of system calls beyond: 1 << FILTER_* (sproxy/filter.h) */
 	struct chain_paths read, write; /* beyond its folder and the system's libraries */
 };
 

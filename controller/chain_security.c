@@ -208,7 +208,8 @@ int chain_read_security(struct chain_parse *parse, const yaml_node_t *node,
 	const yaml_node_t *v[SECURITY_KEYS];
 	int err = inherit(&parse->chain->security, ret);
 
-	if (err || !node || !chain_node_take(parse, node, "security", security_keys, SECURITY_KEYS, v))
+	if (err || !node ||
+	    !chain_node_take(parse, node, "security", security_keys, SECURITY_KEYS, v))
 		return err;
 	if (v[USER])
 		err = read_user(parse, v[USER], ret);

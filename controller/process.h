@@ -40,7 +40,7 @@ struct process_spec {
 	const char *core_folder; /* it runs and leaves its core here; NULL: no core, our folder */
 	const struct sandbox_child *sandbox; /* what it enters; NULL: it has our user, and no
 					      * capability but root's to reach files */
-	bool changes_user; /* it becomes another user by itself, once it has started */
+	bool changes_user;     /* it becomes another user by itself, once it has started */
 	const int *cgroup_fds; /* cgroup.procs files that it joins before exec, ended by -1; NULL:
 				* none */
 };

@@ -277,8 +277,7 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 	runtime->began_ns = loop_now_ns();
 	runtime->memory.fd = -1;
 	runtime->on_event.fd = -1;
-	runtime->front_listener = -1;
-	runtime->user_fd = -1;
+	runtime->front_listener = runtime->user_fd = -1;
 	runtime->stats_fd = -1;
 	if (options->incarnation)
 		snprintf(runtime->name, sizeof(runtime->name), "%s_%u", chain->name,
@@ -314,7 +313,7 @@ static int all_start(struct runtime *runtime)
 		r = keep_chain(runtime);
 	if (r == 0 && runtime->options.fdstore)
 		r = keep_workers(runtime);
-	if (r == 0 && !runtime->options.inlined)
+	if (r == 0)
 		r = runtime_sandbox(runtime, runtime->chain);
 	if (r == 0)
 		r = gateway_start(runtime);

@@ -43,13 +43,14 @@ static void lacks_tell(struct runtime *runtime)
 		     lacks);
 }
 
+/* A process that all functions share, for a debugger, is in none. */
 int runtime_sandbox(struct runtime *runtime, const struct chain *chain)
 {
 	char cores[PROCESS_CORE_PATH_MAX], why[SANDBOX_WHY_MAX];
 	struct sandbox *sandbox;
 	int r;
 
-	if (runtime->sandbox && sandbox_fits(runtime->sandbox, chain))
+	if (runtime->options.inlined || (runtime->sandbox && sandbox_fits(runtime->sandbox, chain)))
 		return 0;
 	r = runtime_user_take(runtime);
 	if (r < 0)

@@ -183,8 +183,8 @@ json_t *runtime_json(const struct runtime *runtime)
 				 functions);
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		json_array_append_new(functions, function_json(runtime, fn));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name, "address",
-			 runtime->address, "buffers", buffers_json(runtime), "functions", functions,
-			 "gateway", gateway_json(runtime), "kernel", kernel_json(runtime),
-			 "isolation", isolation_json(runtime));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name,
+			 "address", runtime->address, "buffers", buffers_json(runtime), "functions",
+			 functions, "gateway", gateway_json(runtime), "kernel",
+			 kernel_json(runtime), "isolation", isolation_json(runtime));
 }

@@ -183,9 +183,9 @@ static void lacks_say(struct sandbox *sandbox, const struct sandbox_made *made, 
 	char *at = sandbox->lacks;
 	size_t size = sizeof(sandbox->lacks), len = 0;
 
-#define SAY(...)                                                   \
-	do {                                                       \
-		if (len < size)                                    \
+#define SAY(...)                                                                    \
+	do {                                                                        \
+		if (len < size)                                                     \
 			len += (size_t)snprintf(at + len, size - len, __VA_ARGS__); \
 	} while (0)
 	if (!user)
@@ -214,8 +214,8 @@ static int secrets_check(const struct chain *chain, const struct sandbox_made *m
 	return 0;
 }
 
-static int places_make(struct sandbox *sandbox, const struct chain *chain,
-		       const char *core_folder, bool user, char why[SANDBOX_WHY_MAX])
+static int places_make(struct sandbox *sandbox, const struct chain *chain, const char *core_folder,
+		       bool user, char why[SANDBOX_WHY_MAX])
 {
 	struct sandbox_paths paths = { 0 };
 	struct sandbox_plan plan = { .chain = chain,
@@ -252,8 +252,8 @@ static int places_make(struct sandbox *sandbox, const struct chain *chain,
 	return secrets_check(chain, &made, why);
 }
 
-int sandbox_new(const struct chain *chain, uid_t uid, const char *core_folder,
-		struct sandbox **ret, char why[SANDBOX_WHY_MAX])
+int sandbox_new(const struct chain *chain, uid_t uid, const char *core_folder, struct sandbox **ret,
+		char why[SANDBOX_WHY_MAX])
 {
 	struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
 	int r;

@@ -39,9 +39,9 @@ struct sandbox_child {
 	bool own_user; /* uid and gid are to be taken; false: as the controller */
 	uid_t uid;
 	gid_t gid;
-	int mount_ns, net_ns, ruleset; /* -1: none */
-	bool cores;                    /* its root has SANDBOX_CORES */
-	struct sock_fprog filter;      /* len 0: none */
+	int mount_ns, net_ns, ruleset;                          /* -1: none */
+	bool cores;                                             /* its root has SANDBOX_CORES */
+	struct sock_fprog filter;                               /* len 0: none */
 	char secrets[sizeof(SANDBOX_SECRETS) + CHAIN_NAME_MAX]; /* its folder; "": none */
 };
 
@@ -49,8 +49,8 @@ struct sandbox;
 
 /* Makes what `chain` asks for. `uid` is the chain's own user, 0: it has none. `core_folder` (or
  * NULL) is made and can be written by its functions. Returns 0 and *ret, or -errno and `why`. */
-int sandbox_new(const struct chain *chain, uid_t uid, const char *core_folder,
-		struct sandbox **ret, char why[SANDBOX_WHY_MAX]);
+int sandbox_new(const struct chain *chain, uid_t uid, const char *core_folder, struct sandbox **ret,
+		char why[SANDBOX_WHY_MAX]);
 
 /* Does it fit the chain as it is now, with its secrets and folders? */
 bool sandbox_fits(const struct sandbox *sandbox, const struct chain *chain);

@@ -109,14 +109,14 @@ static int system_show(char why[SANDBOX_WHY_MAX])
 static int files_show(char why[SANDBOX_WHY_MAX])
 {
 	static const char *const files[] = {
-		"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
-		"/etc/localtime",   "/etc/timezone",   "/etc/nsswitch.conf", "/etc/passwd",
-		"/etc/group",	    "/etc/hosts",      "/etc/resolv.conf",   "/etc/host.conf",
-		"/etc/gai.conf",    "/etc/protocols",  "/etc/services",	     "/etc/mime.types",
+		"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",    "/etc/alternatives",
+		"/etc/localtime",   "/etc/timezone",   "/etc/nsswitch.conf",   "/etc/passwd",
+		"/etc/group",       "/etc/hosts",      "/etc/resolv.conf",     "/etc/host.conf",
+		"/etc/gai.conf",    "/etc/protocols",  "/etc/services",        "/etc/mime.types",
 		"/etc/os-release",  "/etc/ssl/certs",  "/etc/ssl/openssl.cnf", "/etc/machine-id",
 	};
-	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full",
-					       "/dev/random", "/dev/urandom" };
+	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+					       "/dev/urandom" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (show(files[i], files[i], READ_ONLY) < 0)
@@ -130,8 +130,8 @@ static int files_show(char why[SANDBOX_WHY_MAX])
 static int links_make(char why[SANDBOX_WHY_MAX])
 {
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", BASE "/dev/fd" },       { "fd/0", BASE "/dev/stdin" },
-		{ "fd/1", BASE "/dev/stdout" },            { "fd/2", BASE "/dev/stderr" },
+		{ "/proc/self/fd", BASE "/dev/fd" }, { "fd/0", BASE "/dev/stdin" },
+		{ "fd/1", BASE "/dev/stdout" },      { "fd/2", BASE "/dev/stderr" },
 		{ "/tmp", BASE "/dev/shm" },
 	};
 
@@ -188,7 +188,8 @@ static int paths_show(const struct sandbox_paths *given, char why[SANDBOX_WHY_MA
 	qsort(paths.items, paths.count, sizeof(paths.items[0]), by_length);
 	for (size_t i = 0; i < paths.count; i++) {
 		const struct sandbox_path *p = &paths.items[i];
-		uint64_t attributes = p->write ? READ_ONLY & ~(uint64_t)MOUNT_ATTR_RDONLY : READ_ONLY;
+		uint64_t attributes =
+			p->write ? READ_ONLY & ~(uint64_t)MOUNT_ATTR_RDONLY : READ_ONLY;
 
 		if (!covered(&paths, i) && show(p->path, p->path, attributes) < 0)
 			return failed(why, "show", p->path);
@@ -198,7 +199,8 @@ static int paths_show(const struct sandbox_paths *given, char why[SANDBOX_WHY_MA
 
 static int cores_show(const char *folder, char why[SANDBOX_WHY_MAX])
 {
-	if (show(folder, SANDBOX_CORES, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC) < 0)
+	if (show(folder, SANDBOX_CORES, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC) <
+	    0)
 		return failed(why, "show", folder);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #define RUNPATH_MAX 4096
 
 /* Of these only what is named is shown: all of it would be too much. */
-static const char *const roots[] = { "/",    "/tmp", "/etc", "/home", "/root", "/var", "/run",
+static const char *const roots[] = { "/",    "/tmp",  "/etc", "/home", "/root", "/var", "/run",
 				     "/dev", "/proc", "/sys", "/boot", "/mnt",  "/srv", "/opt" };
 
 static bool is_root(const char *path)

@@ -44,7 +44,7 @@ static int own_add(int ruleset, const struct chain_function *f)
 
 int sandbox_ruleset(const struct chain_function *f, const struct sandbox_child *child, bool root)
 {
-	static const char *const read[] = { "/usr", "/bin",   "/sbin",  "/lib",
+	static const char *const read[] = { "/usr",   "/bin",   "/sbin",   "/lib",
 					    "/lib32", "/lib64", "/libx32", "/etc" };
 	static const char *const device[] = { "/dev", "/proc" };
 	static const char *const write[] = { "/tmp", SANDBOX_CORES };

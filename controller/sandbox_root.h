@@ -27,10 +27,10 @@ struct sandbox_plan {
 };
 
 struct sandbox_made {
-	int mount_ns, net_ns;         /* -1: none */
-	int rulesets[SP_FN_MAX];      /* by function from 0; -1: none */
-	int mount_error, net_error;   /* -errno: why not */
-	int error;                    /* -errno: nothing was made, and `why` */
+	int mount_ns, net_ns;       /* -1: none */
+	int rulesets[SP_FN_MAX];    /* by function from 0; -1: none */
+	int mount_error, net_error; /* -errno: why not */
+	int error;                  /* -errno: nothing was made, and `why` */
 	char why[SANDBOX_WHY_MAX];
 };
 

@@ -32,7 +32,9 @@ int sandbox_user_take(const char *name, uid_t *ret)
 		return -errno;
 	for (uint32_t i = 0; i < SANDBOX_UID_COUNT; i++) {
 		uint32_t n = (first + i) % SANDBOX_UID_COUNT;
-		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = n, .l_len = 1 };
+		struct flock lock = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = n, .l_len = 1
+		};
 		int r;
 
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {

@@ -16,8 +16,10 @@
 
 #define SANDBOX_UID_FIRST 0x40000000U
 #define SANDBOX_UID_COUNT 65536U
-#define SANDBOX_UID_GATEWAY (2 * SANDBOX_UID_COUNT) /* a chain's gateway is so far above its functions */
-#define SANDBOX_UID_DESCRIBE (SANDBOX_UID_FIRST + SANDBOX_UID_COUNT) /* asks programs what they are */
+#define SANDBOX_UID_GATEWAY \
+	(2 * SANDBOX_UID_COUNT) /* a chain's gateway is so far above its functions */
+#define SANDBOX_UID_DESCRIBE \
+	(SANDBOX_UID_FIRST + SANDBOX_UID_COUNT) /* asks programs what they are */
 
 /* Takes a number. Returns an fd, close-on-exec, and *ret; or -errno. */
 int sandbox_user_take(const char *name, uid_t *ret);

@@ -17,8 +17,8 @@
 /* libseccomp's second level of optimization: a binary tree. The kernel tries a new filter with
  * every call there is, to know which are always allowed: a list took it 20 times as long. */
 #define OPTIMIZE_TREE 2
-#define NAMESPACE_FLAGS                                                                  \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
+#define NAMESPACE_FLAGS                                                                \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -136,19 +136,19 @@ int filter_function(uint32_t mask, struct sock_fprog *ret)
 
 static int gateway_add(scmp_filter_ctx ctx, uint32_t mask)
 {
-	static const int calls[] = { SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(setsockopt),
-				     SCMP_SYS(shutdown), SCMP_SYS(set_mempolicy),
-				     SCMP_SYS(mbind) };
+	static const int calls[] = { SCMP_SYS(accept),        SCMP_SYS(accept4),
+				     SCMP_SYS(setsockopt),    SCMP_SYS(shutdown),
+				     SCMP_SYS(set_mempolicy), SCMP_SYS(mbind) };
 	/* It starts no program. */
-	static const int not[] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),
-				   SCMP_SYS(vfork) };
+	static const int not [] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),
+				    SCMP_SYS(vfork) };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < COUNT(calls_common); i++) {
 		bool refused = false;
 
-		for (size_t n = 0; n < COUNT(not); n++)
-			refused |= calls_common[i] == not[n];
+		for (size_t n = 0; n < COUNT(not ); n++)
+			refused |= calls_common[i] == not [n];
 		if (!refused)
 			r = calls_add(ctx, SCMP_ACT_ALLOW, &calls_common[i], 1);
 	}
@@ -193,8 +193,8 @@ void filter_free(struct sock_fprog *program)
 
 int filter_install(const struct sock_fprog *program, bool all)
 {
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			 all ? SECCOMP_FILTER_FLAG_TSYNC : 0, program);
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all ? SECCOMP_FILTER_FLAG_TSYNC : 0,
+			 program);
 
 	return r == 0 ? 0 : r > 0 ? -ECANCELED : -errno;
 }

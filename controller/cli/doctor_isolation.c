@@ -24,7 +24,8 @@ static void check_user(struct doctor *doctor)
 			   SANDBOX_UID_FIRST, SANDBOX_UID_DESCRIBE - 1);
 		return;
 	}
-	doctor_add(doctor, DOCTOR_WARN, NAME, "functions run as this user: only root can change it");
+	doctor_add(doctor, DOCTOR_WARN, NAME,
+		   "functions run as this user: only root can change it");
 	doctor_fix(doctor, "run as root (sudo sprocket ...)");
 }
 
@@ -62,8 +63,9 @@ static void check_kernel(struct doctor *doctor)
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) < 0 && errno == EFAULT)
 		doctor_add(doctor, DOCTOR_OK, NAME, "seccomp");
 	else
-		doctor_add(doctor, DOCTOR_FAIL, NAME, "no seccomp: boot a kernel with "
-						      "CONFIG_SECCOMP_FILTER=y");
+		doctor_add(doctor, DOCTOR_FAIL, NAME,
+			   "no seccomp: boot a kernel with "
+			   "CONFIG_SECCOMP_FILTER=y");
 	if (version > 0)
 		doctor_add(doctor, DOCTOR_OK, NAME, "landlock, version %d%s", version,
 			   version < 6 ? ": a chain's functions can signal each other" : "");

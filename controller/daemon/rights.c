@@ -15,12 +15,24 @@
 static bool is_needed(unsigned cap)
 {
 	static const unsigned needed[] = {
-		CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, /* the kernel's program */
-		CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_SYS_CHROOT, /* namespaces, mounts, hugepages */
-		CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, /* children's users */
-		CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, /* files */
-		CAP_SYS_PTRACE, /* what children do, in /proc */
-		CAP_SYS_NICE, CAP_IPC_LOCK, CAP_NET_BIND_SERVICE,
+		CAP_BPF,
+		CAP_PERFMON,
+		CAP_NET_ADMIN, /* the kernel's program */
+		CAP_SYS_ADMIN,
+		CAP_SYS_RESOURCE,
+		CAP_SYS_CHROOT, /* namespaces, mounts, hugepages */
+		CAP_SETUID,
+		CAP_SETGID,
+		CAP_SETPCAP,
+		CAP_KILL, /* children's users */
+		CAP_CHOWN,
+		CAP_FOWNER,
+		CAP_DAC_OVERRIDE,
+		CAP_DAC_READ_SEARCH, /* files */
+		CAP_SYS_PTRACE,      /* what children do, in /proc */
+		CAP_SYS_NICE,
+		CAP_IPC_LOCK,
+		CAP_NET_BIND_SERVICE,
 	};
 
 	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

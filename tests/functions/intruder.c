@@ -152,7 +152,9 @@ static long do_clone(const char *arg)
 
 static long do_bpf(const char *arg)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1 };
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1
+	};
 
 	(void)arg;
 	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));

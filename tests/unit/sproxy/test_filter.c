@@ -65,14 +65,47 @@ static int controller(uint32_t groups, struct sock_fprog *ret)
 static void test_refused(void **state)
 {
 	static const long calls[] = {
-		SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept4, SYS_shutdown, SYS_bpf,
-		SYS_userfaultfd, SYS_mount, SYS_umount2, SYS_move_mount, SYS_open_tree, SYS_fsopen,
-		SYS_io_uring_setup, SYS_io_uring_enter, SYS_perf_event_open, SYS_keyctl,
-		SYS_add_key, SYS_kexec_load, SYS_init_module, SYS_finit_module, SYS_setns,
-		SYS_unshare, SYS_reboot, SYS_swapon, SYS_pidfd_getfd, SYS_open_by_handle_at,
-		SYS_setuid, SYS_setresuid, SYS_setgroups, SYS_capset, SYS_chroot, SYS_pivot_root,
-		SYS_sethostname, SYS_settimeofday, SYS_quotactl, SYS_acct, SYS_shmget, SYS_mq_open,
-		SYS_fanotify_init, SYS_move_pages,
+		SYS_socket,
+		SYS_connect,
+		SYS_bind,
+		SYS_listen,
+		SYS_accept4,
+		SYS_shutdown,
+		SYS_bpf,
+		SYS_userfaultfd,
+		SYS_mount,
+		SYS_umount2,
+		SYS_move_mount,
+		SYS_open_tree,
+		SYS_fsopen,
+		SYS_io_uring_setup,
+		SYS_io_uring_enter,
+		SYS_perf_event_open,
+		SYS_keyctl,
+		SYS_add_key,
+		SYS_kexec_load,
+		SYS_init_module,
+		SYS_finit_module,
+		SYS_setns,
+		SYS_unshare,
+		SYS_reboot,
+		SYS_swapon,
+		SYS_pidfd_getfd,
+		SYS_open_by_handle_at,
+		SYS_setuid,
+		SYS_setresuid,
+		SYS_setgroups,
+		SYS_capset,
+		SYS_chroot,
+		SYS_pivot_root,
+		SYS_sethostname,
+		SYS_settimeofday,
+		SYS_quotactl,
+		SYS_acct,
+		SYS_shmget,
+		SYS_mq_open,
+		SYS_fanotify_init,
+		SYS_move_pages,
 	};
 
 	(void)state;
@@ -159,11 +192,16 @@ static void test_groups_allow_what_they_say(void **state)
 	static const struct {
 		enum filter_group group;
 		long call;
-	} of[] = { { FILTER_SOCKET, SYS_socket },	{ FILTER_SOCKET, SYS_shutdown },
-		   { FILTER_PTRACE, SYS_ptrace },	{ FILTER_IO_URING, SYS_io_uring_setup },
-		   { FILTER_USERFAULTFD, SYS_userfaultfd }, { FILTER_PERF, SYS_perf_event_open },
-		   { FILTER_BPF, SYS_bpf },		{ FILTER_IPC, SYS_shmctl },
-		   { FILTER_KEYS, SYS_keyctl },		{ FILTER_NAMESPACES, SYS_setns } };
+	} of[] = { { FILTER_SOCKET, SYS_socket },
+		   { FILTER_SOCKET, SYS_shutdown },
+		   { FILTER_PTRACE, SYS_ptrace },
+		   { FILTER_IO_URING, SYS_io_uring_setup },
+		   { FILTER_USERFAULTFD, SYS_userfaultfd },
+		   { FILTER_PERF, SYS_perf_event_open },
+		   { FILTER_BPF, SYS_bpf },
+		   { FILTER_IPC, SYS_shmctl },
+		   { FILTER_KEYS, SYS_keyctl },
+		   { FILTER_NAMESPACES, SYS_setns } };
 
 	(void)state;
 	/* Allowed, they fail for what they were given: -1 is no family, map, fd or key. */
@@ -174,7 +212,8 @@ static void test_groups_allow_what_they_say(void **state)
 			print_error("call %ld\n", of[i].call);
 		assert_int_not_equal(r, EPERM);
 	}
-	assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, option_set, SO_SNDTIMEO), 0);
+	assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, option_set, SO_SNDTIMEO),
+			 0);
 	assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, call, SYS_bpf), EPERM);
 }
 
