@@ -199,6 +199,37 @@ class Declared(IsolationTest):
                     pass
 
 
+class Describe(IsolationTest):
+    def test_program_that_is_asked_what_it_declares(self):
+        """It runs as who asks, root here, and can do as little."""
+        with tempfile.TemporaryDirectory(prefix="isolation-") as folder, \
+                tempfile.NamedTemporaryFile(dir=Path.home()) as outside:
+            exe, told = Path(folder) / "nosy", Path(folder) / "told"
+            exe.write_text(f"""#!/usr/bin/python3
+import os, socket, sys
+def attempt(name, do):
+    try:
+        do()
+        open("{told}", "a").write(name + " ")
+    except OSError:
+        pass
+attempt("tmp", lambda: None)
+attempt("socket", socket.socket)
+attempt("write", lambda: open("{outside.name}", "w").write("x"))
+attempt("create", lambda: open("/etc/isolation", "x"))
+attempt("kill", lambda: os.kill({os.getpid()}, 0))
+attempt("unshare", lambda: os.chroot("/tmp"))
+os.execv("{INTRUDER}", ["nosy"] + sys.argv[1:])
+""")
+            exe.chmod(0o755)
+            file = Path(folder) / "chain.yaml"
+            file.write_text(chain_of("nosy").replace(str(INTRUDER), str(exe)))
+            done = subprocess.run([BUILD / "controller/sprocket", "validate", file],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(told.read_text(), "tmp ")
+
+
 class Secrets(IsolationTest):
     def test_only_its_own(self):
         with tempfile.TemporaryDirectory(prefix="isolation-") as folder:
