@@ -221,7 +221,8 @@ static int places_make(struct sandbox *sandbox, const struct chain *chain, const
 	struct sandbox_plan plan = { .chain = chain,
 				     .children = sandbox->children,
 				     .paths = &paths,
-				     .root = privilege_has(CAP_SYS_ADMIN) };
+				     .root = privilege_has(CAP_SYS_ADMIN) &&
+					     privilege_has(CAP_SYS_CHROOT) };
 	struct sandbox_made made = { .mount_ns = -1 };
 	int r = 0;
 
