@@ -187,8 +187,7 @@ static void child_stop(int wiring, int exec_fd)
 	raise(SIGSTOP);
 }
 
-_Noreturn void process_child_run(const struct process_spec *spec, int wiring, int log,
-				 pid_t parent)
+_Noreturn void process_child_run(const struct process_spec *spec, int wiring, int log, pid_t parent)
 {
 	char *argv[] = { (char *)(uintptr_t)spec->name, NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
