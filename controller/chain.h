@@ -37,9 +37,24 @@ struct chain_pairs {
 	size_t count;
 };
 
+struct chain_paths {
+	char **items; /* absolute */
+	size_t count;
+};
+
+enum chain_user {
+	CHAIN_USER_AUTO,  /* one of the chain's own */
+	CHAIN_USER_KEEP,  /* the controller's */
+	CHAIN_USER_NAMED, /* `user` */
+};
+
 /* What a function may do to the machine; filled in by chain_security.c. */
 struct chain_security {
 	bool host_network; /* false: an empty network namespace */
+	enum chain_user user_kind;
+	char *user;     /* a name or number; NULL unless NAMED */
+	uint32_t calls; /* groups of system calls beyond: 1 << FILTER_* (sproxy/filter.h) */
+	struct chain_paths read, write; /* beyond its folder and the system's libraries */
 };
 
 /* What it may use of the machine; 0: no limit. Filled in by chain_resources.c. */
@@ -72,7 +87,7 @@ struct chain_function {
 	struct chain_pairs secrets; /* file name -> path it is read from */
 	struct chain_limits limits;
 	uint64_t hang_ns; /* without handing on anything, as long as it holds something */
-	bool read_only; /* it maps the pool read-only */
+	bool read_only;   /* it maps the pool read-only */
 	struct chain_traffic traffic;
 	bool called_only; /* no client's request comes here: what it answers goes to callers */
 	/* Its routes, joins and calls; edges in it index targets[]. */

@@ -81,6 +81,7 @@ int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
  * those of the chain. */
 int chain_read_security(struct chain_parse *parse, const yaml_node_t *node,
 			struct chain_security *ret);
+void chain_security_free(struct chain_security *security);
 int chain_read_secrets(struct chain_parse *parse, const yaml_node_t *node, int number);
 /* chain_resources.c: what it may use of the machine, and for how long without a sign of life; and
  * of the pool, the latter after all functions. */

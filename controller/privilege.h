@@ -6,9 +6,13 @@
 #ifndef SPROCKET_CONTROLLER_PRIVILEGE_H
 #define SPROCKET_CONTROLLER_PRIVILEGE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Returns 0, or -EPERM with a sentence on `errors` that names what is missing and the fix. */
 int privilege_check(FILE *errors);
+
+/* True when the calling thread has capability `cap` (CAP_*) effectively. */
+bool privilege_has(int cap);
 
 #endif

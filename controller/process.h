@@ -22,6 +22,8 @@
 
 #include "controller/chain.h"
 
+struct sandbox_child;
+
 struct process_spec {
 	const char *path;     /* of the executable */
 	const char *name;     /* argv[0], and what messages call it */
@@ -43,6 +45,9 @@ struct process_spec {
 	 * joins before it executes anything. */
 	const int *cgroup_fds;
 	const char *core_folder; /* it runs and leaves its core here; NULL: no core, our folder */
+	const struct sandbox_child *sandbox; /* what it enters; NULL: it has our user, and no
+					      * capability but root's to reach files */
+	bool changes_user; /* it becomes another user by itself, once it has started */
 };
 
 /* What the parent keeps; each fd is close-on-exec and the caller's. */

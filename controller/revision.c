@@ -45,6 +45,34 @@ static void hash_file(uint64_t *hash, const struct stat *st)
 	hash_add(hash, identity, sizeof(identity));
 }
 
+static void hash_paths(uint64_t *hash, const struct chain_paths *paths)
+{
+	hash_add(hash, &paths->count, sizeof(paths->count));
+	for (size_t i = 0; i < paths->count; i++)
+		hash_text(hash, paths->items[i]);
+}
+
+/* What a process may do is settled when it starts; so is what its secrets say. The defaults
+ * leave the hash as it was before there were others. */
+static void hash_security(uint64_t *hash, const struct chain_function *f)
+{
+	const struct chain_security *s = &f->security;
+	const uint32_t numbers[] = { s->host_network, s->user_kind, s->calls };
+	struct stat st;
+
+	if (!s->host_network && s->user_kind == CHAIN_USER_AUTO && !s->calls && !s->read.count &&
+	    !s->write.count && !f->secrets.count)
+		return;
+	hash_add(hash, numbers, sizeof(numbers));
+	hash_text(hash, s->user ? s->user : "");
+	hash_paths(hash, &s->read);
+	hash_paths(hash, &s->write);
+	hash_pairs(hash, &f->secrets);
+	for (size_t i = 0; i < f->secrets.count; i++)
+		if (stat(f->secrets.items[i].value, &st) == 0)
+			hash_file(hash, &st);
+}
+
 static void name_make(const struct chain *chain, const struct chain_function *f,
 		      const struct stat *st, char ret[REVISION_NAME_MAX])
 {
@@ -62,6 +90,7 @@ static void name_make(const struct chain *chain, const struct chain_function *f,
 		hash_add(&hash, &f->call_count, sizeof(f->call_count));
 	for (size_t i = 0; i < f->call_count; i++)
 		hash_text(&hash, f->calls[i]);
+	hash_security(&hash, f);
 	if (f->workers > 1) /* a process has as many threads all its life */
 		hash_add(&hash, &f->workers, sizeof(f->workers));
 	if (f->read_only) /* it maps the pool once */

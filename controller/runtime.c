@@ -277,7 +277,7 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 	runtime->began_ns = loop_now_ns();
 	runtime->memory.fd = -1;
 	runtime->on_event.fd = -1;
-	runtime->front_listener = -1;
+	runtime->front_listener = runtime->user_fd = -1;
 	runtime->stats_fd = -1;
 	if (options->incarnation)
 		snprintf(runtime->name, sizeof(runtime->name), "%s_%u", chain->name,
@@ -313,6 +313,8 @@ static int all_start(struct runtime *runtime)
 		r = keep_chain(runtime);
 	if (r == 0 && runtime->options.fdstore)
 		r = keep_workers(runtime);
+	if (r == 0)
+		r = runtime_sandbox(runtime, runtime->chain);
 	if (r == 0)
 		r = gateway_start(runtime);
 	if (r == 0 && runtime->options.inlined)
@@ -376,6 +378,7 @@ void runtime_done(struct runtime *runtime)
 	if (runtime->options.fdstore)
 		keep_remove_chain(runtime);
 	shm_memory_done(&runtime->memory);
+	runtime_sandbox_done(runtime, true);
 	memory_free(runtime);
 }
 
@@ -395,5 +398,6 @@ void runtime_leave(struct runtime *runtime)
 	runtime->proxy = sproxy_leave(runtime->proxy);
 	if (runtime->memory.fd >= 0)
 		close(runtime->memory.fd); /* the limit that was raised for it stays, too */
+	runtime_sandbox_done(runtime, false);
 	memory_free(runtime);
 }

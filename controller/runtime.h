@@ -34,6 +34,7 @@
 #include "controller/process_core.h"
 #include "controller/revision.h"
 #include "controller/runstate.h"
+#include "controller/sandbox.h"
 #include "sproxy/sproxy.h"
 #include "sproxy/wiring.h"
 
@@ -255,6 +256,10 @@ struct runtime {
 	struct loop_timer graves_timer;
 	struct loop_timer watch; /* of instances that may hang */
 	bool watch_again;
+	struct sandbox *sandbox; /* of its functions; NULL: not made yet */
+	bool sandbox_told;       /* what it lacks */
+	uid_t user;              /* the functions' own, while user_fd holds it */
+	int user_fd;             /* -1: none */
 };
 
 /* ---- life ---- */

@@ -133,6 +133,7 @@ static int all_take(struct runtime *runtime, struct keep_entries *entries)
 {
 	int r = head_take(runtime, entries);
 
+	runtime_sandbox_adopt(runtime, entries);
 	if (r == 0)
 		r = kernel_take(runtime);
 	if (r == 0)

@@ -315,7 +315,11 @@ int gateway_start(struct runtime *runtime)
 			     "cannot find sprocket-gateway beside this program");
 		return r;
 	}
+	r = runtime_user_take(runtime);
+	if (r < 0)
+		return r;
 	spec.path = path;
+	spec.changes_user = runtime->user_fd >= 0;
 	g->started_ns = loop_now_ns();
 	r = process_start(&spec, &g->process);
 	if (r == 0) {

@@ -49,6 +49,17 @@ int keep_memory(struct runtime *runtime)
 		   0);
 }
 
+int keep_user(struct runtime *runtime)
+{
+	char name[FDSTORE_NAME_MAX];
+
+	if (runtime->user_fd < 0)
+		return 0;
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_USER, runtime->name);
+	return put(runtime, name, json_pack("{s:I}", "uid", (json_int_t)runtime->user),
+		   &runtime->user_fd, 1);
+}
+
 static json_t *revisions_json(const struct runtime *runtime)
 {
 	json_t *list = json_array();
@@ -184,11 +195,14 @@ void keep_remove_chain(struct runtime *runtime)
 	fdstore_remove(runtime->options.fdstore, name);
 	snprintf(name, sizeof(name), PREFIX "%s" KEEP_MEMORY, runtime->name);
 	fdstore_remove(runtime->options.fdstore, name);
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_USER, runtime->name);
+	fdstore_remove(runtime->options.fdstore, name);
 }
 
 void keep_all(struct runtime *runtime)
 {
 	keep_memory(runtime);
+	keep_user(runtime);
 	keep_chain(runtime);
 	keep_workers(runtime);
 	if (runtime->gateway.state != GATEWAY_NONE)

@@ -120,6 +120,17 @@ void instance_cgroup_look(struct instance *instance);
 /* There are requests: instances that serve nobody any more are looked for. */
 void watch_go_on(struct runtime *runtime);
 
+/* runtime_sandbox.c */
+/* Has the chain have a user, when we may give it one. Returns 0, or -errno, said. */
+int runtime_user_take(struct runtime *runtime);
+/* Has runtime->sandbox fit `chain`. Returns 0, or -errno, said. */
+int runtime_sandbox(struct runtime *runtime, const struct chain *chain);
+/* Takes over the user that the chain has. */
+struct keep_entries;
+void runtime_sandbox_adopt(struct runtime *runtime, struct keep_entries *entries);
+/* `ended`: and whoever is left of its user. */
+void runtime_sandbox_done(struct runtime *runtime, bool ended);
+
 /* runtime_core.c */
 /* Where cores of the chain's functions go; NULL: nowhere. */
 const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);
@@ -179,6 +190,8 @@ void routes_free(struct runtime *runtime);
  * find out and have another one filled. */
 /* What the machine's limit of hugepages was raised by. */
 int keep_memory(struct runtime *runtime);
+/* The user of its functions. */
+int keep_user(struct runtime *runtime);
 int keep_chain(struct runtime *runtime);
 int keep_gateway(struct runtime *runtime);
 /* `whole`: a new entry with its fds, otherwise what has changed of it. */

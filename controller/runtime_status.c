@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include <unistd.h>
+
 #include "controller/runtime_private.h"
 
 uint32_t runtime_free_buffers(const struct runtime *runtime)
@@ -165,6 +167,13 @@ static json_t *gateway_json(const struct runtime *runtime)
 	return gateway;
 }
 
+static json_t *isolation_json(const struct runtime *runtime)
+{
+	return json_pack("{s:I, s:s}", "user",
+			 runtime->user_fd >= 0 ? (json_int_t)runtime->user : (json_int_t)geteuid(),
+			 "lacks", runtime->sandbox ? sandbox_lacks(runtime->sandbox) : "");
+}
+
 json_t *runtime_json(const struct runtime *runtime)
 {
 	json_t *functions = json_array();
@@ -174,7 +183,8 @@ json_t *runtime_json(const struct runtime *runtime)
 				 functions);
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		json_array_append_new(functions, function_json(runtime, fn));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name, "address",
-			 runtime->address, "buffers", buffers_json(runtime), "functions", functions,
-			 "gateway", gateway_json(runtime), "kernel", kernel_json(runtime));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name,
+			 "address", runtime->address, "buffers", buffers_json(runtime), "functions",
+			 functions, "gateway", gateway_json(runtime), "kernel",
+			 kernel_json(runtime), "isolation", isolation_json(runtime));
 }

@@ -148,6 +148,7 @@ struct wiring_gateway {
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct wiring_ingress ingress[WIRING_INGRESS_MAX];
 	struct shm_layout layout;
+	uint32_t user; /* it becomes, once it has started; 0: it stays who it is */
 	/* From the ingress: from_edge is 0. The gateway's own edge to function f is f, so a
 	 * rule's wire_edge is a function number, and so is the edge of a second try. */
 	struct rule_table rules;

@@ -38,6 +38,19 @@ static void describe_urls(const json_t *urls)
 		line(i == 0 ? "URLs:" : "", json_string_value(url));
 }
 
+static void describe_isolation(const json_t *chain)
+{
+	const char *lacks = object_text(chain, "status.isolation.lacks");
+	char number[OBJECT_NUMBER_MAX], text[WHAT_MAX + OBJECT_NUMBER_MAX];
+	const char *user = object_number(chain, "status.isolation.user", number);
+
+	if (!user)
+		return;
+	snprintf(text, sizeof(text), "user %s%s%s", user, lacks && *lacks ? "; " : "",
+		 lacks ? lacks : "");
+	line("Isolation:", text);
+}
+
 static void describe_chain(const json_t *chain)
 {
 	char number[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX];
@@ -54,6 +67,7 @@ static void describe_chain(const json_t *chain)
 	line("Restarts:", object_number(chain, "status.restarts", number));
 	line("Buffers:", object_number(chain, "status.buffers.total", number));
 	line("  Free:", object_number(chain, "status.buffers.free", number));
+	describe_isolation(chain);
 	line("Gateway PID:", object_number(chain, "status.gateway.pid", number));
 }
 

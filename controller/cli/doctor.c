@@ -247,6 +247,7 @@ int cli_doctor(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	doctor_kernel(&doctor);
+	doctor_isolation(&doctor);
 	doctor_resources(&doctor);
 	check_left_overs(&doctor, daemon.clean, stream);
 	doctor_chains(&doctor, &daemon, stream);

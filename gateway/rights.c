@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/rights.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "sproxy/filter.h"
+
+static int filter_enter(int (*make)(struct sock_fprog *ret))
+{
+	struct sock_fprog filter;
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	r = make(&filter);
+	if (r == 0) {
+		r = filter_install(&filter, true);
+		filter_free(&filter);
+	}
+	return r;
+}
+
+int gw_rights_drop_front(void)
+{
+	return filter_enter(filter_front);
+}
+
+int gw_rights_drop(uint32_t user)
+{
+	/* Its capabilities go with root. */
+	if (user > 0 && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
+			 setresuid(user, user, user) < 0))
+		return -errno;
+	/* Not for others to trace, but its own /proc/self stays open to it. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return filter_enter(filter_gateway);
+}
