@@ -13,7 +13,7 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
+ * The parts: sproxy_gate (revisions, gates), sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
  * else leased buffers do), sproxy_signal (wake, cancel), sproxy_stats, sproxy_tap.
  *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
@@ -25,6 +25,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_gate.bpf.h"
 #include "sproxy_lease.bpf.h"
 #include "sproxy_owner.bpf.h"
 #include "sproxy_signal.bpf.h"
@@ -54,15 +55,12 @@ __noinline int refuse(struct batch *b, __u32 reason, __u32 size)
 	return SK_DROP;
 }
 
-/* The instance of `fn` on this CPU unless it is behind; then the less loaded of two. */
-static __always_inline __u32 pick_instance(__u32 fn)
+/* The instance of `f` on this CPU unless it is behind; then the less loaded of two. */
+static __always_inline __u32 pick_instance(struct sp_function_slots *f)
 {
-	struct sp_function_slots *f = bpf_map_lookup_elem(&functions, &fn);
 	struct sp_instance *here = NULL, *a, *b;
 	__u32 n, local, i, slot_a, slot_b;
 
-	if (!f)
-		return SP_SLOT_NONE;
 	n = f->count;
 	if (n == 0)
 		return SP_SLOT_NONE;
@@ -91,6 +89,23 @@ static __always_inline __u32 pick_instance(__u32 fn)
 	if (local && here && here->in_flight <= a->in_flight)
 		return local;
 	return slot_a;
+}
+
+/* Who gets what is meant for function `fn`. A split or a gate costs nothing where there is none
+ * but a look at words that were read anyway. */
+static __always_inline void pick(struct batch *b, __u32 fn, __u32 split)
+{
+	struct sp_function_slots *f;
+
+	b->meant = fn;
+	b->to_fn = split ? split_pick(fn, split) : fn;
+	b->to = SP_SLOT_NONE;
+	f = bpf_map_lookup_elem(&functions, &b->to_fn);
+	if (!f)
+		return;
+	b->to = pick_instance(f);
+	if (f->gate)
+		gate_pass(b, f->gate);
 }
 
 /* What the sender may not say, and what asks for more than the plain check. */
@@ -131,8 +146,7 @@ static __always_inline int route_edge(struct batch *b)
 		b->home = b->slot;
 		b->life = from ? from->life : 0;
 	}
-	b->to_fn = r->fn;
-	b->to = pick_instance(r->fn);
+	pick(b, r->fn, r->split);
 	return -1;
 }
 
@@ -147,7 +161,7 @@ __noinline int route(struct batch *b)
 	if (!b)
 		return SP_VIOLATION_EDGE;
 	b->to = b->home;
-	b->to_fn = SP_GATEWAY_FN;
+	b->to_fn = b->meant = SP_GATEWAY_FN;
 	if (b->edge < SP_EDGE_MAX) {
 		bad = route_edge(b);
 		if (bad >= 0 || b->way != WAY_REPLY)
@@ -167,7 +181,7 @@ __noinline int route(struct batch *b)
 	home = bpf_map_lookup_elem(&instances, &b->to);
 	if (!home)
 		return b->way == WAY_GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
-	b->to_fn = home->fn;
+	b->to_fn = b->meant = home->fn;
 	b->life = home->life;
 	b->homecoming = b->way == WAY_REPLY && home->fn != SP_GATEWAY_FN;
 	return -1;
@@ -250,7 +264,7 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 {
 	struct sp_instance *home = bpf_map_lookup_elem(&instances, &b->home);
 
-	b->flag = SP_DESC_UNDELIVERABLE;
+	b->flag = SP_DESC_UNDELIVERABLE | b->shut;
 	b->homecoming = 0;
 	b->to = b->way == WAY_GRANT ? b->slot : b->home;
 	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)

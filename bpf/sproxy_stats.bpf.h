@@ -17,6 +17,7 @@
 #define SPROCKET_BPF_SPROXY_STATS_BPF_H
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_gate.bpf.h"
 
 #define NS_BITS 36 /* 68 s, beyond the last bucket's begin: above it, times are all one */
 
@@ -108,6 +109,8 @@ static __always_inline void stats_end(struct batch *b)
 		from->stats.run.sum_us += us_near(b->share_ns * n);
 		histogram_add(&from->stats.run, b->share_ns, n);
 		from->stats.failed += b->failed;
+		if (b->failed)
+			watched(b->slot);
 		from->stats.dropped += b->dropped;
 	}
 	b->end_counts->stats.run.sum_us += us_near(b->end_ns);
