@@ -55,59 +55,6 @@ __noinline int refuse(struct batch *b, __u32 reason, __u32 size)
 	return SK_DROP;
 }
 
-/* The instance of `f` on this CPU unless it is behind; then the less loaded of two. */
-static __always_inline __u32 pick_instance(struct sp_function_slots *f)
-{
-	struct sp_instance *here = NULL, *a, *b;
-	__u32 n, local, i, slot_a, slot_b;
-
-	n = f->count;
-	if (n == 0)
-		return SP_SLOT_NONE;
-	local = f->on_cpu[bpf_get_smp_processor_id() % SP_CPU_MAX];
-	if (local) {
-		here = bpf_map_lookup_elem(&instances, &local);
-		if (n == 1 || (here && here->in_flight < f->behind))
-			return local;
-	}
-	i = bpf_get_prandom_u32() % n;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_a = f->slot[i];
-	i = i + 1 < n ? i + 1 : 0;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_b = f->slot[i];
-	a = bpf_map_lookup_elem(&instances, &slot_a);
-	b = bpf_map_lookup_elem(&instances, &slot_b);
-	if (!a || !b)
-		return SP_SLOT_NONE;
-	if (b->in_flight < a->in_flight) {
-		a = b;
-		slot_a = slot_b;
-	}
-	if (local && here && here->in_flight <= a->in_flight)
-		return local;
-	return slot_a;
-}
-
-/* Who gets what is meant for function `fn`. A split or a gate costs nothing where there is none
- * but a look at words that were read anyway. */
-static __always_inline void pick(struct batch *b, __u32 fn, __u32 split)
-{
-	struct sp_function_slots *f;
-
-	b->meant = fn;
-	b->to_fn = split ? split_pick(fn, split) : fn;
-	b->to = SP_SLOT_NONE;
-	f = bpf_map_lookup_elem(&functions, &b->to_fn);
-	if (!f)
-		return;
-	b->to = pick_instance(f);
-	if (f->gate)
-		gate_pass(b, f->gate);
-}
-
 /* What the sender may not say, and what asks for more than the plain check. */
 static __always_inline void way_set(struct batch *b, __u32 way)
 {

@@ -43,7 +43,7 @@ struct batch {
 	__u64 begin_ns;                         /* when the sender began with the next descriptor */
 	__u64 share_ns;                         /* what it spent on each */
 	__u64 wait_ns, end_ns;                  /* sums over the batch */
-	__u32 failed, dropped;                  /* replies that say so */
+	__u32 failed, dropped, faults;          /* replies that say so */
 	struct sp_desc shown;                   /* what an event or a tap's record is about */
 };
 

@@ -78,6 +78,7 @@ static __always_inline void stats_descriptor(struct batch *b, const struct sp_de
 		return;
 	b->failed += d->flags / SP_DESC_FAILED & 1;
 	b->dropped += d->flags / SP_DESC_DROPPED & 1;
+	b->faults += (d->flags & (SP_DESC_FAILED | SP_DESC_BLAMELESS)) == SP_DESC_FAILED;
 	if (was == SP_LEASE_NONE) {
 		ns = b->now - o->start_ns;
 		b->end_ns += ns;
@@ -109,7 +110,8 @@ static __always_inline void stats_end(struct batch *b)
 		from->stats.run.sum_us += us_near(b->share_ns * n);
 		histogram_add(&from->stats.run, b->share_ns, n);
 		from->stats.failed += b->failed;
-		if (b->failed)
+		from->faults += b->faults;
+		if (b->faults)
 			watched(b->slot);
 		from->stats.dropped += b->dropped;
 	}

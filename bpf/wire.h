@@ -16,16 +16,16 @@
 #include <linux/types.h>
 
 /* Limits of one chain. `sprocket doctor` prints them. */
-#define SP_BATCH_MAX 64     /* descriptors in one send */
-#define SP_INST_MAX 256     /* instance slots, gateway workers included; a slot fits a byte */
-#define SP_FN_MAX 64        /* functions, the gateway (function 0) included */
-#define SP_EDGE_MAX 64      /* edges one function may name */
-#define SP_FN_INST_MAX 60   /* instances of one function */
-#define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 26      /* hops stamped per request; later ones overwrite the last */
-#define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
-#define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
-#define SP_SLOT_NONE 0      /* no instance has slot 0 */
+#define SP_BATCH_MAX 64         /* descriptors in one send */
+#define SP_INST_MAX 256         /* instance slots, gateway workers included; a slot fits a byte */
+#define SP_FN_MAX 64            /* functions, the gateway (function 0) included */
+#define SP_EDGE_MAX 64          /* edges one function may name */
+#define SP_FN_INST_MAX 60       /* instances of one function */
+#define SP_CPU_MAX 64           /* CPUs a function's table tells apart; higher ones share */
+#define SP_HOPS_MAX 26          /* hops stamped per request; later ones overwrite the last */
+#define SP_HIST_BUCKETS 100     /* of a histogram; the last begins at 58.7 s and is open */
+#define SP_GATEWAY_FN 0         /* the function number of the gateway's workers */
+#define SP_SLOT_NONE 0          /* no instance has slot 0 */
 #define SP_SPLIT_ALL (1U << 23) /* the share of a split that is everything */
 #define SP_HOLDER_FREE 0xffffffffU   /* nobody: the buffer is in the gateway's free list */
 #define SP_HOLDER_MOVING 0xfffffffeU /* the kernel's, while it hands the buffer over */
@@ -65,6 +65,9 @@ enum sp_flag {
 	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
 	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
+
+	SP_DESC_BLAMELESS =
+		0x20, /* reply that failed: the request was at fault, not the function */
 
 	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
 
@@ -160,7 +163,7 @@ enum sp_gate {
 /* Instances of a function. Written by the controller: entry first, count last. */
 struct sp_function_slots {
 	__u8 count;
-	__u8 gate; /* enum sp_gate */
+	__u8 gate;    /* enum sp_gate */
 	__u16 behind; /* in flight from which on an instance counts as behind */
 	__u8 slot[SP_FN_INST_MAX];
 	__u8 on_cpu[SP_CPU_MAX]; /* slot of the instance on CPU n % SP_CPU_MAX; 0 = none */
@@ -266,10 +269,12 @@ struct sp_function_stats {
 };
 
 /* An entry of the statistics map: `edges` counts the requests that left by each edge, calls and
- * those that found no receiver included; the last one is SP_EDGE_REPLY. */
+ * those that found no receiver included; the last one is SP_EDGE_REPLY. `faults`: the failed
+ * replies that are not blameless. */
 struct sp_function_counts {
 	struct sp_function_stats stats;
 	__u64 edges[SP_EDGE_MAX + 1];
+	__u64 faults;
 };
 
 /* What the controller switches while the chain serves. */

@@ -139,6 +139,9 @@ int sproxy_counters(const struct sproxy *proxy, uint64_t ret[SP_COUNT_MAX]);
 int sproxy_function_stats(const struct sproxy *proxy, uint32_t fn, struct sp_function_stats *ret);
 int sproxy_edge_counts(const struct sproxy *proxy, uint32_t fn, uint64_t ret[SP_EDGE_MAX + 1]);
 
+/* Failed replies of the function for which no request is to blame; of *ret_out that it handed on. */
+uint64_t sproxy_faults(const struct sproxy *proxy, uint32_t fn, uint64_t *ret_out);
+
 /* Refused sends: poll the fd, then read; `on_event` is called once for each. */
 int sproxy_events_fd(const struct sproxy *proxy);
 typedef void sproxy_event_fn(const struct sp_event *event, void *arg);

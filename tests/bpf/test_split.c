@@ -2,10 +2,10 @@
 /* Revisions that share what is meant for a function, and gates that keep it out. Function 1
  * (slot A) is the one meant, function 2 (slot B) its other revision. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <pthread.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -194,14 +194,19 @@ static void test_gate_ajar_lets_probes_pass(void **state)
 static void test_watch_tells_of_the_next_failure_once(void **state)
 {
 	struct fixture *f = *state;
+	uint64_t out;
 
 	round_trip(f, 1, SP_DESC_FAILED);
 	assert_int_equal(events(f), 0);
 	sproxy_watch(f->proxy, B);
 	round_trip(f, 1, 0);
 	assert_int_equal(events(f), 0);
+	round_trip(f, 1, SP_DESC_FAILED | SP_DESC_BLAMELESS);
+	assert_int_equal(events(f), 0);
 	round_trip(f, 1, SP_DESC_FAILED);
 	round_trip(f, 1, SP_DESC_FAILED);
+	assert_int_equal(sproxy_faults(f->proxy, 2, &out), 3);
+	assert_int_equal(out, 5);
 	assert_int_equal(events(f), 1);
 	assert_int_equal(f->last_reason, SP_EVENT_WATCHED);
 	assert_int_equal(f->last_slot, B);

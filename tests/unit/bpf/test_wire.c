@@ -195,7 +195,8 @@ static void test_function_stats(void **state)
 	c.stats.run.sum_us = 0x23;
 	c.stats.run.count[0] = 0x24;
 	c.edges[SP_EDGE_MAX] = 0x25;
-	assert_int_equal(sizeof(c), 2176);
+	c.faults = 0x26;
+	assert_int_equal(sizeof(c), 2184);
 	CHECK_AT(c, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 0x13, 0, 0, 0, 0, 0, 0,
 		 0, 0x14, 0, 0, 0, 0, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 0x21);
 	CHECK_AT(c, 840, 0x22, 0, 0, 0, 0, 0, 0, 0, 0x23, 0, 0, 0, 0, 0, 0, 0, 0x24);
