@@ -13,7 +13,7 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
+ * The parts: sproxy_gate (revisions, gates), sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
  * else leased buffers do), sproxy_signal (wake, cancel), sproxy_stats, sproxy_tap.
  *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
@@ -25,6 +25,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_gate.bpf.h"
 #include "sproxy_lease.bpf.h"
 #include "sproxy_owner.bpf.h"
 #include "sproxy_signal.bpf.h"
@@ -52,45 +53,6 @@ __noinline int refuse(struct batch *b, __u32 reason, __u32 size)
 	if (tap_on())
 		tap(b, SP_TAP_REFUSED + reason, 0);
 	return SK_DROP;
-}
-
-/* The instance of `fn` on this CPU unless it is behind; then the less loaded of two. */
-static __always_inline __u32 pick_instance(__u32 fn)
-{
-	struct sp_function_slots *f = bpf_map_lookup_elem(&functions, &fn);
-	struct sp_instance *here = NULL, *a, *b;
-	__u32 n, local, i, slot_a, slot_b;
-
-	if (!f)
-		return SP_SLOT_NONE;
-	n = f->count;
-	if (n == 0)
-		return SP_SLOT_NONE;
-	local = f->on_cpu[bpf_get_smp_processor_id() % SP_CPU_MAX];
-	if (local) {
-		here = bpf_map_lookup_elem(&instances, &local);
-		if (n == 1 || (here && here->in_flight < f->behind))
-			return local;
-	}
-	i = bpf_get_prandom_u32() % n;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_a = f->slot[i];
-	i = i + 1 < n ? i + 1 : 0;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_b = f->slot[i];
-	a = bpf_map_lookup_elem(&instances, &slot_a);
-	b = bpf_map_lookup_elem(&instances, &slot_b);
-	if (!a || !b)
-		return SP_SLOT_NONE;
-	if (b->in_flight < a->in_flight) {
-		a = b;
-		slot_a = slot_b;
-	}
-	if (local && here && here->in_flight <= a->in_flight)
-		return local;
-	return slot_a;
 }
 
 /* What the sender may not say, and what asks for more than the plain check. */
@@ -131,8 +93,7 @@ static __always_inline int route_edge(struct batch *b)
 		b->home = b->slot;
 		b->life = from ? from->life : 0;
 	}
-	b->to_fn = r->fn;
-	b->to = pick_instance(r->fn);
+	pick(b, r->fn, r->split);
 	return -1;
 }
 
@@ -147,7 +108,7 @@ __noinline int route(struct batch *b)
 	if (!b)
 		return SP_VIOLATION_EDGE;
 	b->to = b->home;
-	b->to_fn = SP_GATEWAY_FN;
+	b->to_fn = b->meant = SP_GATEWAY_FN;
 	if (b->edge < SP_EDGE_MAX) {
 		bad = route_edge(b);
 		if (bad >= 0 || b->way != WAY_REPLY)
@@ -167,7 +128,7 @@ __noinline int route(struct batch *b)
 	home = bpf_map_lookup_elem(&instances, &b->to);
 	if (!home)
 		return b->way == WAY_GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
-	b->to_fn = home->fn;
+	b->to_fn = b->meant = home->fn;
 	b->life = home->life;
 	b->homecoming = b->way == WAY_REPLY && home->fn != SP_GATEWAY_FN;
 	return -1;
@@ -250,7 +211,7 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 {
 	struct sp_instance *home = bpf_map_lookup_elem(&instances, &b->home);
 
-	b->flag = SP_DESC_UNDELIVERABLE;
+	b->flag = SP_DESC_UNDELIVERABLE | b->shut;
 	b->homecoming = 0;
 	b->to = b->way == WAY_GRANT ? b->slot : b->home;
 	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)

@@ -18,6 +18,8 @@ struct batch {
 	__u32 fn;    /* sender's function */
 	__u32 to;    /* receiver */
 	__u32 to_fn; /* receiver's function; of an undeliverable batch, the one meant */
+	__u32 meant; /* the same, whichever revision it is that gets it */
+	__u32 shut;  /* SP_DESC_FAILED when the gate of that function is shut, or 0 */
 	__u32 count; /* descriptors in it */
 	__u32 edge;
 	__u32 home;
@@ -41,7 +43,7 @@ struct batch {
 	__u64 begin_ns;                         /* when the sender began with the next descriptor */
 	__u64 share_ns;                         /* what it spent on each */
 	__u64 wait_ns, end_ns;                  /* sums over the batch */
-	__u32 failed, dropped;                  /* replies that say so */
+	__u32 failed, dropped, faults;          /* replies that say so */
 	struct sp_desc shown;                   /* what an event or a tap's record is about */
 };
 

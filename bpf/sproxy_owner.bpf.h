@@ -26,7 +26,7 @@ static __always_inline void stamp(struct batch *b, struct sp_owner *o)
 	if (i >= SP_HOPS_MAX)
 		i = SP_HOPS_MAX - 1;
 	o->hop[i].at_ns = since > 0xffffffffULL ? 0xffffffffU : since;
-	o->hop[i].fn = b->to_fn;
+	o->hop[i].fn = b->meant;
 	o->hop[i].slot = b->to;
 	o->hops = i + 1;
 	o->arrived_ns = b->now;

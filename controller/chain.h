@@ -64,13 +64,33 @@ struct chain_limits {
 	uint64_t memory_bytes; /* beside the pool */
 };
 
-/* Filled in by chain_traffic.c. */
+/* From when on there are too many errors. */
+struct chain_limit {
+	bool on;             /* false: nobody looks */
+	uint32_t error_rate; /* hundredths of a percent of the requests in the window */
+	uint32_t min_requests;
+	uint64_t window_ns;
+};
+
+/*
+ * Who gets a function's requests; filled in by chain_traffic.c. The second of two revisions is a
+ * function of its own, of the same name, behind those that the file declares. What is said of
+ * both is at the first.
+ */
 struct chain_traffic {
-	uint32_t percent; /* of the requests that go to the second revision; 0: there is none */
+	char revision[CHAIN_NAME_MAX]; /* its name; "": there is but one, without a name */
+	uint32_t percent;              /* of the requests that go to it */
+	uint32_t first;  /* of a second revision, the number of the first; 0: it is none */
+	uint32_t second; /* the number of the second; 0: there is none */
+	struct chain_limit rollback;
+	uint32_t rollback_crashes;
+	struct chain_limit breaker;
+	uint64_t breaker_open_ns;
 };
 
 struct chain_function {
 	char name[CHAIN_NAME_MAX];
+	char label[2 * CHAIN_NAME_MAX]; /* the name; of a second revision NAME@REVISION */
 	char *exec; /* absolute path; NULL when, unasked, only an image is named */
 	struct chain_pairs config;
 	struct chain_pairs env;
@@ -121,7 +141,8 @@ struct chain {
 	struct rule_table ingress_rules; /* wire_edge = function number */
 	/* functions[i] has function number i + 1; 0 is the gateway. */
 	struct chain_function functions[SP_FN_MAX - 1];
-	uint32_t function_count;
+	uint32_t function_count; /* second revisions included */
+	uint32_t declared_count; /* the file's; those behind are second revisions */
 };
 
 enum chain_flags {

@@ -84,6 +84,7 @@ static int read_document(struct chain_parse *parse, yaml_document_t *document)
 	chain_build_tables(parse);
 	chain_check_graph(parse);
 	chain_check_memory(parse);
+	chain_finish_revisions(parse);
 	return chain_compute_pool(parse);
 }
 

@@ -28,16 +28,19 @@ CHAIN_COUNT(write_remote, s->kernel[SP_COUNT_REMOTE])
 CHAIN_COUNT(write_gateway_rss, s->gateway_process.rss_bytes)
 CHAIN_COUNT(write_gateway_restarts, s->gateway_restarts)
 
+/* A revision is told from the other one where there are two. */
+#define REVISION_LABEL(f) (f)->revision[0] ? "revision" : NULL, (f)->revision, NULL
+#define FUNCTION_LABELS(s, f) "chain", (s)->chain, "function", (f)->plain, REVISION_LABEL(f)
+
 /* A number of each function. */
-#define FUNCTION_COUNT(writer, value)                                                       \
-	static void writer(FILE *out, const char *name, const struct runtime_stats *s)      \
-	{                                                                                   \
-		for (uint32_t fn = 1; fn < s->function_count; fn++) {                       \
-			const struct function_stats *f = &s->functions[fn];                 \
-                                                                                            \
-			metrics_text_count(out, name, value, "chain", s->chain, "function", \
-					   f->name, NULL);                                  \
-		}                                                                           \
+#define FUNCTION_COUNT(writer, value)                                                  \
+	static void writer(FILE *out, const char *name, const struct runtime_stats *s) \
+	{                                                                              \
+		for (uint32_t fn = 1; fn < s->function_count; fn++) {                  \
+			const struct function_stats *f = &s->functions[fn];            \
+                                                                                       \
+			metrics_text_count(out, name, value, FUNCTION_LABELS(s, f));   \
+		}                                                                      \
 	}
 FUNCTION_COUNT(write_received, f->kernel.in)
 FUNCTION_COUNT(write_sent, f->kernel.out)
@@ -48,6 +51,9 @@ FUNCTION_COUNT(write_ready, f->ready)
 FUNCTION_COUNT(write_desired, f->desired)
 FUNCTION_COUNT(write_restarts, f->restarts)
 FUNCTION_COUNT(write_hangs, f->hangs)
+FUNCTION_COUNT(write_rolled_back, f->rolled_back)
+FUNCTION_COUNT(write_breaker, f->breaker)
+FUNCTION_COUNT(write_opened, f->opened)
 
 /* A number of each instance; its slot tells it from those that come and go beside it. */
 #define INSTANCE_NUMBER(writer, write, value)                                          \
@@ -59,7 +65,8 @@ FUNCTION_COUNT(write_hangs, f->hangs)
                                                                                        \
 			snprintf(slot, sizeof(slot), "%u", i->slot);                   \
 			write(out, name, value, "chain", s->chain, "function",         \
-			      s->functions[i->fn].name, "slot", slot, NULL);           \
+			      s->functions[i->fn].plain, "slot", slot,                 \
+			      REVISION_LABEL(&s->functions[i->fn]));                   \
 		}                                                                      \
 	}
 INSTANCE_NUMBER(write_instance_in_flight, metrics_text_count, i->in_flight)
@@ -83,6 +90,7 @@ static void write_errors(FILE *out, const char *name, const struct runtime_stats
 	ERROR(no_buffer);
 	ERROR(timed_out);
 	ERROR(lost);
+	ERROR(circuit_open);
 	ERROR(bad_buffer);
 	ERROR(abandoned);
 #undef ERROR
@@ -97,15 +105,15 @@ static void write_end_to_end(FILE *out, const char *name, const struct runtime_s
 static void write_wait(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	for (uint32_t fn = 1; fn < s->function_count; fn++)
-		metrics_text_histogram(out, name, &s->functions[fn].kernel.wait, "chain", s->chain,
-				       "function", s->functions[fn].name, NULL);
+		metrics_text_histogram(out, name, &s->functions[fn].kernel.wait,
+				       FUNCTION_LABELS(s, &s->functions[fn]));
 }
 
 static void write_run(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	for (uint32_t fn = 1; fn < s->function_count; fn++)
-		metrics_text_histogram(out, name, &s->functions[fn].kernel.run, "chain", s->chain,
-				       "function", s->functions[fn].name, NULL);
+		metrics_text_histogram(out, name, &s->functions[fn].kernel.run,
+				       FUNCTION_LABELS(s, &s->functions[fn]));
 }
 
 static void write_starts(FILE *out, const char *name, const struct runtime_stats *s)
@@ -117,10 +125,17 @@ static void write_starts(FILE *out, const char *name, const struct runtime_stats
 	for (uint32_t fn = 1; fn < s->function_count; fn++) {
 		const struct function_stats *f = &s->functions[fn];
 
-		metrics_text_ns(out, sum, f->start_ns, "chain", s->chain, "function", f->name,
-				NULL);
-		metrics_text_count(out, count, f->starts, "chain", s->chain, "function", f->name,
-				   NULL);
+		metrics_text_ns(out, sum, f->start_ns, FUNCTION_LABELS(s, f));
+		metrics_text_count(out, count, f->starts, FUNCTION_LABELS(s, f));
+	}
+}
+
+static void write_ratio(FILE *out, const char *name, const struct runtime_stats *s)
+{
+	for (uint32_t fn = 1; fn < s->function_count; fn++) {
+		const struct function_stats *f = &s->functions[fn];
+
+		metrics_text_ns(out, name, f->percent * 10000000ULL, FUNCTION_LABELS(s, f));
 	}
 }
 
@@ -195,6 +210,14 @@ static const struct family {
 	  "Instances killed as they held a request and handed on none.", write_hangs },
 	{ "sprocket_function_start_seconds", "summary",
 	  "From an instance's fork until it was ready.", write_starts },
+	{ "sprocket_function_traffic_ratio", "gauge",
+	  "Share of the function's requests that the revision gets.", write_ratio },
+	{ "sprocket_function_rolled_back", "gauge",
+	  "1: the revision gets nothing, as too much of it went wrong.", write_rolled_back },
+	{ "sprocket_function_breaker_state", "gauge",
+	  "The circuit breaker: 0 closed, 1 half-open, 2 open.", write_breaker },
+	{ "sprocket_function_breaker_opened_total", "counter", "How often the breaker opened.",
+	  write_opened },
 	{ "sprocket_instance_in_flight", "gauge", "Requests that the instance holds.",
 	  write_instance_in_flight },
 	{ "sprocket_instance_buffers", "gauge", "Buffers that the instance has, leased ones too.",

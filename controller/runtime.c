@@ -52,15 +52,7 @@ void runtime_tell(struct runtime *runtime, const char *reason, const char *forma
 
 const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn)
 {
-	return fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].name;
-}
-
-uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
-				  uint32_t fn)
-{
-	uint32_t count = runtime->options.inlined ? 1 : chain->functions[fn - 1].instances;
-
-	return count ? count : runtime->options.workers;
+	return fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].label;
 }
 
 void runtime_changed(struct runtime *runtime)
@@ -115,7 +107,8 @@ void runtime_check_ready(struct runtime *runtime)
 	if (runtime->state != RUNTIME_STARTING || runtime->gateway.state != GATEWAY_READY)
 		return;
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
-		if (runtime->functions[fn].ready == 0)
+		if (runtime->functions[fn].ready == 0 &&
+		    !runtime->functions[fn].traffic.rolled_back)
 			return;
 	runtime_set_state(runtime, RUNTIME_SERVING);
 }
@@ -162,6 +155,11 @@ static void on_event(const struct sp_event *event, void *arg)
 	struct runtime *runtime = arg;
 	struct instance *instance = slots_instance(runtime, event->slot);
 
+	if (event->reason == SP_EVENT_WATCHED) {
+		if (instance)
+			traffic_alarm(runtime, instance->fn);
+		return;
+	}
 	if (event->slot > runtime->options.workers) {
 		if (instance)
 			instance_violated(instance, event);
@@ -225,6 +223,8 @@ static int kernel_start(struct runtime *runtime)
 		return r;
 	}
 	r = tables_routes(runtime->chain, runtime->proxy);
+	if (r == 0)
+		traffic_switch(runtime);
 	return r < 0 ? r : runtime_watch_kernel(runtime);
 }
 
@@ -290,6 +290,7 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 		runtime->functions[fn].runtime = runtime;
 		runtime->functions[fn].fn = fn;
 	}
+	traffic_rolled_back(runtime, options->rolled_back);
 }
 
 static int all_start(struct runtime *runtime)
@@ -351,6 +352,7 @@ static void sources_remove(struct runtime *runtime)
 	loop_disarm(runtime->loop, &runtime->gateway.backoff);
 	loop_disarm(runtime->loop, &runtime->stale_timer);
 	loop_disarm(runtime->loop, &runtime->watch);
+	traffic_end(runtime);
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		loop_disarm(runtime->loop, &runtime->functions[fn].backoff);
 }

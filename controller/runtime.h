@@ -24,6 +24,7 @@
 
 #include <jansson.h>
 
+#include "controller/breaker.h"
 #include "controller/cgroup.h"
 #include "controller/chain.h"
 #include "controller/fdstore.h"
@@ -130,6 +131,18 @@ struct instance {
 	struct loop_source on_refused;
 };
 
+/* What is known of a function's requests; of both revisions it is at the first, what names no
+ * revision. */
+struct function_traffic {
+	struct error_counts beside; /* of this number: what the kernel does not count */
+	bool rolled_back;           /* of this number: it has no instances, and gets nothing */
+	struct breaker breaker;
+	struct error_window window;                 /* of the second revision, for its roll-back */
+	struct error_counts seen_both, seen_second; /* when nobody looked any more */
+	uint64_t probed; /* half-open: requests that had ended at the last look */
+	struct loop_timer look;
+};
+
 struct function_state {
 	struct runtime *runtime;
 	uint32_t fn;
@@ -143,6 +156,7 @@ struct function_state {
 	bool missing[SP_FN_INST_MAX];    /* instances that wait for the back-off, by number */
 	char why[160];                   /* of the last death; "" when all is well */
 	char adopted[REVISION_NAME_MAX]; /* what `revision` was under another controller */
+	struct function_traffic traffic;
 	struct loop_timer backoff;
 };
 
@@ -192,6 +206,7 @@ struct runtime_options {
 	 * be gone on with by a debugger. No deadline passes until host_debug_end(). NULL: nobody
 	 * debugs it. */
 	void (*on_loaded)(struct runtime *runtime, pid_t pid, void *arg);
+	uint64_t rolled_back; /* bit n: function n, a second revision, was rolled back before */
 	/* For chains that outlive their controller; each may be NULL. */
 	uint32_t incarnation;    /* tells runtimes of one chain apart */
 	struct fdstore *fdstore; /* what must be kept is kept there */
@@ -302,10 +317,13 @@ uint32_t runtime_free_buffers(const struct runtime *runtime);
 /* Sum of the gateway's workers. */
 void runtime_gateway_stats(const struct runtime *runtime, struct wiring_stats *ret);
 
+/* Bit n: function n, a second revision, was rolled back since it was declared. */
+uint64_t runtime_rolled_back(const struct runtime *runtime);
+
 const char *instance_state_name(enum instance_state state);
 const char *runtime_state_name(enum runtime_state state);
 
-/* Name of a function; "gateway" for 0. */
+/* Name of a function, NAME@REVISION for a second revision; "gateway" for 0. */
 const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn);
 /* Instances that `chain` asks for, of one of its functions. */
 uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,

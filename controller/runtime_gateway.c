@@ -52,6 +52,7 @@ static void on_ready(struct runtime *runtime)
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
 		struct wiring_msg up = { .type = WIRING_UP, .fn = fn };
 
+		up.fn = traffic_first(runtime, fn);
 		if (runtime->functions[fn].ready > 0)
 			gateway_send(runtime, &up);
 	}
@@ -118,6 +119,9 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
+		break;
+	case WIRING_LATE:
+		traffic_late(runtime, msg->fn, msg->count);
 		break;
 	default:
 		break;

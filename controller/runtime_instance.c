@@ -30,7 +30,9 @@ void instance_limit_arm(struct instance *instance, uint64_t ns)
 int instance_enable(struct instance *instance, uint32_t concurrency)
 {
 	struct runtime *runtime = instance->runtime;
-	struct wiring_msg up = { .type = WIRING_UP, .slot = instance->slot, .fn = instance->fn };
+	struct wiring_msg up = { .type = WIRING_UP,
+				 .slot = instance->slot,
+				 .fn = traffic_first(runtime, instance->fn) };
 	bool held = debug_holds(runtime, instance->fn);
 	int r = held ? 0 : slots_enable(instance, concurrency);
 
@@ -39,6 +41,7 @@ int instance_enable(struct instance *instance, uint32_t concurrency)
 	instance->next = false;
 	instance_set_state(instance, INSTANCE_READY);
 	runtime->functions[instance->fn].why[0] = '\0';
+	traffic_instance_ready(instance);
 	gateway_send(runtime, &up);
 	runtime_check_ready(runtime);
 	return 0;
@@ -143,8 +146,9 @@ void instance_lost_tell(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_msg lost = { .type = WIRING_LOST,
-				   .fn = instance->fn,
-				   .count = runtime->functions[instance->fn].ready };
+				   .fn = traffic_first(runtime, instance->fn),
+				   .count = traffic_ready(runtime, instance->fn) };
+	struct wiring_msg up = { .type = WIRING_UP, .fn = lost.fn };
 
 	for (uint32_t i = 0; i < instance->worker_count; i++) {
 		struct instance_worker *worker = &instance->workers[i];
@@ -155,6 +159,9 @@ void instance_lost_tell(struct instance *instance)
 		lost.slot = worker->slot;
 		gateway_send(runtime, &lost);
 	}
+	/* What came back from it goes to the other revision: nobody may follow at this one. */
+	if (lost.count > 0 && runtime->chain->functions[lost.fn - 1].traffic.second)
+		gateway_send(runtime, &up);
 }
 
 /* What follows for the chain. */
@@ -203,6 +210,8 @@ void instance_gone(struct instance *instance, const char *how)
 		if (!f->why[0] || was != INSTANCE_STARTING)
 			snprintf(f->why, sizeof(f->why), "%.150s", how);
 	}
+	if (how && !next && was != INSTANCE_STOPPING)
+		traffic_death(instance);
 	instance->next = false;
 	/* Out of the maps first: after that nothing more can come to it, so what it holds
 	 * can be taken back. */

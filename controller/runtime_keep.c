@@ -85,12 +85,13 @@ int keep_chain(struct runtime *runtime)
 	for (uint32_t i = 0; i < runtime->options.cpu_count; i++)
 		json_array_append_new(cpus, json_integer(runtime->options.cpus[i]));
 	return put(runtime, name,
-		   json_pack("{s:I, s:i, s:b, s:b, s:i, s:o, s:o, s:I, s:b}", "incarnation",
+		   json_pack("{s:I, s:i, s:b, s:b, s:i, s:o, s:o, s:I, s:b, s:I}", "incarnation",
 			     (json_int_t)runtime->options.incarnation, "state", runtime->state,
 			     "handover", runtime->handover, "tables_sent", runtime->tables_sent,
 			     "workers", (int)runtime->options.workers, "cpus", cpus, "revisions",
 			     revisions_json(runtime), "size", (json_int_t)runtime->memory.size,
-			     "huge", runtime->memory.huge),
+			     "huge", runtime->memory.huge, "rolled_back",
+			     (json_int_t)runtime_rolled_back(runtime)),
 		   fds, runtime->front_listener >= 0 ? 4 : 3);
 }
 

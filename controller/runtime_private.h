@@ -131,6 +131,36 @@ void runtime_sandbox_adopt(struct runtime *runtime, struct keep_entries *entries
 /* `ended`: and whoever is left of its user. */
 void runtime_sandbox_done(struct runtime *runtime, bool ended);
 
+/* runtime_traffic.c */
+/* The number that goes for both revisions of a function. */
+uint32_t traffic_first(const struct runtime *runtime, uint32_t fn);
+/* Instances of both. */
+uint32_t traffic_ready(const struct runtime *runtime, uint32_t fn);
+/* What it gets of its function's requests. */
+uint32_t traffic_percent(const struct runtime *runtime, uint32_t fn);
+/* Writes the shares of the chain as it is now to the kernel's routes. */
+void traffic_split(struct runtime *runtime);
+/* Ends the second revision `second`, until the next change of the chain. */
+void traffic_roll_back(struct runtime *runtime, uint32_t second, const char *why);
+
+/* runtime_judge.c */
+/* Something went wrong at function `fn`, or may have: from now on it is looked at. */
+void traffic_alarm(struct runtime *runtime, uint32_t fn);
+/* Requests there have missed their deadline. */
+void traffic_late(struct runtime *runtime, uint32_t fn, uint32_t count);
+/* An instance has died; before its slots are given up. */
+void traffic_death(const struct instance *instance);
+void traffic_instance_ready(const struct instance *instance);
+/* It is of another revision from now on, to be judged by what it does. */
+void traffic_renew(struct runtime *runtime, uint32_t fn);
+/* The chain has changed / is another controller's. */
+void traffic_switch(struct runtime *runtime);
+void traffic_resume(struct runtime *runtime);
+/* Which revisions were rolled back before: bit n for function n. */
+void traffic_rolled_back(struct runtime *runtime, uint64_t mask);
+/* Nobody looks any more. */
+void traffic_end(struct runtime *runtime);
+
 /* runtime_core.c */
 /* Where cores of the chain's functions go; NULL: nowhere. */
 const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);

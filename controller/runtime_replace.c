@@ -39,6 +39,8 @@ void instance_replace(struct instance *instance)
 	struct function_state *f = &runtime->functions[instance->fn];
 	uint64_t delay;
 
+	if (f->traffic.rolled_back)
+		return;
 	if (loop_now_ns() - instance->started_ns > RUNTIME_STEADY_NS)
 		f->deaths = 0;
 	delay = runtime_backoff(f->deaths++);

@@ -115,8 +115,29 @@ static json_t *instance_json(const struct instance *i)
 			 (json_int_t)((loop_now_ns() - i->started_ns) / 1000000000));
 }
 
+/* Which revision it is, and what becomes of its requests; where something is said of them. */
+static void traffic_put(const struct runtime *runtime, uint32_t fn, json_t *json)
+{
+	const struct chain_traffic *traffic = &runtime->chain->functions[fn - 1].traffic;
+	const struct function_traffic *f = &runtime->functions[fn].traffic;
+
+	if (traffic->revision[0])
+		json_object_set_new(json, "traffic",
+				    json_pack("{s:s, s:i, s:i, s:b}", "revision", traffic->revision,
+					      "percent", (int)traffic_percent(runtime, fn),
+					      "declared", (int)traffic->percent, "rolledBack",
+					      f->rolled_back));
+	if (traffic->breaker.on)
+		json_object_set_new(json, "breaker",
+				    json_pack("{s:s, s:i}", "state",
+					      breaker_state_name(f->breaker.state), "opened",
+					      (int)f->breaker.opened));
+}
+
 static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 {
+	json_t *json;
+
 	const struct function_state *f = &runtime->functions[fn];
 	json_t *instances = json_array(), *counters = json_object();
 
@@ -128,12 +149,14 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 		counters_add(i, counters);
 		json_array_append_new(instances, instance_json(i));
 	}
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
+	json = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
 			 runtime_fn_name(runtime, fn), "number", (int)fn, "ready", (int)f->ready,
 			 "desired", (int)runtime_instances_wanted(runtime, runtime->chain, fn),
 			 "restarts", (int)f->restarts, "hangs", (int)f->hangs, "revision",
 			 f->revision ? f->revision->name : "", "reason", f->why, "instances",
 			 instances, "counters", counters);
+	traffic_put(runtime, fn, json);
+	return json;
 }
 
 static json_t *kernel_json(const struct runtime *runtime)

@@ -81,6 +81,7 @@ struct gateway {
 	/* By slot, atomic: bit n: it asked a gateway that died for class n. */
 	uint8_t unanswered[SP_INST_MAX];
 	struct gw_loss losses[SP_INST_MAX];
+	uint32_t late[SP_FN_MAX]; /* atomic: deadlines the controller is to be told of */
 };
 
 /* Slot of a buffer. `index` must be below buffer_count. */

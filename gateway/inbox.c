@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/breaker.h"
 #include "gateway/call.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
@@ -72,6 +73,8 @@ static void on_descriptor(struct gw_worker *w, const struct sp_desc *d)
 		return;
 	if (d->edge == SP_EDGE_GRANT)
 		gw_lease_return(w, d->buf); /* whom it was for is gone */
+	else if (gw_breaker_is(d))
+		gw_breaker_refuse(w, d);
 	else if (d->flags & SP_DESC_UNDELIVERABLE)
 		gw_instance_hold(w, d);
 	else if (d->edge == SP_EDGE_RELEASE)

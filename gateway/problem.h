@@ -38,6 +38,8 @@ struct gw_worker;
 	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1)   \
 	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                          \
 	  "the function had no running instance until the deadline", 1)                            \
+	X(CIRCUIT_OPEN, "circuit-open", 503, "unavailable",                                        \
+	  "too many requests to the function went wrong: it gets none for a while", 1)             \
 	X(DEADLINE, "deadline", 504, "timed out", "the chain did not answer in time", 0)           \
 	X(FUNCTION_DIED, "function-died", 502, "function died",                                    \
 	  "the function's process died while it held the request", 0)                              \

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/breaker.h"
 #include "gateway/buffer.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
@@ -171,6 +172,7 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 		gw_request_refuse(r, &problem);
 		gw_request_free(r);
 	} else {
+		gw_breaker_late(r->worker, r->buf);
 		gw_request_refuse(r, &problem);
 		request_orphan(r);
 	}

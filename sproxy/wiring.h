@@ -138,6 +138,7 @@ struct wiring_gateway {
 	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
 	uint64_t idempotent;    /* bit n: what an instance of function n had not answered when it
 				 * died may be sent again */
+	uint64_t watched; /* bit n: of deadlines that pass at function n the controller is told */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
@@ -166,7 +167,8 @@ enum wiring_type {
 	WIRING_DRAINED,   /* gateway -> controller: nothing in flight; EOF is then its order
 			   * to end, once functions have given back their leases */
 	WIRING_UPDATED,   /* gateway -> controller: every worker uses the tables sent last */
-	WIRING_FREEZE,    /* controller -> gateway: count 1: no deadline passes, as somebody
+	WIRING_LATE,   /* gateway -> controller: `count` requests passed their deadline at `fn` */
+	WIRING_FREEZE, /* controller -> gateway: count 1: no deadline passes, as somebody
 			   * debugs a function; 0: as usual */
 	WIRING_BUSY,      /* gateway -> controller: there are requests; said now and then */
 };
@@ -178,19 +180,20 @@ enum wiring_drain {
 };
 
 /* What a gateway counts; X(field, what it counts). */
-#define WIRING_STATS_FIELDS(X)                                       \
-	X(requests, "requests taken into the chain")                 \
-	X(answered, "requests answered by a function")               \
-	X(failed, "requests a function failed")                      \
-	X(refused, "requests refused before they entered the chain") \
-	X(no_buffer, "requests refused because no buffer was free")  \
-	X(timed_out, "requests whose deadline passed")               \
-	X(lost, "requests and messages lost with who held them")     \
-	X(held, "requests that waited for an instance")              \
-	X(bad_buffer, "answers whose buffer was garbage")            \
-	X(abandoned, "requests whose client went away")              \
-	X(connections, "connections open now")                       \
-	X(in_flight, "requests in the chain now")                    \
+#define WIRING_STATS_FIELDS(X)                                                      \
+	X(requests, "requests taken into the chain")                                \
+	X(answered, "requests answered by a function")                              \
+	X(failed, "requests a function failed")                                     \
+	X(refused, "requests refused before they entered the chain")                \
+	X(no_buffer, "requests refused because no buffer was free")                 \
+	X(timed_out, "requests whose deadline passed")                              \
+	X(lost, "requests and messages lost with who held them")                    \
+	X(held, "requests that waited for an instance")                             \
+	X(circuit_open, "requests refused as a function's circuit breaker is open") \
+	X(bad_buffer, "answers whose buffer was garbage")                           \
+	X(abandoned, "requests whose client went away")                             \
+	X(connections, "connections open now")                                      \
+	X(in_flight, "requests in the chain now")                                   \
 	X(leased, "buffers leased to functions now")
 
 struct wiring_stats {

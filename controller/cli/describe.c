@@ -16,6 +16,7 @@
 
 #define EVENTS_SHOWN 10
 #define WHAT_MAX 80
+#define CLI_LABEL_MAX 160 /* NAME@REVISION */
 
 static const char help[] =
 	"usage: sprocket describe CHAIN... [OPTION...]\n"
@@ -103,7 +104,7 @@ static void describe_conditions(const json_t *conditions)
 static void add_instance(struct table *table, const char *function, const json_t *instance)
 {
 	char slot[OBJECT_NUMBER_MAX], pid[OBJECT_NUMBER_MAX], in_flight[OBJECT_NUMBER_MAX];
-	char in[OBJECT_NUMBER_MAX], out[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX], name[80];
+	char in[OBJECT_NUMBER_MAX], out[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX], name[CLI_LABEL_MAX];
 	const json_t *age_s = object_get(instance, "age_s");
 	const char *cells[] = {
 		name,
@@ -134,7 +135,7 @@ static void describe_functions(const json_t *functions)
 		   sizeof(instance_headers) / sizeof(instance_headers[0]));
 	json_array_foreach(functions, i, function) {
 		char ready[2 * OBJECT_NUMBER_MAX], a[OBJECT_NUMBER_MAX], b[OBJECT_NUMBER_MAX];
-		char name[80], restarts[OBJECT_NUMBER_MAX], revision[OBJECT_NUMBER_MAX];
+		char name[CLI_LABEL_MAX], restarts[OBJECT_NUMBER_MAX], revision[OBJECT_NUMBER_MAX];
 		const char *text = object_text(function, "name");
 		const char *now = object_number(function, "ready", a);
 		const char *desired = object_number(function, "desired", b);
@@ -172,7 +173,7 @@ static void describe_calls(const json_t *functions)
 	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
 	json_array_foreach(functions, i, function) {
 		const char *text = object_text(function, "name"), *call;
-		char name[80];
+		char name[CLI_LABEL_MAX];
 		json_t *to;
 
 		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
@@ -188,6 +189,67 @@ static void describe_calls(const json_t *functions)
 		table_flush(&table, stdout);
 	}
 	table_done(&table);
+}
+
+/* Prints a table that may have no rows, and then is not there. */
+static void print_table(struct table *table, const char *title, bool any)
+{
+	if (any) {
+		printf("%s:\n", title);
+		table_flush(table, stdout);
+	}
+	table_done(table);
+}
+
+static void describe_traffic(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "REVISION", "TRAFFIC", "STATE" };
+	const json_t *function;
+	struct table table;
+	bool any = false;
+	size_t i;
+
+	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	json_array_foreach(functions, i, function) {
+		const char *text = object_text(function, "name");
+		const char *revision = object_text(function, "traffic.revision");
+		char name[CLI_LABEL_MAX], number[OBJECT_NUMBER_MAX], percent[OBJECT_NUMBER_MAX + 2];
+		const char *share = object_number(function, "traffic.percent", number);
+		const bool back = json_is_true(object_get(function, "traffic.rolledBack"));
+		const char *cells[] = { name, revision, percent, back ? "RolledBack" : "" };
+
+		if (!revision)
+			continue;
+		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
+		snprintf(percent, sizeof(percent), "%s %%", share ? share : "?");
+		table_row(&table, cells);
+		any = true;
+	}
+	print_table(&table, "Traffic", any);
+}
+
+static void describe_breakers(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "BREAKER", "OPENED" };
+	const json_t *function;
+	struct table table;
+	bool any = false;
+	size_t i;
+
+	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	json_array_foreach(functions, i, function) {
+		const char *text = object_text(function, "name");
+		char name[CLI_LABEL_MAX], opened[OBJECT_NUMBER_MAX];
+		const char *cells[] = { name, object_text(function, "breaker.state"),
+					object_number(function, "breaker.opened", opened) };
+
+		if (!cells[1])
+			continue;
+		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
+		table_row(&table, cells);
+		any = true;
+	}
+	print_table(&table, "Circuit breakers", any);
 }
 
 static int describe_events(struct client *client, const char *name)
@@ -226,6 +288,8 @@ static int describe(struct client *client, const char *name)
 	describe_chain(chain);
 	describe_conditions(object_get(chain, "status.conditions"));
 	describe_functions(object_get(chain, "status.functions"));
+	describe_traffic(object_get(chain, "status.functions"));
+	describe_breakers(object_get(chain, "status.functions"));
 	describe_calls(object_get(chain, "spec.functions"));
 	json_decref(chain);
 	return describe_events(client, name);
