@@ -132,7 +132,7 @@ static __always_inline int route_edge(struct batch *b)
 		b->life = from ? from->life : 0;
 	}
 	b->to_fn = r->fn;
-	b->to = pick_instance(r->fn);
+	b->to = admit(b, pick_instance(r->fn));
 	return -1;
 }
 
@@ -253,8 +253,10 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 	b->flag = SP_DESC_UNDELIVERABLE;
 	b->homecoming = 0;
 	b->to = b->way == WAY_GRANT ? b->slot : b->home;
-	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)
+	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN) {
+		b->flag |= b->full;
 		return redirect(msg, b->to) || to_sink(msg);
+	}
 	if (b->way != WAY_REPLY && redirect(msg, b->to)) {
 		b->homecoming = 1;
 		b->life = home->life;

@@ -109,6 +109,9 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->calls = makes_messages(chain);
 	ret->wipe_on_free = chain->wipe_on_free;
 	ret->max_in_flight = chain->max_in_flight;
+	ret->max_queue = chain_queue_max(chain);
+	ret->target_ms = (uint32_t)(chain->queue_target_ns / 1000000);
+	ret->interval_ms = (uint32_t)(chain->queue_interval_ns / 1000000);
 	for (uint32_t i = 0; i < chain->function_count; i++)
 		ret->idempotent |= (uint64_t)chain->functions[i].idempotent << (i + 1);
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);

@@ -21,6 +21,8 @@
 
 #define LENGTH_DIGITS_MAX 18 /* more would not fit the 63 bits of a size */
 
+_Thread_local gw_strict_judge_fn *gw_strict_judge;
+
 static bool named(const struct phr_header *header, const char *name, size_t len)
 {
 	return header->name_len == len && strncasecmp(header->name, name, len) == 0;
@@ -77,5 +79,9 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 	*(void **)&next = gw_next(&cache, "phr_parse_request");
 	r = next(buf, len, method, method_len, path, path_len, minor_version, headers, num_headers,
 		 last_len);
-	return r > 0 && !gw_strict_headers_valid(headers, *num_headers) ? -1 : r;
+	if (r > 0 && !gw_strict_headers_valid(headers, *num_headers))
+		return -1;
+	if (r > 0 && gw_strict_judge)
+		gw_strict_judge(*method, headers, num_headers);
+	return r;
 }

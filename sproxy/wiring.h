@@ -138,6 +138,11 @@ struct wiring_gateway {
 	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
 	uint64_t idempotent;    /* bit n: what an instance of function n had not answered when it
 				 * died may be sent again */
+	uint32_t max_queue;     /* requests that wait for room in the chain, and for each
+				  * function; all workers together */
+	uint32_t target_ms;     /* of the wait, while there is a queue all the time */
+	uint32_t interval_ms;   /* that a queue may stand, and a request wait at most */
+	uint32_t reserved;
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
@@ -185,6 +190,10 @@ enum wiring_drain {
 	X(timed_out, "requests whose deadline passed")               \
 	X(lost, "requests and messages lost with who held them")     \
 	X(held, "requests that waited for an instance")              \
+	X(retried, "requests sent again whose instance had died")    \
+	X(queued, "requests that waited for room")                   \
+	X(queued_us, "microseconds that requests waited for room")   \
+	X(shed, "requests refused as there was no room in time")     \
 	X(bad_buffer, "answers whose buffer was garbage")            \
 	X(abandoned, "requests whose client went away")              \
 	X(connections, "connections open now")                       \
