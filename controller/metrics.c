@@ -193,7 +193,7 @@ static const struct family {
 	{ "sprocket_function_dropped_total", "counter", "Requests the function dropped.",
 	  write_dropped },
 	{ "sprocket_function_undeliverable_total", "counter",
-	  "Requests sent home because the function had no instance.", write_undeliverable },
+	  "Requests sent home because the function had no instance, or none with room.", write_undeliverable },
 	{ "sprocket_function_wait_seconds", "histogram",
 	  "From hand-over until the instance had done what came before.", write_wait },
 	{ "sprocket_function_run_seconds", "histogram",

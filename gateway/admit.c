@@ -153,11 +153,12 @@ void gw_admit_shed(struct gw_waiter *waiter)
 /* Its body was not waited for, and is on its way. */
 static int refuse_early(struct gw_admission *a)
 {
-	bool dry = a->worker->overload.dry_ns != 0;
-
 	a->req->http1_is_persistent = 0;
 	gw_linger_start(a->worker, a->req->conn->callbacks->get_socket(a->req->conn));
-	return shed(a, dry ? GW_PROBLEM_NO_BUFFER : GW_PROBLEM_OVERLOADED);
+	if (a->worker->overload.dry_ns == 0)
+		return shed(a, GW_PROBLEM_OVERLOADED);
+	GW_COUNT(a->worker, no_buffer, 1);
+	return refuse(a, GW_PROBLEM_NO_BUFFER);
 }
 
 static int refuse_method(struct gw_admission *a, const struct gw_ingress *ingress)

@@ -84,24 +84,33 @@ static bool field_is(const struct phr_header *h, const char *name, size_t len)
 	return h->name_len == len && strncasecmp(h->name, name, len) == 0;
 }
 
+/* What it says of a body. */
 static bool tells_body(const struct phr_header *h)
 {
 	return field_is(h, H2O_STRLIT("transfer-encoding")) ||
-	       (field_is(h, H2O_STRLIT("content-length")) &&
-		!(h->value_len == 1 && h->value[0] == '0'));
+	       field_is(h, H2O_STRLIT("content-length"));
 }
 
-static void head_judge(const char *method, struct phr_header *headers, size_t *count)
+/* A body that has not all come. What is here is refused without closing the connection. */
+static bool awaits_body(const struct phr_header *headers, size_t count, size_t rest)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct phr_header *h = &headers[i];
+
+		if (field_is(h, H2O_STRLIT("content-length")))
+			return h2o_strtosize(h->value, h->value_len) > rest;
+		if (tells_body(h))
+			return true;
+	}
+	return false;
+}
+
+static void head_judge(const char *method, struct phr_header *headers, size_t *count, size_t rest)
 {
 	size_t kept = 0;
-	bool body = false;
 
 	refused_head = NULL;
-	if (!here || !refuses(here))
-		return;
-	for (size_t i = 0; i < *count && !body; i++)
-		body = tells_body(&headers[i]);
-	if (!body)
+	if (!here || !refuses(here) || !awaits_body(headers, *count, rest))
 		return;
 	for (size_t i = 0; i < *count; i++)
 		if (!tells_body(&headers[i]) && !field_is(&headers[i], H2O_STRLIT("expect")) &&

@@ -82,6 +82,6 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 	if (r > 0 && !gw_strict_headers_valid(headers, *num_headers))
 		return -1;
 	if (r > 0 && gw_strict_judge)
-		gw_strict_judge(*method, headers, num_headers);
+		gw_strict_judge(*method, headers, num_headers, len - (size_t)r);
 	return r;
 }
