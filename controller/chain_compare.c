@@ -76,7 +76,7 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->concurrency);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
-		if (chain_in_flight_max(old, i + 1) != chain_in_flight_max(next, i + 1))
+		if (a->max_in_flight != b->max_in_flight)
 			differs(c, CHAIN_CHANGE_LIVE, path, "another maxInFlight");
 		if (a->idempotent != b->idempotent)
 			differs(c, CHAIN_CHANGE_LIVE, path,
@@ -196,8 +196,7 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (old->spin_ns != next->spin_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
-	if (old->max_in_flight != next->max_in_flight ||
-	    chain_queue_max(old) != chain_queue_max(next) ||
+	if (old->max_in_flight != next->max_in_flight || old->max_queue != next->max_queue ||
 	    old->queue_target_ns != next->queue_target_ns ||
 	    old->queue_interval_ns != next->queue_interval_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "overload", "other bounds");
