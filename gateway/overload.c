@@ -33,13 +33,20 @@ static uint64_t tick_ms(const struct gw_worker *worker)
 	return ms ? ms : 1;
 }
 
-/* What a request may wait in a queue that has not been empty since then. */
-static uint64_t wait_max(const struct gw_worker *worker, uint64_t since, uint64_t now)
+/* The first one comes to a queue. */
+static void queue_begin(const struct gw_worker *worker, struct gw_standing *s, uint64_t now)
+{
+	if (s->shed_ns == 0 || now > s->shed_ns + wiring_of(worker)->interval_ms * NS_PER_MS)
+		s->since_ns = now;
+}
+
+/* What a request may wait in the queue. */
+static uint64_t wait_max(const struct gw_worker *worker, const struct gw_standing *s, uint64_t now)
 {
 	const struct wiring_gateway *w = wiring_of(worker);
 	uint64_t target = w->target_ms * NS_PER_MS, late;
 
-	if (now <= since + w->interval_ms * NS_PER_MS)
+	if (now <= s->since_ns + w->interval_ms * NS_PER_MS)
 		return w->interval_ms * NS_PER_MS;
 	/* The next look comes a tick later, and timers begin at whole milliseconds. */
 	late = (tick_ms(worker) + 1) * NS_PER_MS;
@@ -178,7 +185,7 @@ bool gw_overload_wait(struct gw_worker *worker, struct gw_waiter *waiter)
 		return false;
 	*waiter = (struct gw_waiter){ .worker = worker, .since_ns = gw_worker_now(worker) };
 	if (o->waiting_count++ == 0)
-		o->waiting_since = waiter->since_ns;
+		queue_begin(worker, &o->chain, waiter->since_ns);
 	h2o_linklist_insert(&o->waiting, &waiter->link);
 	GW_COUNT(worker, queued, 1);
 	worker->live++;
@@ -201,7 +208,7 @@ void gw_overload_forget(struct gw_waiter *waiter)
 static void waiting_turn(struct gw_worker *worker)
 {
 	struct gw_overload *o = &worker->overload;
-	uint64_t now = gw_worker_now(worker), most = wait_max(worker, o->waiting_since, now);
+	uint64_t now = gw_worker_now(worker), most = wait_max(worker, &o->chain, now);
 
 	while (o->waiting_count > 0) {
 		struct gw_waiter *w =
@@ -211,10 +218,12 @@ static void waiting_turn(struct gw_worker *worker)
 		if (!late && chain_full(worker))
 			return;
 		gw_overload_forget(w);
-		if (late)
+		if (late) {
+			o->chain.shed_ns = now;
 			gw_admit_shed(w);
-		else
+		} else {
 			gw_admit_waited(w);
+		}
 	}
 }
 
@@ -229,7 +238,7 @@ bool gw_overload_hold(struct gw_worker *worker, struct gw_request *r)
 	if (r->state == GW_HELD && o->counts[r->fn] >= queue_max(worker))
 		return false;
 	if (!gw_overload_behind(o, r->fn))
-		o->since[r->fn] = now;
+		queue_begin(worker, &o->functions[r->fn], now);
 	o->full |= 1ULL << r->fn;
 	if (r->room_ns == 0) {
 		r->room_ns = now;
@@ -282,7 +291,8 @@ void gw_overload_shed(struct gw_worker *worker, struct gw_request *r)
 static void late_shed(struct gw_worker *worker, uint32_t fn, uint64_t now)
 {
 	h2o_linklist_t *queue = &worker->held[fn], *at, *next;
-	uint64_t most = wait_max(worker, worker->overload.since[fn], now);
+	struct gw_standing *s = &worker->overload.functions[fn];
+	uint64_t most = wait_max(worker, s, now);
 
 	for (at = queue->next; at != queue; at = next) {
 		struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, held, at);
@@ -292,6 +302,7 @@ static void late_shed(struct gw_worker *worker, uint32_t fn, uint64_t now)
 			continue;
 		if (waited(r->room_ns, now) < most)
 			return;
+		s->shed_ns = now;
 		GW_COUNT(worker, queued_us, waited(r->room_ns, now) / 1000);
 		gw_overload_shed(worker, r);
 	}

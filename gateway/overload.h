@@ -28,12 +28,18 @@ struct gw_request;
 struct gw_waiter;
 struct gw_worker;
 
+/* How long a queue has stood. One that was emptied by refusals stands on. */
+struct gw_standing {
+	uint64_t since_ns; /* when it was empty last */
+	uint64_t shed_ns;  /* when somebody waited too long last */
+};
+
 struct gw_overload {
-	uint64_t full;             /* bit n: requests wait for room at function n */
-	uint64_t since[SP_FN_MAX]; /* when that began, ns */
+	uint64_t full; /* bit n: requests wait for room at function n */
+	struct gw_standing functions[SP_FN_MAX];
+	struct gw_standing chain;
 	uint32_t counts[SP_FN_MAX];
 	uint32_t waiting_count;
-	uint64_t waiting_since; /* when the queue before the chain was empty last, ns */
 	uint64_t dry_ns;        /* when a request found no buffer last; 0: some came back since */
 	h2o_linklist_t waiting; /* struct gw_waiter */
 	h2o_timeout_t tick;
