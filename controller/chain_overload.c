@@ -67,28 +67,35 @@ static bool makes_messages(const struct chain *chain)
 	return false;
 }
 
-/* Buffers that the function's requests may have by default, whether at it or waiting for it. */
+/* Buffers of the smallest size that clients' requests may have: where functions make messages of
+ * their own that is half. */
 static uint32_t share(const struct chain *chain)
 {
 	uint32_t count = chain->layout.class_count ? chain->layout.classes[0].count : 0;
 
-	/* Where functions make messages clients' requests have half of the pool. */
-	return makes_messages(chain) ? count / 4 : count / 2;
+	return makes_messages(chain) ? count - count / 2 : count;
+}
+
+static uint32_t at_least_one(uint32_t n)
+{
+	return n > 0 ? n : 1;
 }
 
 uint32_t chain_in_flight_max(const struct chain *chain, uint32_t fn)
 {
 	const struct chain_function *f = &chain->functions[fn - 1];
-	uint32_t most = f->max_in_flight;
+	uint32_t all = share(chain);
 
-	if (most == 0 && chain->function_count > 1)
-		most = share(chain) > 0 ? share(chain) : 1;
-	return most;
+	if (f->max_in_flight > 0 || chain->function_count == 1)
+		return f->max_in_flight;
+	/* With those that wait for it, by default half as many as are left, others have some. */
+	return all > 1 ? all - at_least_one(all / 32) : 1;
 }
 
 uint32_t chain_queue_max(const struct chain *chain)
 {
-	uint32_t most = chain->max_queue ? chain->max_queue : share(chain) / 2;
-
-	return most > 0 ? most : 1;
+	if (chain->max_queue > 0)
+		return chain->max_queue;
+	/* A request that waits before the chain has no buffer. */
+	return chain->max_in_flight > 0 ? chain->max_in_flight : at_least_one(share(chain) / 64);
 }

@@ -46,6 +46,8 @@ static uint64_t wait_max(const struct gw_worker *worker, const struct gw_standin
 	const struct wiring_gateway *w = wiring_of(worker);
 	uint64_t target = w->target_ms * NS_PER_MS, late;
 
+	if (__atomic_load_n(&worker->gateway->frozen, __ATOMIC_RELAXED))
+		return UINT64_MAX; /* somebody debugs a function */
 	if (now <= s->since_ns + w->interval_ms * NS_PER_MS)
 		return w->interval_ms * NS_PER_MS;
 	/* The next look comes a tick later, and timers begin at whole milliseconds. */

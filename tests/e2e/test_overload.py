@@ -109,7 +109,7 @@ class Neighbours(ChainTest):
                     poll("refused", lambda: any(a[3] == "function-overloaded"
                                                 for a in load.since(0)), 10)
                     during = self.p99(chain)
-                    self.assertGreater(chain.status()["buffers"]["free"], total // 8)
+                    self.assertGreater(chain.status()["buffers"]["free"], total // 80)
                 self.assertEqual({(a[1], a[3]) for a in load.answers} - {(504, "deadline")},
                                  {(503, "function-overloaded")}, "what it has waits")
             finally:

@@ -110,6 +110,22 @@ static void test_who_waits_too_long_is_503(void **state)
 	stop();
 }
 
+/* While somebody debugs a function nobody's time passes. */
+static void test_frozen_time_is_nobodys(void **state)
+{
+	(void)state;
+	start(1, 5000, 8);
+	bounds(0, 4, 30);
+	instance_set(1, 1);
+	rig_tell(&rig, WIRING_FREEZE, 0, 0, 1);
+	bounce(post());
+	assert_false(client_readable(&c, 80));
+	rig_tell(&rig, WIRING_FREEZE, 0, 0, 0);
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 503, "function-overloaded");
+	stop();
+}
+
 static void test_a_full_queue_is_503_at_once(void **state)
 {
 	static struct client many[3];
@@ -276,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_a_request_waits_until_there_is_room),
 		cmocka_unit_test(test_room_is_of_who_is_there),
 		cmocka_unit_test(test_who_waits_too_long_is_503),
+		cmocka_unit_test(test_frozen_time_is_nobodys),
 		cmocka_unit_test(test_a_full_queue_is_503_at_once),
 		cmocka_unit_test(test_before_the_chain),
 		cmocka_unit_test(test_before_the_chain_nobody_waits_for_ever),
