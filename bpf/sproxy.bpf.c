@@ -65,6 +65,8 @@ static __always_inline void way_set(struct batch *b, __u32 way)
 		b->special = SP_DESC_SHARES | SP_DESC_PART;
 	} else if (way == WAY_RELEASE) {
 		b->special = SP_DESC_MOVED;
+	} else if (way == WAY_REPLY && b->fn != SP_GATEWAY_FN) {
+		b->clear |= SP_DESC_BLAMELESS; /* counted here; of a gateway it is SP_DESC_AGAIN */
 	}
 	b->shared = way <= WAY_REPLY ? SP_DESC_SHARED : 0;
 }
@@ -214,8 +216,10 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 	b->flag = SP_DESC_UNDELIVERABLE | b->shut;
 	b->homecoming = 0;
 	b->to = b->way == WAY_GRANT ? b->slot : b->home;
-	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)
+	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN) {
+		b->flag |= b->full;
 		return redirect(msg, b->to) || to_sink(msg);
+	}
 	if (b->way != WAY_REPLY && redirect(msg, b->to)) {
 		b->homecoming = 1;
 		b->life = home->life;

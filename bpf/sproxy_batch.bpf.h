@@ -25,6 +25,7 @@ struct batch {
 	__u32 home;
 	__u32 way;                   /* enum way */
 	__u32 flag;                  /* not deliverable: what its descriptors are flagged, or 0 */
+	__u32 full;                  /* SP_DESC_FULL: the one picked is at its limit; or 0 */
 	__u32 homecoming;            /* it arrives where its calls were made */
 	__u32 life;                  /* of the instance that calls, or is called from */
 	__u32 stray;                 /* what a call is flagged whose caller had the slot before */
@@ -66,6 +67,17 @@ static __always_inline struct sp_desc *nth(struct batch *b, __u32 i)
 	/* One register for check and use: the verifier ties the bound to it. */
 	__asm__ volatile("" : "+r"(d));
 	return d + 1 > b->end ? NULL : d;
+}
+
+/* The instance picked, unless the batch is more than it may take. */
+static __always_inline __u32 admit(struct batch *b, __u32 slot)
+{
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &slot);
+
+	if (!to || to->limit == 0 || to->in_flight + b->count <= to->limit)
+		return slot;
+	b->full = SP_DESC_FULL;
+	return SP_SLOT_NONE;
 }
 
 #endif

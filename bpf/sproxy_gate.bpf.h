@@ -115,7 +115,7 @@ static __always_inline void pick(struct batch *b, __u32 fn, __u32 split)
 	struct sp_function_slots *f;
 
 	b->meant = fn;
-	b->to_fn = split ? split_pick(fn, split) : fn;
+	b->to_fn = split ? (__u32)split_pick(fn, split) : fn;
 	b->to = SP_SLOT_NONE;
 	f = bpf_map_lookup_elem(&functions, &b->to_fn);
 	if (!f)
@@ -123,6 +123,7 @@ static __always_inline void pick(struct batch *b, __u32 fn, __u32 split)
 	b->to = pick_instance(f);
 	if (f->gate)
 		gate_pass(b, f->gate);
+	b->to = admit(b, b->to);
 }
 
 #endif

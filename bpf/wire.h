@@ -56,15 +56,18 @@ enum sp_edge {
 enum sp_flag {
 	SP_DESC_QOS_MASK = 0x03,      /* QoS class, 0 is the highest */
 	SP_DESC_ELEPHANT = 0x04,      /* part of an elephant flow */
-	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance */
+	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance,
+				       * or none that may take more */
 	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why. With
 				       * UNDELIVERABLE on an edge, by the kernel: not the home's
 				       * own call found no instance, but where it was sent on; or
 				       * the function's gate is shut: trying again is no use */
-	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
-	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
+	SP_DESC_FULL = 0x20,    /* with UNDELIVERABLE at a gateway worker, by the kernel: there
+				       * is an instance, which is at its limit */
+	SP_DESC_MOVED = 0x20,   /* release: the request now lives in buffer `len` */
+	SP_DESC_DENIED = 0x40,  /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
-	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0.
+	SP_DESC_DROPPED = 0x80, /* reply: no answer to give, the client gets 204; len is 0.
 				       * With FAILED: the function cannot write to the buffer, and
 				       * len is its error */
 
@@ -79,6 +82,8 @@ enum sp_flag {
 	SP_DESC_SHARED = 0x40, /* edge, reply: set by the kernel: others read the payload of this
 				* buffer, which is not to be written */
 	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it */
+	SP_DESC_AGAIN = 0x20,  /* reply that failed, by a gateway: who was called died and is
+				* idempotent; the call may be made again */
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
@@ -150,7 +155,8 @@ struct sp_instance {
 	__u32 wake;        /* gen of its last wake, by the kernel */
 	__u32 cancels;     /* that it may still send: one for each call, by the kernel */
 	__u16 life;        /* how often the slot was attached */
-	__u16 reserved1;
+	__u16 limit;       /* in flight above which it takes no more; 0: none. By the controller;
+			    * 0 also when it is out of its function's table */
 	__u32 watch;  /* 1: the controller is told of the next failed reply, or of the next request
 		       * that passes a gate ajar; the kernel makes it 0 then */
 	__u32 probes; /* sends that may still pass while the gate is ajar */

@@ -135,6 +135,9 @@ struct chain {
 	bool wipe_on_free; /* a buffer is zeroed before it is given out again */
 	struct chain_security security;
 	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
+	uint32_t max_queue;     /* requests that wait for room, in each queue; 0: the default */
+	uint64_t queue_target_ns;
+	uint64_t queue_interval_ns;
 	struct shm_layout layout;
 	struct chain_ingress ingress[WIRING_INGRESS_MAX];
 	uint32_t ingress_count;
@@ -172,6 +175,12 @@ int chain_parse_declared(const char *path, const char *text, size_t len, unsigne
 /* The executables that the text names, absolute, each once; errors in it are ignored, so the
  * list may lack some. Returns 0 and *ret, of the caller with its items; or -ENOMEM. */
 int chain_execs(const char *path, const char *text, size_t len, char ***ret, size_t *ret_count);
+
+/* Requests that function `fn` may have at once, over all instances; 0: no limit. */
+uint32_t chain_in_flight_max(const struct chain *chain, uint32_t fn);
+
+/* Requests that may wait for room, in each queue of the chain's gateway. */
+uint32_t chain_queue_max(const struct chain *chain);
 
 /* Frees a chain; takes NULL. Returns NULL. */
 struct chain *chain_free(struct chain *chain);

@@ -107,6 +107,11 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->concurrency);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (a->max_in_flight != b->max_in_flight)
+			differs(c, CHAIN_CHANGE_LIVE, path, "another maxInFlight");
+		if (a->idempotent != b->idempotent)
+			differs(c, CHAIN_CHANGE_LIVE, path,
+				b->idempotent ? "idempotent" : "no more idempotent");
 		if (a->instances != b->instances) {
 			snprintf(text, sizeof(text), "instances %u instead of %u", b->instances,
 				 a->instances);
@@ -228,6 +233,10 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
 	if (old->wipe_on_free != next->wipe_on_free)
 		differs(c, CHAIN_CHANGE_LIVE, "memory/wipeOnFree", "another wipeOnFree");
+	if (old->max_in_flight != next->max_in_flight || old->max_queue != next->max_queue ||
+	    old->queue_target_ns != next->queue_target_ns ||
+	    old->queue_interval_ns != next->queue_interval_ns)
+		differs(c, CHAIN_CHANGE_LIVE, "overload", "other bounds");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

@@ -20,6 +20,8 @@ typedef void chain_writer(FILE *out, const char *name, const struct runtime_stat
 CHAIN_COUNT(write_requests, s->gateway.requests)
 CHAIN_COUNT(write_answered, s->gateway.answered)
 CHAIN_COUNT(write_held, s->gateway.held)
+CHAIN_COUNT(write_retried, s->gateway.retried)
+CHAIN_COUNT(write_queued, s->gateway.queued)
 CHAIN_COUNT(write_in_flight, s->gateway.in_flight)
 CHAIN_COUNT(write_connections, s->gateway.connections)
 CHAIN_COUNT(write_descriptors, s->kernel[SP_COUNT_DESCRIPTORS])
@@ -81,11 +83,17 @@ static void write_gateway_cpu(FILE *out, const char *name, const struct runtime_
 	metrics_text_ns(out, name, s->gateway_process.cpu_ns, "chain", s->chain, NULL);
 }
 
+static void write_queue_time(FILE *out, const char *name, const struct runtime_stats *s)
+{
+	metrics_text_ns(out, name, s->gateway.queued_us * 1000, "chain", s->chain, NULL);
+}
+
 static void write_errors(FILE *out, const char *name, const struct runtime_stats *s)
 {
 #define ERROR(reason) \
 	metrics_text_count(out, name, s->gateway.reason, "chain", s->chain, "reason", #reason, NULL)
 	ERROR(failed);
+	ERROR(shed);
 	ERROR(refused);
 	ERROR(no_buffer);
 	ERROR(timed_out);
@@ -182,6 +190,12 @@ static const struct family {
 	  write_errors },
 	{ "sprocket_requests_held_total", "counter", "Requests that waited for an instance.",
 	  write_held },
+	{ "sprocket_requests_retried_total", "counter",
+	  "Requests sent again whose instance had died.", write_retried },
+	{ "sprocket_requests_queued_total", "counter", "Requests that waited for room.",
+	  write_queued },
+	{ "sprocket_queue_seconds_total", "counter", "Time that requests waited for room.",
+	  write_queue_time },
 	{ "sprocket_requests_in_flight", "gauge", "Requests in the chain now.", write_in_flight },
 	{ "sprocket_connections", "gauge", "Client connections open now.", write_connections },
 	{ "sprocket_request_duration_seconds", "histogram",
@@ -195,7 +209,8 @@ static const struct family {
 	{ "sprocket_function_dropped_total", "counter", "Requests the function dropped.",
 	  write_dropped },
 	{ "sprocket_function_undeliverable_total", "counter",
-	  "Requests sent home because the function had no instance.", write_undeliverable },
+	  "Requests sent home because the function had no instance, or none with room.",
+	  write_undeliverable },
 	{ "sprocket_function_wait_seconds", "histogram",
 	  "From hand-over until the instance had done what came before.", write_wait },
 	{ "sprocket_function_run_seconds", "histogram",

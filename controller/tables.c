@@ -126,8 +126,13 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->calls = makes_messages(chain);
 	ret->wipe_on_free = chain->wipe_on_free;
 	ret->max_in_flight = chain->max_in_flight;
-	for (uint32_t i = 0; i < chain->function_count; i++)
+	ret->max_queue = chain_queue_max(chain);
+	ret->target_ms = (uint32_t)(chain->queue_target_ns / 1000000);
+	ret->interval_ms = (uint32_t)(chain->queue_interval_ns / 1000000);
+	for (uint32_t i = 0; i < chain->declared_count; i++) {
 		ret->idempotent |= (uint64_t)chain->functions[i].idempotent << (i + 1);
+		ret->second[i + 1] = (uint8_t)chain->functions[i].traffic.second;
+	}
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	for (uint32_t i = 0; r == 0 && i < chain->declared_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);

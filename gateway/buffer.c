@@ -71,6 +71,7 @@ static void buffer_put(struct gw_worker *worker, uint32_t index)
 		buffer_wipe(worker->gateway, index);
 	gw_buffer_use(worker, index, GW_USE_NONE);
 	shm_pool_put(worker->gateway->pool, index);
+	worker->overload.dry_ns = 0;
 	gw_lease_freed(worker);
 }
 

@@ -41,7 +41,7 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
 			gw_request_move(w, d->buf, d->len);
 	} else if (state == GW_LEASED && gw_call_is(g, d->buf)) {
-		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go");
+		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go", 0);
 	} else if (state == GW_LEASED) {
 		gw_lease_return(w, d->buf);
 	} else if (state == GW_IN_CHAIN) {

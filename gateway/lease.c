@@ -44,7 +44,8 @@ void gw_lease_begun(struct gw_worker *worker, uint32_t index)
 	struct gw_request *r = gw_request_of(worker->gateway, index);
 
 	r->fn = 0;
-	r->retried = false;
+	r->retried = r->waits = false;
+	r->room_ns = 0;
 	gw_buffer_use(worker, index, GW_USE_LEASE);
 	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 }

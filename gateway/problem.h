@@ -36,6 +36,10 @@ struct gw_worker;
 	X(HEADER_SIZE, "headers-too-large", 431, "request header fields too large",                \
 	  "path and header fields do not fit the chain's largest buffer beside the body", 0)       \
 	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1)   \
+	X(OVERLOADED, "overloaded", 503, "overloaded",                                             \
+	  "the chain has as many requests as it may have at once", 1)                              \
+	X(FUNCTION_FULL, "function-overloaded", 503, "overloaded",                                 \
+	  "the function has as many requests as it may have at once", 1)                           \
 	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                          \
 	  "the function had no running instance until the deadline", 1)                            \
 	X(CIRCUIT_OPEN, "circuit-open", 503, "unavailable",                                        \

@@ -10,6 +10,8 @@
 #include "gateway/buffer.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
+#include "gateway/retry.h"
 #include "gateway/worker.h"
 
 int gw_requests_new(struct gateway *g)
@@ -106,6 +108,7 @@ void gw_request_answering(struct gw_request *r)
 static void request_untie(struct gw_request *r)
 {
 	h2o_timeout_unlink(&r->deadline);
+	gw_overload_leave(r);
 	if (h2o_linklist_is_linked(&r->held))
 		h2o_linklist_unlink(&r->held);
 	if (r->tie)
@@ -167,7 +170,7 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 	}
 	GW_COUNT(r->worker, timed_out, 1);
 	if (r->state == GW_HELD) {
-		problem.kind = GW_PROBLEM_NO_INSTANCE;
+		problem.kind = r->waits ? GW_PROBLEM_FUNCTION_FULL : GW_PROBLEM_NO_INSTANCE;
 		problem.function = gw_function_name(g, r->fn);
 		gw_request_refuse(r, &problem);
 		gw_request_free(r);
@@ -187,7 +190,9 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	(void)__atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
 	r->worker = worker;
 	r->req = req;
-	r->retried = false;
+	r->retried = r->waits = false;
+	r->deaths = 0;
+	r->room_ns = 0;
 	r->fn = 0;
 	r->head = gw_problem_head(req);
 	r->trace = *trace;
@@ -196,6 +201,7 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
 	r->tie = h2o_mem_alloc_shared(&req->pool, sizeof(*r->tie), on_tie_dispose);
 	r->tie->request = r;
+	gw_retry_note(r);
 	gw_request_set_state(r, GW_IN_CHAIN);
 	return r;
 }
@@ -212,6 +218,27 @@ void gw_request_unsent(struct gw_worker *worker, struct gw_request *r)
 	if (r->req)
 		gw_request_refuse(r, &problem);
 	gw_request_free(r);
+}
+
+static void buffer_change(struct gw_worker *worker, struct gw_request *r, uint32_t to)
+{
+	struct gateway *g = worker->gateway;
+	struct gw_request *spare = gw_request_of(g, to);
+	uint32_t from = r->buf;
+
+	__atomic_store_n(&spare->state, GW_FREE, __ATOMIC_RELEASE);
+	r->buf = to;
+	spare->buf = from;
+	__atomic_store_n(&g->requests[to], r, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
+	gw_buffer_free(worker, from);
+}
+
+void gw_request_replace(struct gw_request *r, uint32_t to)
+{
+	/* Pairs with the release of the worker that had the buffer before. */
+	(void)gw_request_state(gw_request_of(r->worker->gateway, to));
+	buffer_change(r->worker, r, to);
 }
 
 void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
@@ -232,13 +259,8 @@ void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
 	}
 	if (moved->state == GW_FREE || state != GW_LEASED)
 		return;
-	__atomic_store_n(&spare->state, GW_FREE, __ATOMIC_RELEASE);
 	gw_buffer_use(worker, to, GW_USE_REQUEST);
-	moved->buf = to;
-	spare->buf = from;
-	__atomic_store_n(&g->requests[to], moved, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
-	gw_buffer_free(worker, from);
+	buffer_change(worker, moved, to);
 	if (moved->state == GW_ORPHAN)
 		gw_outbox_cancel(worker, to);
 }

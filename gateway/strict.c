@@ -9,6 +9,8 @@
 
 #define LENGTH_DIGITS_MAX 18 /* more would not fit the 63 bits of a size */
 
+_Thread_local gw_strict_judge_fn *gw_strict_judge;
+
 static bool named(const struct phr_header *header, const char *name, size_t len)
 {
 	return header->name_len == len && strncasecmp(header->name, name, len) == 0;
@@ -60,8 +62,9 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 {
 	struct gw_h1_head head = { .fields = headers, .room = *num_headers };
 	int r = gw_h1_head_parse(buf, len, last_len, &head);
+	bool refused = r <= GW_H1_FAULT(0);
 
-	if (r <= GW_H1_FAULT(0)) {
+	if (refused) {
 		head.method =
 			gw_refusal_mark((enum gw_h1_fault)GW_H1_FAULT(r), gw_h1_is_head(&head));
 		head.method_len = 1;
@@ -77,5 +80,7 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 	*path_len = head.target_len;
 	*minor_version = head.minor;
 	*num_headers = head.count;
+	if (r > 0 && gw_strict_judge && !refused)
+		gw_strict_judge(*method, headers, num_headers, len - (size_t)r);
 	return r;
 }

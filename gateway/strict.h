@@ -28,6 +28,12 @@ typedef int gw_strict_parse_fn(const char *buf, size_t len, const char **method,
 			       const char **path, size_t *path_len, int *minor_version,
 			       struct phr_header *headers, size_t *num_headers, size_t last_len);
 
+/* Told of each head that is well-formed, and may take fields out of it; `rest` bytes have come
+ * behind it. Of this thread; NULL: none. */
+typedef void gw_strict_judge_fn(const char *method, struct phr_header *headers, size_t *count,
+				size_t rest);
+extern _Thread_local gw_strict_judge_fn *gw_strict_judge;
+
 /* Of an answer: false for header fields that leave it open where the message ends. */
 bool gw_strict_headers_valid(const struct phr_header *headers, size_t count);
 

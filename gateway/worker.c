@@ -13,6 +13,7 @@
 #include "gateway/inbox.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
 #include "gateway/tables.h"
 
 uint64_t gw_worker_now(struct gw_worker *worker)
@@ -222,6 +223,7 @@ static int worker_start(struct gw_worker *worker)
 	worker->loop = h2o_evloop_create();
 	h2o_context_init(&worker->http, worker->loop, &g->http);
 	h2o_timeout_init(worker->loop, &worker->deadline, timeout_ms ? timeout_ms : 1);
+	gw_overload_init(worker);
 	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
 	h2o_timeout_init(worker->loop, &worker->idle, GW_DRAIN_IDLE_MS);
@@ -257,10 +259,13 @@ static bool spins(struct gw_worker *worker)
 static void worker_serve(struct gw_worker *worker)
 {
 	int32_t wait = INT32_MAX;
+	bool again;
 
 	while (!worker->stop) {
 		h2o_evloop_run(worker->loop, wait);
-		wait = gw_outbox_flush(worker) || spins(worker) ? 0 : INT32_MAX;
+		again = !gw_overload_idle(&worker->overload) && gw_overload_turn(worker);
+		again |= gw_outbox_flush(worker);
+		wait = again || spins(worker) ? 0 : INT32_MAX;
 		worker->now_ns = 0;
 		if (worker->draining && worker->live == 0 && worker->stats->connections == 0)
 			drained(worker);

@@ -20,6 +20,7 @@
 #include "gateway/gateway.h"
 #include "gateway/lease.h"
 #include "gateway/outbox.h"
+#include "gateway/overload.h"
 #include "gateway/trace_context.h"
 
 #define GW_LISTENERS 2 /* its own, and that of a shared front */
@@ -72,8 +73,9 @@ struct gw_worker {
 	uint64_t number;        /* of the last request */
 	uint64_t busy_ns;       /* when it last said that it has requests */
 	struct gw_random random;
-	h2o_linklist_t held[SP_FN_MAX];  /* requests that wait for an instance, by function */
-	struct gw_request *joining;      /* undeliverable; its parts are what arrives next */
+	h2o_linklist_t held[SP_FN_MAX]; /* requests that wait for an instance, by function */
+	struct gw_request *joining;     /* undeliverable; its parts are what arrives next */
+	struct gw_overload overload;
 	struct gw_lease_queue asking;    /* functions that wait for leases */
 	int32_t requests[SHM_CLASS_MAX]; /* atomic: buffers of requests begun less ended here */
 	uint32_t part_len;               /* bytes of a descriptor whose rest has not arrived */

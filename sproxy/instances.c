@@ -164,6 +164,14 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind)
 	return 0;
 }
 
+void sproxy_limit(struct sproxy *proxy, uint32_t slot, uint32_t limit)
+{
+	uint16_t value = limit < UINT16_MAX ? (uint16_t)limit : UINT16_MAX;
+
+	if (slot < SP_INST_MAX && proxy->slots[slot].enabled)
+		__atomic_store_n(&proxy->instances[slot].limit, value, __ATOMIC_RELAXED);
+}
+
 /* The first instance of `f` left on that CPU. */
 static uint8_t slot_on_cpu(const struct sproxy *proxy, const struct sp_function_slots *f,
 			   uint32_t cpu)
@@ -190,6 +198,7 @@ void sproxy_disable(struct sproxy *proxy, uint32_t slot)
 	__atomic_store_n(&f->count, (uint8_t)(f->count - 1), __ATOMIC_RELEASE);
 	if (f->on_cpu[cpu] == slot)
 		__atomic_store_n(&f->on_cpu[cpu], slot_on_cpu(proxy, f, cpu), __ATOMIC_RELEASE);
+	__atomic_store_n(&proxy->instances[slot].limit, 0, __ATOMIC_RELAXED);
 	proxy->slots[slot].enabled = false;
 }
 

@@ -92,6 +92,10 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind);
 void sproxy_disable(struct sproxy *proxy, uint32_t slot);
 bool sproxy_enabled(const struct sproxy *proxy, uint32_t slot);
 
+/* How many requests an enabled instance has at once; what is more goes home. UINT16_MAX: as good
+ * as no limit. Ends when it is disabled. */
+void sproxy_limit(struct sproxy *proxy, uint32_t slot, uint32_t limit);
+
 /* All of them disabled, and nothing at them nor on its way to them. Costs one grace period (8
  * to 16 ms) once nothing is in flight; before that it costs nothing. */
 bool sproxy_idle(const struct sproxy *proxy, const uint32_t *slots, size_t count);

@@ -138,7 +138,13 @@ struct wiring_gateway {
 	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
 	uint64_t idempotent;    /* bit n: what an instance of function n had not answered when it
 				 * died may be sent again */
-	uint64_t watched; /* bit n: of deadlines that pass at function n the controller is told */
+	uint64_t watched;   /* bit n: of deadlines that pass at function n the controller is told */
+	uint32_t max_queue; /* requests that wait for room in the chain, and for each
+				  * function; all workers together */
+	uint32_t target_ms; /* of the wait, while there is a queue all the time */
+	uint32_t interval_ms; /* that a queue may stand, and a request wait at most */
+	uint32_t reserved;
+	uint8_t second[SP_FN_MAX]; /* by function number: that of its second revision, or 0 */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
@@ -170,7 +176,7 @@ enum wiring_type {
 	WIRING_LATE,   /* gateway -> controller: `count` requests passed their deadline at `fn` */
 	WIRING_FREEZE, /* controller -> gateway: count 1: no deadline passes, as somebody
 			   * debugs a function; 0: as usual */
-	WIRING_BUSY,      /* gateway -> controller: there are requests; said now and then */
+	WIRING_BUSY,   /* gateway -> controller: there are requests; said now and then */
 };
 
 enum wiring_drain {
@@ -189,6 +195,10 @@ enum wiring_drain {
 	X(timed_out, "requests whose deadline passed")                              \
 	X(lost, "requests and messages lost with who held them")                    \
 	X(held, "requests that waited for an instance")                             \
+	X(retried, "requests sent again whose instance had died")                   \
+	X(queued, "requests that waited for room")                                  \
+	X(queued_us, "microseconds that requests waited for room")                  \
+	X(shed, "requests refused as there was no room in time")                    \
 	X(circuit_open, "requests refused as a function's circuit breaker is open") \
 	X(bad_buffer, "answers whose buffer was garbage")                           \
 	X(abandoned, "requests whose client went away")                             \

@@ -125,6 +125,61 @@ static void test_disabled_instance_gets_nothing(void **state)
 	assert_int_equal(sproxy_instances(f->proxy)[A2].in_flight, 32);
 }
 
+/* At its limit it gets nothing more; a batch goes whole or not at all, and nobody is to blame. */
+static void test_no_more_than_the_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc batch[4] = { desc(1, 1), desc(2, 1), desc(3, 1), desc(4, 1) }, d[4];
+
+	sproxy_limit(f->proxy, A, 3);
+	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
+	assert_int_equal(put(f, GW, batch, 3 * sizeof(*batch)), 3 * sizeof(*batch));
+	assert_int_equal(take(f, GW, d, 4), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(d[i].flags, SP_DESC_UNDELIVERABLE | SP_DESC_FAILED);
+		assert_int_equal(d[i].edge, 1);
+		assert_int_equal(word(f, d[i].buf), SP_OWNER_WORD(7, GW));
+		assert_int_equal(sproxy_owners(f->proxy)[d[i].buf].hop[0].fn, 1);
+	}
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
+	assert_int_equal(put(f, GW, batch, 2 * sizeof(*batch)), 2 * sizeof(*batch));
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 3);
+	assert_int_equal(take(f, A, d, 4), 3);
+	/* One is handed on: there is room for another. */
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
+	assert_int_equal(put_one(f, GW, desc(3, 1)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 3);
+	sproxy_limit(f->proxy, A, UINT16_MAX);
+	assert_int_equal(put_one(f, GW, desc(4, 1)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 4);
+	sproxy_disable(f->proxy, A);
+	assert_int_equal(sproxy_instances(f->proxy)[A].limit, 0);
+	sproxy_limit(f->proxy, A, 5); /* it is out of the table */
+	assert_int_equal(sproxy_instances(f->proxy)[A].limit, 0);
+}
+
+/* From a function, too: a request goes to who waits for it, a call back to who made it, to be
+ * made again. */
+static void test_limit_of_a_next_function(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	sproxy_limit(f->proxy, B, 1);
+	give(f, 0, A);
+	give(f, 1, A);
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
+	assert_int_equal(put_one(f, A, desc(1, EDGE_NEXT)), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE | SP_DESC_FAILED);
+	stock(f, 2, A);
+	assert_int_equal(put_one(f, A, call(2, A)), 0);
+	d = taken(f, A);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
+	assert_int_equal(owner(f, 2)->leased, SP_LEASE_STOCK);
+	assert_int_equal(in_flight(f, B), 1);
+}
+
 static void test_lease_and_move(void **state)
 {
 	struct fixture *f = *state;
@@ -231,6 +286,8 @@ int main(void)
 		CASE(test_dead_instance_goes_home_flagged),
 		CASE(test_local_instance_until_behind),
 		CASE(test_disabled_instance_gets_nothing),
+		CASE(test_no_more_than_the_limit),
+		CASE(test_limit_of_a_next_function),
 		CASE(test_lease_and_move),
 		CASE(test_grant_to_the_dead_comes_back),
 		CASE(test_denied_reaches_the_asker),

@@ -104,7 +104,7 @@ static void test_instance(void **state)
 				 .wake = 0x85858585,
 				 .cancels = 0x91919191,
 				 .life = 0x9191,
-				 .reserved1 = 0x9191,
+				 .limit = 0x9191,
 				 .watch = 0xa1a1a1a1,
 				 .probes = 0xa1a1a1a1 };
 
