@@ -2,8 +2,10 @@
 #include "gateway/conn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/client.h"
 #include "gateway/worker.h"
 
 #define ACCEPT_MAX 16 /* in one go, so that a storm of connections does not starve requests */
@@ -34,6 +36,15 @@ static void on_resume(h2o_timeout_entry_t *entry)
 	accept_resume(H2O_STRUCT_FROM_MEMBER(struct gw_worker, resume_entry, entry));
 }
 
+static void on_client_close(void *data)
+{
+	struct gw_client *client = data;
+	struct gw_worker *w = client->worker;
+
+	gw_client_close(client);
+	accept_resume(w);
+}
+
 static void on_close(void *data)
 {
 	struct gw_worker *w = data;
@@ -51,7 +62,15 @@ void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock)
 
 static void conn_open(struct gw_worker *w, h2o_socket_t *sock)
 {
-	gw_conn_count(w, sock);
+	struct gw_client *client = calloc(1, sizeof(*client));
+
+	if (!client) {
+		h2o_socket_close(sock);
+		return;
+	}
+	gw_client_open(client, w, sock);
+	sock->on_close.cb = on_client_close;
+	sock->on_close.data = client;
 	h2o_accept(&w->accept, sock);
 	w->http1_read = sock->_cb.read;
 }

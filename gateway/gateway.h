@@ -32,6 +32,9 @@
 #define GW_LEASE_SHARE 4            /* 1/4 of a class: see lease.h */
 #define GW_PIPELINE_MAX (64U << 10) /* bytes read ahead of a client that does not wait */
 #define GW_IDLE_MS 60000            /* an idle connection is closed after it */
+#define GW_HEAD_MS 10000            /* from a head's first byte to its last */
+#define GW_BODY_STALL_MS 20000      /* a body may stand still so long ... */
+#define GW_BODY_RATE 500            /* ... and arrive at so many bytes a second */
 #define GW_STALL_MS 60000           /* an answer that its client does not take is given up */
 #define GW_FD_RESERVE 64            /* fds that are not for connections */
 #define GW_DRAIN_GRACE_MS 1000      /* drain waits for the chain's timeout and this */

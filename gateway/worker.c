@@ -13,6 +13,7 @@
 #include "gateway/inbox.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/sweep.h"
 #include "gateway/tables.h"
 
 uint64_t gw_worker_now(struct gw_worker *worker)
@@ -225,6 +226,7 @@ static int worker_start(struct gw_worker *worker)
 	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
 	h2o_timeout_init(worker->loop, &worker->idle, GW_DRAIN_IDLE_MS);
+	gw_sweep_init(worker);
 	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
 	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);
 	worker->mail = fd_join(worker, worker->mailbox.fd, on_mail);
@@ -260,6 +262,7 @@ static void worker_serve(struct gw_worker *worker)
 
 	while (!worker->stop) {
 		h2o_evloop_run(worker->loop, wait);
+		gw_sweep_turn(worker);
 		wait = gw_outbox_flush(worker) || spins(worker) ? 0 : INT32_MAX;
 		worker->now_ns = 0;
 		if (worker->draining && worker->live == 0 && worker->stats->connections == 0)

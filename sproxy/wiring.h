@@ -189,7 +189,21 @@ enum wiring_drain {
 	X(abandoned, "requests whose client went away")              \
 	X(connections, "connections open now")                       \
 	X(in_flight, "requests in the chain now")                    \
-	X(leased, "buffers leased to functions now")
+	X(leased, "buffers leased to functions now")                 \
+	X(cut_reset, "clients cut off: streams reset")               \
+	X(cut_error, "clients cut off: stream errors provoked")      \
+	X(cut_continuation, "clients cut off: CONTINUATION")         \
+	X(cut_ping, "clients cut off: PING")                         \
+	X(cut_settings, "clients cut off: SETTINGS")                 \
+	X(cut_priority, "clients cut off: PRIORITY")                 \
+	X(cut_window, "clients cut off: WINDOW_UPDATE")              \
+	X(cut_data, "clients cut off: tiny DATA")                    \
+	X(cut_empty, "clients cut off: empty DATA")                  \
+	X(cut_frame, "clients cut off: GOAWAY, unknown frames")      \
+	X(cut_header, "clients cut off: header lists")               \
+	X(cut_memory, "clients cut off: bodies in memory")           \
+	X(cut_slow, "clients cut off: too slow")                     \
+	X(cut_limit, "clients cut off: too many connections")
 
 struct wiring_stats {
 #define X(field, text) uint64_t field;
