@@ -117,7 +117,7 @@ const char *gw_client_cut(struct gw_client *client, enum gw_abuse kind)
 		break;
 	}
 	/* What is unread when a socket closes would take the GOAWAY with it. */
-	gw_linger_start(w, client->sock);
+	gw_linger_last(w, client->sock);
 	w->cut++;
 	if (w->cut_said_ms != 0 && now - w->cut_said_ms < LOG_EVERY_MS)
 		return limits[kind].text;

@@ -347,7 +347,7 @@ ssize_t h2o_http2_decode_frame(h2o_http2_frame_t *frame, const uint8_t *src, siz
 	if (c->over)
 		*why = gw_client_cut(c, c->why);
 	else
-		gw_linger_start(c->worker, c->sock);
+		gw_linger_last(c->worker, c->sock);
 	return r;
 }
 

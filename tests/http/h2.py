@@ -9,7 +9,6 @@ the Peer to a judge. What a server may answer to a stream error is also a connec
 (RFC 9113, 5.4.1), and a malformed request may get a 4xx first (8.1.1).
 """
 import select
-import socket
 import struct
 import time
 
@@ -266,5 +265,3 @@ def silence(c):
     c.wait(lambda: False, QUIET_S)
 
 
-def slept(sock):
-    return isinstance(sock, socket.socket)
