@@ -222,8 +222,9 @@ void gw_sweep_init(struct gw_worker *worker)
 
 void gw_sweep_turn(struct gw_worker *worker)
 {
-	if (!worker->swept && !h2o_timeout_is_linked(&worker->sweep_entry) &&
-	    worker->stats->connections > 0)
+	if (worker->stats->connections == 0)
+		h2o_timeout_unlink(&worker->sweep_entry);
+	else if (!worker->swept && !h2o_timeout_is_linked(&worker->sweep_entry))
 		h2o_timeout_link(worker->loop, &worker->sweep, &worker->sweep_entry);
 	worker->swept = false;
 }
