@@ -99,6 +99,8 @@ struct chain {
 	bool wipe_on_free; /* a buffer is zeroed before it is given out again */
 	struct chain_security security;
 	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
+	uint32_t connections;   /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	struct shm_layout layout;
 	struct chain_ingress ingress[WIRING_INGRESS_MAX];
 	uint32_t ingress_count;

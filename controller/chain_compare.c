@@ -191,6 +191,9 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (old->spin_ns != next->spin_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
+	if (old->connections != next->connections ||
+	    old->connections_per_address != next->connections_per_address)
+		differs(c, CHAIN_CHANGE_LIVE, "clients", "other limits of connections");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

@@ -108,6 +108,8 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->rules = chain->ingress_rules;
 	ret->calls = makes_messages(chain);
 	ret->wipe_on_free = chain->wipe_on_free;
+	ret->connections = chain->connections;
+	ret->connections_per_address = chain->connections_per_address;
 	ret->max_in_flight = chain->max_in_flight;
 	for (uint32_t i = 0; i < chain->function_count; i++)
 		ret->idempotent |= (uint64_t)chain->functions[i].idempotent << (i + 1);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/address.h"
 #include "gateway/linger.h"
 #include "gateway/worker.h"
 
@@ -45,6 +46,7 @@ void gw_client_close(struct gw_client *client)
 {
 	client->sock = NULL;
 	GW_COUNT(client->worker, connections, -1);
+	gw_address_leave(client->worker->gateway, client->place);
 	gw_client_unref(client);
 }
 

@@ -57,6 +57,7 @@ struct gw_client {
 	struct gw_worker *worker;
 	h2o_socket_t *sock; /* NULL: closed */
 	uint32_t refs;
+	uint32_t place;     /* where its address is counted (address.h); 0: nowhere */
 	uint32_t cancelled; /* requests that it cancelled and that still run */
 	/* ---- of HTTP/2: guard.c ---- */
 	h2o_socket_cb read; /* libh2o's reader; NULL: not HTTP/2 */

@@ -52,6 +52,8 @@ struct gw_loss {
 	uint64_t token;   /* atomic: of the report that is answered */
 };
 
+#define GW_ADDRESSES 16384U /* places that clients' addresses are counted in */
+
 struct gateway {
 	struct wiring_gateway wiring;
 	const char *chain; /* its name */
@@ -73,13 +75,15 @@ struct gateway {
 	h2o_globalconf_t http;
 	struct gw_worker *workers;
 	pthread_barrier_t started;
-	uint32_t connection_limit;      /* of one worker */
-	uint64_t up;                    /* atomic: bit n: function n has an instance */
-	uint32_t draining;              /* atomic */
-	uint32_t frozen;                /* atomic: no deadline passes */
-	uint32_t undrained;             /* workers with something in flight; atomic */
-	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
-	uint32_t asking;                /* atomic: bit n: functions wait for leases of worker n */
+	uint32_t connection_limit; /* of one worker, by its fds */
+	uint64_t address_seed;
+	uint32_t addresses[GW_ADDRESSES]; /* atomic: connections from there (address.h) */
+	uint64_t up;                      /* atomic: bit n: function n has an instance */
+	uint32_t draining;                /* atomic */
+	uint32_t frozen;                  /* atomic: no deadline passes */
+	uint32_t undrained;               /* workers with something in flight; atomic */
+	uint32_t leased[SHM_CLASS_MAX];   /* atomic: buffers leased out, by class */
+	uint32_t asking;                  /* atomic: bit n: functions wait for leases of worker n */
 	/* By slot, atomic: bit n: it asked a gateway that died for class n. */
 	uint8_t unanswered[SP_INST_MAX];
 	struct gw_loss losses[SP_INST_MAX];

@@ -140,6 +140,8 @@ struct wiring_gateway {
 				 * died may be sent again */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
+	uint32_t connections;             /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
 	uint32_t fn_count;                /* functions; numbers 1..fn_count */

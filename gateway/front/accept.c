@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/address.h"
 #include "gateway/client.h"
 #include "gateway/conn.h"
 
@@ -70,16 +71,24 @@ static void on_close(void *data)
 
 static void client_open(struct front_worker *w, h2o_socket_t *sock, bool tls)
 {
-	struct client *c = calloc(1, sizeof(*c));
+	struct client *c;
 	h2o_accept_ctx_t *accept = &w->gw.accept;
+	uint32_t place;
 
+	if (!gw_address_enter(&w->gw, sock, 0, w->front->gateway.connection_limit, &place)) {
+		h2o_socket_close(sock);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
 	if (!c) {
+		gw_address_leave(&w->front->gateway, place);
 		h2o_socket_close(sock);
 		return;
 	}
 	c->worker = w;
 	sock->on_close.cb = on_close;
 	sock->on_close.data = c;
+	c->gw.place = place;
 	gw_client_open(&c->gw, &w->gw, sock);
 	if (tls) {
 		/* libh2o keeps the bare pointer until the client's first bytes. */

