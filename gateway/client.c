@@ -97,10 +97,10 @@ bool gw_client_spend(struct gw_client *client, enum gw_abuse kind)
 	return true;
 }
 
-void gw_client_earn(struct gw_client *client, enum gw_abuse kind)
+void gw_client_earn(struct gw_client *client, enum gw_abuse kind, uint32_t count)
 {
-	if (client->budgets[kind].left < limits[kind].burst)
-		client->budgets[kind].left++;
+	if (client->budgets[kind].left + count <= limits[kind].burst)
+		client->budgets[kind].left += count;
 }
 
 const char *gw_client_cut(struct gw_client *client, enum gw_abuse kind)

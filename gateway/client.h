@@ -103,8 +103,8 @@ void gw_client_returned(struct gw_client *client);
 /* Takes one from the client's budget; false when it is used up. */
 bool gw_client_spend(struct gw_client *client, enum gw_abuse kind);
 
-/* Gives one back: what the client did was worth it. */
-void gw_client_earn(struct gw_client *client, enum gw_abuse kind);
+/* Gives `count` back: what the client did was worth it. */
+void gw_client_earn(struct gw_client *client, enum gw_abuse kind, uint32_t count);
 
 /* Counts a client that is cut off, says so in the log, once in a while, and has what it still
  * sends discarded, so that a GOAWAY arrives. Returns the reason, for the GOAWAY. */

@@ -387,9 +387,8 @@ void h2o_http2_stream_close(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
 					       stream->_req_body->size :
 					       c->buffered;
 		if (stream->req.res.status != 0 && stream->stream_id != c->resetting) {
-			gw_client_earn(c, GW_ABUSE_reset);
-			for (int i = 0; i < WINDOW_CREDIT; i++)
-				gw_client_earn(c, GW_ABUSE_window);
+			gw_client_earn(c, GW_ABUSE_reset, 1);
+			gw_client_earn(c, GW_ABUSE_window, WINDOW_CREDIT);
 		}
 	}
 	next(conn, stream);

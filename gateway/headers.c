@@ -152,27 +152,29 @@ static void block_walk(struct block *b)
 
 /* ---- the request, after it ---- */
 
-static bool token_valid(h2o_iovec_t s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.base[i];
-
-		if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
-			return false;
-	}
-	return s.len > 0;
-}
-
+/* A bit for each of ASCII's characters: those that no method (RFC 9110, 5.6.2), or no authority
+ * may have, controls and space among them. Every request is asked: no search for each byte. */
+#define NO_CONTROL 0x00000001ffffffffULL
+#define BIT(c) (1ULL << ((c)&63))
+static const uint64_t no_token[2] = { NO_CONTROL | BIT('"') | BIT('(') | BIT(')') | BIT(',') |
+					      BIT('/') | BIT(':') | BIT(';') | BIT('<') | BIT('=') |
+					      BIT('>') | BIT('?'),
+				      BIT('@') | BIT('[') | BIT('\\') | BIT(']') | BIT('{') |
+					      BIT('}') | BIT(0x7f) };
 /* RFC 9113, 8.3.1: no user's name; and nothing that ends an authority in a URL. */
-static bool authority_valid(h2o_iovec_t s)
+static const uint64_t no_authority[2] = { NO_CONTROL | BIT('#') | BIT('/') | BIT('?'),
+					  BIT('@') | BIT('\\') | BIT(0x7f) };
+
+static bool free_of(const uint64_t set[2], h2o_iovec_t s)
 {
+	bool good = true;
+
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.base[i];
 
-		if (c <= ' ' || c >= 0x7f || strchr("@/?#\\", c))
-			return false;
+		good &= c < 128 && !(set[c >> 6] >> (c & 63) & 1);
 	}
-	return true;
+	return good;
 }
 
 static bool path_valid(const h2o_req_t *req)
@@ -216,7 +218,7 @@ static bool host_take(h2o_req_t *req, const h2o_iovec_t *host, bool *seen)
 		       strncasecmp(authority->base, host->base, host->len) == 0;
 	if (first)
 		*authority = *host;
-	return first && authority_valid(*host);
+	return first;
 }
 
 /* Host is checked, and taken out of the headers: from here on it is the authority. */
@@ -244,8 +246,8 @@ static bool request_valid(h2o_req_t *req, const struct block *b, size_t content_
 {
 	const h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
 
-	if (!token_valid(req->input.method) || !path_valid(req) ||
-	    !authority_valid(req->input.authority) || b->lengths > 1)
+	if (req->input.method.len == 0 || !free_of(no_token, req->input.method) ||
+	    !path_valid(req) || !free_of(no_authority, req->input.authority) || b->lengths > 1)
 		return false;
 	/* libh2o compares it with the body where there is one. */
 	return stream->_req_body || content_length == SIZE_MAX || content_length == 0;
