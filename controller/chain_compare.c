@@ -237,6 +237,9 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 	    old->queue_target_ns != next->queue_target_ns ||
 	    old->queue_interval_ns != next->queue_interval_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "overload", "other bounds");
+	if (old->connections != next->connections ||
+	    old->connections_per_address != next->connections_per_address)
+		differs(c, CHAIN_CHANGE_LIVE, "clients", "other limits of connections");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

@@ -104,6 +104,28 @@ static void write_errors(FILE *out, const char *name, const struct runtime_stats
 #undef ERROR
 }
 
+static void write_cut(FILE *out, const char *name, const struct runtime_stats *s)
+{
+#define CUT(reason)                                                                         \
+	metrics_text_count(out, name, s->gateway.cut_##reason, "chain", s->chain, "reason", \
+			   #reason, NULL)
+	CUT(reset);
+	CUT(error);
+	CUT(continuation);
+	CUT(ping);
+	CUT(settings);
+	CUT(priority);
+	CUT(window);
+	CUT(data);
+	CUT(empty);
+	CUT(frame);
+	CUT(header);
+	CUT(memory);
+	CUT(slow);
+	CUT(limit);
+#undef CUT
+}
+
 static void write_end_to_end(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	metrics_text_histogram(out, name, &s->functions[SP_GATEWAY_FN].kernel.run, "chain",
@@ -198,6 +220,8 @@ static const struct family {
 	  write_queue_time },
 	{ "sprocket_requests_in_flight", "gauge", "Requests in the chain now.", write_in_flight },
 	{ "sprocket_connections", "gauge", "Client connections open now.", write_connections },
+	{ "sprocket_connections_cut_total", "counter",
+	  "Client connections that were cut off, by reason.", write_cut },
 	{ "sprocket_request_duration_seconds", "histogram",
 	  "From a request's first hand-over to its reply's arrival.", write_end_to_end },
 	{ "sprocket_function_received_total", "counter", "Requests handed to the function.",

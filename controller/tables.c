@@ -125,6 +125,8 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->rules = chain->ingress_rules;
 	ret->calls = makes_messages(chain);
 	ret->wipe_on_free = chain->wipe_on_free;
+	ret->connections = chain->connections;
+	ret->connections_per_address = chain->connections_per_address;
 	ret->max_in_flight = chain->max_in_flight;
 	ret->max_queue = chain_queue_max(chain);
 	ret->target_ms = (uint32_t)(chain->queue_target_ns / 1000000);

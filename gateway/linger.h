@@ -18,4 +18,8 @@ struct gw_worker;
 /* Without memory or fds the connection closes as it would have. */
 void gw_linger_start(struct gw_worker *worker, h2o_socket_t *sock);
 
+/* The same, when libh2o writes its last bytes in this turn of the loop: the client sees the end of
+ * the connection behind them at once. */
+void gw_linger_last(struct gw_worker *worker, h2o_socket_t *sock);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "gateway/breaker.h"
 #include "gateway/buffer.h"
+#include "gateway/client.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
 #include "gateway/overload.h"
@@ -80,6 +81,11 @@ void gw_request_set_state(struct gw_request *r, enum gw_state state)
 {
 	struct gw_worker *w = r->worker;
 
+	/* Its client is charged for it until now. */
+	if (r->cancelled && state != GW_ORPHAN) {
+		gw_client_returned(r->cancelled);
+		r->cancelled = NULL;
+	}
 	w->live += (in_chain(state) || state == GW_ANSWERING) -
 		   (in_chain(r->state) || r->state == GW_ANSWERING);
 	GW_COUNT(w, in_flight, in_chain(state) - in_chain(r->state));
@@ -143,6 +149,7 @@ static void on_tie_dispose(void *p)
 	if (r->state != GW_ANSWERING)
 		GW_COUNT(r->worker, abandoned, 1);
 	if (r->state == GW_IN_CHAIN) {
+		r->cancelled = gw_client_cancelled(r->req);
 		request_untie(r);
 		request_orphan(r);
 	} else {

@@ -56,8 +56,9 @@ struct gw_request {
 	uint32_t parts_last;
 	uint32_t parts_next; /* of a part: the one after it */
 	struct gw_worker *worker;
-	h2o_req_t *req;     /* NULL without a client */
-	struct gw_tie *tie; /* NULL without a client */
+	h2o_req_t *req;              /* NULL without a client */
+	struct gw_tie *tie;          /* NULL without a client */
+	struct gw_client *cancelled; /* who cancelled it, and it runs on; or NULL */
 	struct gw_trace trace;
 	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it; of a
 				       * held message: for its function to come up */

@@ -14,6 +14,7 @@
 #include "gateway/instance.h"
 #include "gateway/lease.h"
 #include "gateway/overload.h"
+#include "gateway/sweep.h"
 #include "gateway/tables.h"
 
 uint64_t gw_worker_now(struct gw_worker *worker)
@@ -227,6 +228,7 @@ static int worker_start(struct gw_worker *worker)
 	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
 	h2o_timeout_init(worker->loop, &worker->idle, GW_DRAIN_IDLE_MS);
+	gw_sweep_init(worker);
 	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
 	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);
 	worker->mail = fd_join(worker, worker->mailbox.fd, on_mail);
@@ -263,6 +265,7 @@ static void worker_serve(struct gw_worker *worker)
 
 	while (!worker->stop) {
 		h2o_evloop_run(worker->loop, wait);
+		gw_sweep_turn(worker);
 		again = !gw_overload_idle(&worker->overload) && gw_overload_turn(worker);
 		again |= gw_outbox_flush(worker);
 		wait = again || spins(worker) ? 0 : INT32_MAX;

@@ -63,7 +63,13 @@ struct gw_worker {
 	h2o_timeout_entry_t idle_entry;
 	h2o_timeout_entry_t resume_entry; /* accept again after EMFILE */
 	h2o_socket_cb http1_read;         /* libh2o's reader of HTTP/1 requests */
-	bool paused;                      /* accepts no connection now */
+	h2o_timeout_t sweep;              /* see sweep.h */
+	h2o_timeout_entry_t sweep_entry;
+	uint64_t swept_ms;    /* when; 0: none was due */
+	bool swept;           /* in this turn of the loop */
+	uint64_t cut;         /* clients cut off since the log said so */
+	uint64_t cut_said_ms; /* when; 0: never */
+	bool paused;          /* accepts no connection now */
 	bool draining;
 	bool drained; /* and has said so */
 	bool stop;

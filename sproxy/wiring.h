@@ -147,6 +147,8 @@ struct wiring_gateway {
 	uint8_t second[SP_FN_MAX]; /* by function number: that of its second revision, or 0 */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
+	uint32_t connections;             /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
 	uint32_t fn_count;                /* functions; numbers 1..fn_count */
@@ -204,7 +206,21 @@ enum wiring_drain {
 	X(abandoned, "requests whose client went away")                             \
 	X(connections, "connections open now")                                      \
 	X(in_flight, "requests in the chain now")                                   \
-	X(leased, "buffers leased to functions now")
+	X(leased, "buffers leased to functions now")                                \
+	X(cut_reset, "clients cut off: streams reset")                              \
+	X(cut_error, "clients cut off: stream errors provoked")                     \
+	X(cut_continuation, "clients cut off: CONTINUATION")                        \
+	X(cut_ping, "clients cut off: PING")                                        \
+	X(cut_settings, "clients cut off: SETTINGS")                                \
+	X(cut_priority, "clients cut off: PRIORITY")                                \
+	X(cut_window, "clients cut off: WINDOW_UPDATE")                             \
+	X(cut_data, "clients cut off: tiny DATA")                                   \
+	X(cut_empty, "clients cut off: empty DATA")                                 \
+	X(cut_frame, "clients cut off: GOAWAY, unknown frames")                     \
+	X(cut_header, "clients cut off: header lists")                              \
+	X(cut_memory, "clients cut off: bodies in memory")                          \
+	X(cut_slow, "clients cut off: too slow")                                    \
+	X(cut_limit, "clients cut off: too many connections")
 
 struct wiring_stats {
 #define X(field, text) uint64_t field;
