@@ -189,7 +189,8 @@ enum wiring_drain {
 	X(abandoned, "requests whose client went away")              \
 	X(connections, "connections open now")                       \
 	X(in_flight, "requests in the chain now")                    \
-	X(leased, "buffers leased to functions now")
+	X(leased, "buffers leased to functions now")                 \
+	X(messages_lost, "of those lost, messages")
 
 struct wiring_stats {
 #define X(field, text) uint64_t field;

@@ -294,6 +294,7 @@ static void test_counts_go_on_and_gauges_do_not(void **state)
 	stats = rig_stats(&rig);
 	assert_int_equal(stats.requests, 2);
 	assert_int_equal(stats.answered, 1);
+	assert_int_equal(stats.lost, 1); /* every request has one end */
 	assert_int_equal(stats.in_flight, 0);
 	assert_int_equal(stats.connections, 0);
 	rig_send(&rig, d, SP_EDGE_REPLY, 0);
