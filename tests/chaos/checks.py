@@ -39,7 +39,8 @@ FRONT_MAY = {
 }
 FRONT_ENDS = {"kill-front"}
 # What a chain counts of the requests that it took in; each request is in one of them.
-ENDINGS = ("answered", "failed", "timed_out", "lost", "bad_buffer", "abandoned", "in_flight")
+ENDINGS = ("answered", "failed", "timed_out", "lost", "bad_buffer", "abandoned", "in_flight",
+           "shed_inside")
 
 
 def buffers_add_up(status):
@@ -55,10 +56,10 @@ def buffers_add_up(status):
 def counters_add_up(status):
     g = status["gateway"]
     # A message is nobody's request.
-    total = sum(g[name] for name in ENDINGS) - g.get("messages_lost", 0)
+    total = sum(g.get(name, 0) for name in ENDINGS) - g.get("messages_lost", 0)
     if total != g["requests"]:
         return [f"{g['requests']} requests, but {total} endings: "
-                + ", ".join(f"{n} {g[n]}" for n in ENDINGS)]
+                + ", ".join(f"{n} {g[n]}" for n in ENDINGS if n in g)]
     return []
 
 

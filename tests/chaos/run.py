@@ -12,7 +12,7 @@ import timeline
 from injector import Injector
 from ledger import Ledger, recoveries
 from schedule import schedule
-from world import BUILD, DEADLINE_MS, NAME, World, chain_text, hostile_text
+from world import BUILD, DEADLINE_MS, NAME, RunWorld, World, chain_text, hostile_text
 
 STATE_KIB = 512
 FRONT_SHARE = 10  # of the rate, by the front
@@ -42,11 +42,8 @@ class Run:
 
     def go(self):
         with State() as state:
-            texts = {NAME: self.text()} | ({"hostile": hostile_text()} if self.scenario.hostile
-                                            else {})
             try:
-                with World(texts, self.build, self.scenario.front, state=state,
-                           env=self.env) as self.world:
+                with self.world_of(state) as self.world:
                     self.loaded()
             except AssertionError as e:
                 # The end of the world looks for what is left behind.
@@ -54,6 +51,12 @@ class Run:
             else:
                 self.judge.expect("nothing is left behind", True, "")
         return self.report()
+
+    def world_of(self, state):
+        if self.scenario.command:
+            return RunWorld(self.text(), self.build, self.env)
+        texts = {NAME: self.text()} | ({"hostile": hostile_text()} if self.scenario.hostile else {})
+        return World(texts, self.build, self.scenario.front, state=state, env=self.env)
 
     def loaded(self):
         self.before = self.world.status()

@@ -26,6 +26,7 @@ class Scenario:
     kinds: tuple = PLAIN
     hostile: bool = False
     front: bool = False
+    command: bool = False          # `sprocket run`, without a daemon
     judges: tuple = ()             # (run) -> None, which ask run.judge
     beside: object = None          # (run) -> None, while the faults come
     extra: tuple = field(default=())  # names of what explains answers beside the faults
@@ -119,6 +120,11 @@ SCENARIOS = {s.name: s for s in (
     Scenario("hostile", "a chain that attacks, and one beside it that must not notice",
              {"forge!": 0.2}, seconds=3, rate=2000, hostile=True, judges=(none_failed,),
              kind=phases.Neighbour),
+    Scenario("run", "what one command has, without a daemon",
+             {"kill-function": 0.5, "kill-gateway": 2.0, "stop-function": 2.0, "stop-gateway": 3.0,
+              "slow-function": 2.0, "hog": 3.0, "flood-connections": 3.0, "flood-requests": 3.0,
+              "exhaust-fds": 4.0, "exhaust-memory": 4.0},
+             seconds=4, rate=2000, command=True),
     Scenario("mixed", "everything", ALL, {name: every / 3 for name, every in ALL.items()},
              rate=2000, hostile=True, front=True),
     Scenario("soak", "everything, more rarely, for an hour: nothing grows",

@@ -78,7 +78,7 @@ class World:
 
     def __init__(self, texts, build=BUILD, front=False, workers=1, state=None, env=()):
         args = ["--workers", str(workers)] + (["--front", "127.0.0.1:0"] if front else [])
-        self.build, self.texts, self.has_front = build, dict(texts), front
+        self.build, self.texts = build, dict(texts)
         self.daemon = Daemon(args, env=env, build=build)
         if state:
             self.daemon.state = Path(state)
@@ -187,9 +187,8 @@ class World:
 class RunWorld:
     """One `sprocket run`."""
 
-    has_front = False
-
     def __init__(self, text, build=BUILD, env=()):
+        self.texts = {NAME: text}
         self.chain = Chain(text=text, build=build, env=env)
         self.known = {}
         self.lock = threading.RLock()
