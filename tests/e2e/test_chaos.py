@@ -6,15 +6,19 @@ SPROCKET_CHAOS_RATE lowers the rates, for a build with sanitizers.
 import os
 import random
 import resource
+import socket
 import sys
+from collections import Counter
 from pathlib import Path
 
 import tap
-from harness import ChainTest
+from harness import BUILD, ChainTest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
 # pylint: disable=wrong-import-position
 import report
+from ledger import Ledger
+from odd_server import OddServer
 from scenarios import SCENARIOS
 from schedule import schedule
 
@@ -57,6 +61,42 @@ class Chaos(ChainTest):
 
     def test_mixed(self):
         self.assertGreater(len(self.run_short("mixed")["faults"]), 5)
+
+
+class Client(ChainTest):
+    """What the others rest on: nothing that a server does is taken for an answer that is none."""
+
+    def asked(self, path, count=4, deadline_ms=100):
+        with OddServer() as server, Ledger(BUILD, server.port, rate=100, seconds=count / 100,
+                                           deadline_ms=deadline_ms, seed=3, connections=4,
+                                           kinds=[f"1 echo {path}"]) as ledger:
+            sums = ledger.wait()
+            records = list(ledger.records())
+        self.assertEqual((sums["requests"], len(records)), (count, count))
+        self.assertEqual(sum(sums["outcomes"].values()), count)
+        found = {name: n for name, n in sums["outcomes"].items() if n}
+        self.assertEqual(Counter(r.outcome for r in records), found)
+        return found, sums
+
+    def test_answers(self):
+        for path, outcome in (("/ok", "ok"), ("/problem", "problem"), ("/wrong", "wrong"),
+                              ("/long", "wrong"), ("/malformed", "malformed"), ("/cut", "cut"),
+                              ("/unexplained", "unexplained"), ("/no-reason", "unexplained"),
+                              ("/closed", "closed"), ("/extra", "ok"), ("/late", "ok")):
+            with self.subTest(path):
+                found, sums = self.asked(path, deadline_ms=100 if path == "/late" else 5000)
+                self.assertEqual(found, {outcome: 4})
+                self.assertEqual(sums["extra"], 4 if path == "/extra" else 0)
+                self.assertEqual(sums["late"], 4 if path == "/late" else 0)
+                self.assertEqual(sums["reasons"], {"busy": 4} if path == "/problem" else {})
+
+    def test_none(self):
+        found, sums = self.asked("/hang", count=2)
+        self.assertEqual((found, sums["late"]), ({"hang": 2}, 2))
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            port = gone.getsockname()[1]
+        with Ledger(BUILD, port, rate=100, seconds=0.03, deadline_ms=100, seed=1) as ledger:
+            self.assertEqual(ledger.wait()["outcomes"]["refused"], 3)
 
 
 class Schedule(ChainTest):
