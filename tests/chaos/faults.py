@@ -18,7 +18,7 @@ import leftovers
 from client import Closed, Connection
 from harness import KINDS
 from hostile import order
-from world import HOSTILE, NAME
+from world import HOSTILE, NAME, sanitized
 
 FAULTS = {}
 HUGEPAGE = 2 << 20
@@ -224,7 +224,10 @@ def exhaust_fds(injector, f):
 
 @fault
 def exhaust_memory(injector, f):
-    """A function that gets no more memory: its business, and nobody else's."""
+    """A function that gets no more memory: its business, and nobody else's. A sanitizer would take
+    it for its own."""
+    if sanitized():
+        return None
     victim = choose(injector.world.functions(), f)
     with contextlib.suppress(OSError, TypeError):
         pages = int(leftovers.read(f"/proc/{victim[2]}/statm").split()[0])

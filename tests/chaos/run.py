@@ -106,6 +106,7 @@ class Run:
                 bad = {k: v for k, v in after["kernel"]["violations"].items() if v}
                 judge.expect("nobody broke a rule", not bad, str(bad))
         checks.as_before(self.world, judge)
+        judge.check("no sanitizer complains", self.world.complaints())
         judge.check("the faults' own requests", self.injector.errors)
         self.recovery(names)
         for more in self.scenario.judges:

@@ -25,6 +25,7 @@ from harness import BUILD, Chain, program
 NAME = "chaos"
 DEADLINE_MS = 2000
 HOSTILE = "/hostile"
+ATTACKERS = ("bad", "keeper")
 
 
 def chain_text(name=NAME, instances=1, version="0", memory="2Mi", deadline_ms=DEADLINE_MS,
@@ -47,15 +48,21 @@ def chain_text(name=NAME, instances=1, version="0", memory="2Mi", deadline_ms=DE
 def hostile_text(name="hostile", deadline_ms=DEADLINE_MS):
     """Functions that attack; the requests that order it say how."""
     bad = {"exec": str(program("hostile")), "instances": 1}
-    return chain_of({"bad": bad, "keeper": bad}, ["ingress bad", "bad keeper", "keeper reply"],
+    return chain_of({name: bad for name in ATTACKERS}, ["ingress bad", "bad keeper", "keeper reply"],
                     name, timeout=f"{deadline_ms}ms", memory="2Mi", sizes=("2Ki",), body="2Ki",
                     ingress=[{"http": {"path": HOSTILE, "maxBody": "2Ki"}}])
 
 
-def processes_of(status):
-    """{pid} of a chain's gateway and functions."""
-    found = {i["pid"] for f in status["functions"] for i in f["instances"]}
-    return (found | {status["gateway"]["pid"]}) - {0}
+COMPLAINT = re.compile(r"(Address|Leak|Thread)Sanitizer: |runtime error: ")
+
+
+def sanitized(build=BUILD):
+    """Built with the address sanitizer?"""
+    return b"__asan_init" in (build / "gateway/sprocket-gateway").read_bytes()
+
+
+def complaints_in(lines):
+    return [line for line in lines if COMPLAINT.search(line)]
 
 
 def fd_kinds(pid):
@@ -103,6 +110,15 @@ class World:
 
     def report(self):
         return self.daemon.report()
+
+    def complaints(self):
+        """What sanitizers have said, in the daemon's output and in the logs of its chains; but for
+        those that attack, which may."""
+        lines = [line for output in self.daemon.outputs for line in output.text().splitlines()]
+        for path in self.daemon.logs.rglob("*.log*"):
+            if not path.name.startswith(ATTACKERS):
+                lines += path.read_text(errors="replace").splitlines()
+        return complaints_in(lines)
 
     def front_port(self):
         return int(self.daemon.api("GET", "/v1/version")["front"].split(":")[1])
@@ -211,6 +227,9 @@ class RunWorld:
             self.known[NAME] = self.chain.status()
             return self.known[NAME]
         return None
+
+    def complaints(self):
+        return complaints_in(self.chain.log.text().splitlines())
 
     last, functions, gateway = World.last, World.functions, World.gateway
 

@@ -22,7 +22,6 @@
 #include "tests/unit/shm/hugepages.h"
 
 #define NOBODY 65534
-#define CHANGE 3        /* pages */
 #define CHILD_LIFE_S 20 /* a failed assertion must not leave processes behind */
 
 static char elsewhere[64];
@@ -70,10 +69,8 @@ static void run_body(int fd, const char *path, long pages)
 	if (told.child < 0 || runstate_open(&state) < 0 ||
 	    runstate_add_child(state, told.child) < 0 ||
 	    (path && runstate_add_path(state, path) < 0) ||
-	    (pages > 0 && runstate_set_overcommit(state, pages) < 0))
+	    (pages && runstate_set_overcommit(state, pages) < 0))
 		_exit(1);
-	if (pages < 0) /* about to raise it above -pages - 1 */
-		runstate_change_overcommit(state, CHANGE, -pages - 1);
 	if (write(fd, &told, sizeof(told)) != (ssize_t)sizeof(told))
 		_exit(1);
 	for (;;)
@@ -326,30 +323,6 @@ static void test_overcommit_is_lowered_once(void **state)
 	reap(told.child);
 }
 
-/* Killed right before it raised the limit, and right after: the limit tells. */
-static void change_killed(long raised)
-{
-	long before = counter_read("nr_overcommit_hugepages");
-	struct told told = run_start(NULL, -before - 1);
-	char *report;
-
-	limit_set(before + raised);
-	run_kill(told);
-	assert_int_equal(clean(false, &report), 0);
-	assert_int_equal(strstr(report, "lowered") != NULL, raised > 0);
-	free(report);
-	assert_int_equal(counter_read("nr_overcommit_hugepages"), before);
-	reap(told.child);
-}
-
-static void test_overcommit_killed_while_it_changes(void **state)
-{
-	(void)state;
-	need_hugepages();
-	change_killed(0);
-	change_killed(CHANGE);
-}
-
 /* What root's run left is seen by others, who are told what to do, and not touched. */
 static void test_unprivileged_cleaner(void **state)
 {
@@ -393,7 +366,6 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_garbage_is_left_alone),
 		cmocka_unit_test(test_overcommit_is_lowered_once),
-		cmocka_unit_test(test_overcommit_killed_while_it_changes),
 		cmocka_unit_test(test_unprivileged_cleaner),
 	};
 	int failed;
