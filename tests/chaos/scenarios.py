@@ -9,6 +9,7 @@ from world import NAME
 
 PLAIN = ("20 echo /", "2 has / x-do: f2.call=one,1;f2.view", "1 has / x-do: f2.pid;f2.view")
 RECOVERY_MS = 250
+P99_FROM = 100  # deaths
 SLOPE_FROM_S = 900  # a shorter run tells no growth by the hour
 
 
@@ -38,8 +39,11 @@ class Scenario:
 
 def recovers(run):
     found = run.figures.get("after kill-function, ms", {})
-    run.judge.expect("recovery", found and found["p99"] <= RECOVERY_MS,
-                     f"not within {RECOVERY_MS} ms at p99: {found}")
+    # A few deaths have no p99: one of them that met others on the CPU would be it.
+    which = "p99" if found and found["count"] >= P99_FROM else "p50"
+    run.judge.expect("recovery", found and found[which] <= RECOVERY_MS
+                     and found["max"] <= 4 * RECOVERY_MS,
+                     f"not within {RECOVERY_MS} ms at {which}: {found}")
 
 
 def gateway_recovers(run):
