@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb battery bench peers clean deps format-check
+.PHONY: help run test build install uninstall deb battery bench peers chaos soak fuzz differential simulate clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -20,6 +20,8 @@ help:
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
 	@echo 'make battery        what HTTP clients may not do: against Sprocket, nginx, haproxy, h2o'
+	@echo 'make chaos          faults under load: kill, stop, flood, exhaust; ARGS=--help tells more'
+	@echo 'make soak           the same for an hour: nothing may grow'
 	@echo 'make format-check   code that clang-format would change'
 	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
 	@echo 'make clean          remove what was built'
@@ -40,6 +42,12 @@ test: deps
 
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
+
+chaos: build
+	@cd "$(ROOT)" && tests/chaos/chaos.py --build $(BUILD) $(ARGS)
+
+soak: build
+	@cd "$(ROOT)" && tests/chaos/chaos.py soak --build $(BUILD) $(ARGS)
 
 # What is built of bench/baselines depends on what meson finds: it must look again.
 peers: deps

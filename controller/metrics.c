@@ -126,6 +126,8 @@ static void write_cut(FILE *out, const char *name, const struct runtime_stats *s
 #undef CUT
 }
 
+CHAIN_COUNT(write_messages_lost, s->gateway.messages_lost)
+
 static void write_end_to_end(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	metrics_text_histogram(out, name, &s->functions[SP_GATEWAY_FN].kernel.run, "chain",
@@ -210,6 +212,8 @@ static const struct family {
 	  write_answered },
 	{ "sprocket_request_errors_total", "counter", "Requests not answered, by reason.",
 	  write_errors },
+	{ "sprocket_messages_lost_total", "counter",
+	  "Messages lost with who held them; also counted as lost.", write_messages_lost },
 	{ "sprocket_requests_held_total", "counter", "Requests that waited for an instance.",
 	  write_held },
 	{ "sprocket_requests_retried_total", "counter",

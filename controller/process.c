@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -20,7 +20,6 @@
 #include "sproxy/wiring.h"
 
 #define LOG_PIPE_SIZE (1 << 20)
-#define REAP_LIMIT_MS 200 /* for the parent of an adopted process to reap it */
 
 #ifndef PIDFD_SIGNAL_PROCESS_GROUP
 #define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* since Linux 6.9 */
@@ -155,17 +154,37 @@ static int exit_status(int pidfd, int *ret)
 	return 0;
 }
 
-/* How a process ended that we are not the parent of, or -1. */
+/* The wait status in the last field of /proc/PID/stat but for those that nobody may read; 0 also
+ * for who may not know it, and without such a process. */
+static int zombie_status(pid_t pid)
+{
+	char path[64], text[1024];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ' ');
+	return end ? atoi(end + 1) : 0;
+}
+
+/* How a process ended that we are not the parent of, or -1. Nobody waits here for its parent to
+ * reap it: one that takes its time, or never does, would hold up all chains. */
 static int adopted_status(const struct process *process)
 {
-	struct pollfd reaped = { .fd = process->pidfd }; /* POLLHUP: it is */
-	int status, r = exit_status(process->pidfd, &status);
+	int seen = zombie_status(process->pid), status = -1;
+	int r = exit_status(process->pidfd, &status);
 
-	if (r == -ENODATA) {
-		poll(&reaped, 1, REAP_LIMIT_MS);
-		r = exit_status(process->pidfd, &status);
-	}
-	return r < 0 ? -1 : status;
+	if (r == 0)
+		return status;
+	/* Not reaped, so the number was still its own. */
+	return r == -ENODATA && seen != 0 ? seen : -1;
 }
 
 int process_reap(const struct process *process, char *text, size_t size)

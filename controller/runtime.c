@@ -204,8 +204,8 @@ static int memory_start(struct runtime *runtime)
 	}
 	if (r < 0)
 		snprintf(runtime->why, sizeof(runtime->why), "%s", why);
-	if (r == 0 && runtime->runstate && runtime->memory.overcommit > 0)
-		runstate_set_overcommit(runtime->runstate, runtime->memory.overcommit);
+	if (runtime->runstate)
+		runstate_set_overcommit(runtime->runstate, r == 0 ? runtime->memory.overcommit : 0);
 	return r;
 }
 

@@ -44,7 +44,7 @@
 #define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
-#define RUNTIME_STEADY_NS 10000000000ULL /* alive so long: the back-off starts anew */
+#define RUNTIME_FORGIVE_NS 100000000ULL  /* alive so long: one death less counts for the back-off */
 #define RUNTIME_DRAIN_POLL_NS 5000000ULL /* between two looks at what an instance still has */
 #define RUNTIME_NAME_MAX (CHAIN_NAME_MAX + 16)
 

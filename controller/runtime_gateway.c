@@ -196,8 +196,7 @@ static void replace(struct runtime *runtime)
 	struct gateway_state *g = &runtime->gateway;
 	uint64_t delay;
 
-	if (loop_now_ns() - g->started_ns > RUNTIME_STEADY_NS)
-		g->deaths = 0;
+	g->deaths = runtime_deaths_left(g->deaths, loop_now_ns() - g->started_ns);
 	delay = g->deaths < DEATHS_FREE ? 0 : runtime_backoff(g->deaths - DEATHS_FREE + 1);
 	g->deaths++;
 	g->backoff.on_time = restart;

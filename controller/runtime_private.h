@@ -176,6 +176,8 @@ int adopt_gaps_fill(struct runtime *runtime);
 /* runtime_replace.c */
 /* The delay before something that died `deaths` times in a row is started again. */
 uint64_t runtime_backoff(uint32_t deaths);
+/* Deaths that still count when one dies that lived so long. */
+uint32_t runtime_deaths_left(uint32_t deaths, uint64_t lived_ns);
 /* Another one at once for the first death, later and later for those that follow. */
 void instance_replace(struct instance *instance);
 

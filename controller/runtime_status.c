@@ -19,24 +19,43 @@ uint32_t runtime_free_buffers(const struct runtime *runtime)
 	return count;
 }
 
+/* Which slots somebody has, dead or alive. */
+static void slots_find(const struct runtime *runtime, bool ret[SP_INST_MAX])
+{
+	memset(ret, 0, SP_INST_MAX * sizeof(*ret));
+	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++) {
+		const struct instance *i = &runtime->instances[slot];
+
+		for (uint32_t n = 0; i->state != INSTANCE_NONE && n < i->worker_count; n++)
+			ret[i->workers[n].slot] = true;
+	}
+}
+
 static json_t *buffers_json(const struct runtime *runtime)
 {
 	const struct sp_owner *owners = sproxy_owners(runtime->proxy);
 	uint32_t total = runtime->chain->layout.buffer_count, gateway = 0, functions = 0;
+	uint32_t stray = 0; /* of the functions': nobody has the slot that holds them */
+	bool known[SP_INST_MAX];
+
+	slots_find(runtime, known);
 
 	for (uint32_t i = 0; i < total; i++) {
 		uint32_t holder = (uint32_t)__atomic_load_n(&owners[i].word, __ATOMIC_RELAXED);
 
 		if (holder == SP_HOLDER_FREE)
 			continue;
-		if (holder <= runtime->options.workers)
+		if (holder <= runtime->options.workers) {
 			gateway++;
-		else
-			functions++;
+			continue;
+		}
+		functions++;
+		/* What is just being handed over is nobody's for a moment. */
+		stray += holder != SP_HOLDER_MOVING && (holder >= SP_INST_MAX || !known[holder]);
 	}
-	return json_pack("{s:i, s:i, s:i, s:i}", "total", (int)total, "free",
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "total", (int)total, "free",
 			 (int)(total - gateway - functions), "gateway", (int)gateway, "functions",
-			 (int)functions);
+			 (int)functions, "stray", (int)stray);
 }
 
 const char *instance_state_name(enum instance_state state)

@@ -45,6 +45,7 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 	} else if (state == GW_LEASED) {
 		gw_lease_return(w, d->buf);
 	} else if (state == GW_IN_CHAIN) {
+		GW_COUNT(w, failed, 1);
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
 		gw_request_free(r);
 	} else if (state == GW_ORPHAN) {

@@ -99,6 +99,7 @@ void gw_instance_send_on(struct gw_worker *worker, struct gw_request *r)
 static void message_lose(struct gw_worker *worker, uint32_t index)
 {
 	GW_COUNT(worker, lost, 1);
+	GW_COUNT(worker, messages_lost, 1);
 	gw_lease_return(worker, index);
 }
 
@@ -157,6 +158,7 @@ static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t 
 		gw_request_set_state(r, GW_HELD);
 		return true;
 	}
+	GW_COUNT(worker, lost, 1);
 	gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_NO_INSTANCE });
 	gw_request_free(r);
 	return false;

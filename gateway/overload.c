@@ -285,6 +285,7 @@ void gw_overload_shed(struct gw_worker *worker, struct gw_request *r)
 				      .function = gw_function_name(worker->gateway, r->fn) };
 
 	GW_COUNT(worker, shed, 1);
+	GW_COUNT(worker, shed_inside, 1);
 	gw_request_refuse(r, &problem);
 	gw_request_free(r);
 }

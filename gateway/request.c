@@ -222,8 +222,10 @@ void gw_request_unsent(struct gw_worker *worker, struct gw_request *r)
 		return;
 	}
 	/* An orphan's client went between queueing and sending. */
-	if (r->req)
+	if (r->req) {
+		GW_COUNT(worker, lost, 1);
 		gw_request_refuse(r, &problem);
+	}
 	gw_request_free(r);
 }
 

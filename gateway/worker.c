@@ -161,9 +161,19 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 /* ---- life ---- */
 
 /* Counts go on where a gateway before this one stopped; it has none of what is counted now. */
+/* Requests that the gateway before us took in and whose end it did not count. */
+static uint64_t requests_unended(const struct wiring_stats *s)
+{
+	uint64_t ended = s->answered + s->failed + s->timed_out + s->lost - s->messages_lost +
+			 s->bad_buffer + s->abandoned + s->circuit_open + s->shed_inside;
+
+	return s->requests > ended ? s->requests - ended : 0;
+}
+
 static void stats_init(struct gw_worker *worker)
 {
 	worker->stats = &worker->gateway->stats->worker[worker->index];
+	worker->stats->lost += requests_unended(worker->stats);
 	worker->stats->connections = 0;
 	worker->stats->in_flight = 0;
 	worker->stats->leased = 0;

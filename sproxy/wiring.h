@@ -201,6 +201,7 @@ enum wiring_drain {
 	X(queued, "requests that waited for room")                                  \
 	X(queued_us, "microseconds that requests waited for room")                  \
 	X(shed, "requests refused as there was no room in time")                    \
+	X(shed_inside, "of those shed, requests that were in the chain")            \
 	X(circuit_open, "requests refused as a function's circuit breaker is open") \
 	X(bad_buffer, "answers whose buffer was garbage")                           \
 	X(abandoned, "requests whose client went away")                             \
@@ -220,7 +221,8 @@ enum wiring_drain {
 	X(cut_header, "clients cut off: header lists")                              \
 	X(cut_memory, "clients cut off: bodies in memory")                          \
 	X(cut_slow, "clients cut off: too slow")                                    \
-	X(cut_limit, "clients cut off: too many connections")
+	X(cut_limit, "clients cut off: too many connections")                       \
+	X(messages_lost, "of those lost, messages")
 
 struct wiring_stats {
 #define X(field, text) uint64_t field;

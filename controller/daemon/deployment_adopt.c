@@ -273,7 +273,7 @@ static void sweep(const struct deployments *all, const char *folder, const char 
  * both died. */
 static void raised_give_back(struct deployments *all, const struct keep_entries *list)
 {
-	long lost = raised_read(all->options.raised);
+	long lost = raised_read(all->options.raised, shm_hugepages_limit());
 
 	all->raised = lost;
 	for (const struct keep_entries *e = list; e; e = e->next)

@@ -110,7 +110,8 @@ struct deployments {
 	deployment_done_fn *shutdown_done;
 	void *shutdown_arg;
 	struct loop_timer shutdown_tick;
-	long raised; /* as the file says */
+	long raised;       /* pages that the limit is raised by */
+	bool raised_ahead; /* the file says what it was about to be */
 };
 
 /* deployment.c */
