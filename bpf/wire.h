@@ -71,7 +71,8 @@ enum sp_flag {
 				* makes len 0 */
 	SP_DESC_SHARED = 0x40, /* edge, reply: set by the kernel: others read the payload of this
 				* buffer, which is not to be written */
-	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it */
+	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it in the
+				* same send */
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
