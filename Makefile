@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb bench peers clean deps format-check
+.PHONY: help run test build install uninstall deb bench peers clean deps format-check differential
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -17,6 +17,7 @@ help:
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
 	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
+	@echo 'make differential   the kernel program beside its model: 10^8 sends, 10^8 forged ones'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
 	@echo 'make format-check   code that clang-format would change'
@@ -36,6 +37,13 @@ run: build
 
 test: deps
 	@cd "$(ROOT)" && tests/run-suite
+
+# 20 minutes on two cores; BATCHES=10000000 FORGED=1 is what `make test` does. SEED=N: once more.
+BATCHES ?= 100000000
+FORGED ?= 100000000
+differential: build
+	@cd "$(ROOT)" && $(BUILD)/tests/bpf_differential batches=$(BATCHES) forged=$(FORGED) \
+		$(if $(SEED),seed=$(SEED))
 
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
