@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ static struct {
 	uint32_t turns;
 	uint32_t random;
 	struct shm_layout layout;
-	char *memory;
+	char *memory, *view; /* twice, as in a function's process */
 	struct wiring_page page;
 	int fds[2];
 	bool held[BUFFERS_MAX];
@@ -276,14 +277,19 @@ static void page_make(uint8_t which)
 static void once(void)
 {
 	const uint32_t sizes[] = { 512, 2048, 8192 };
+	int memory;
 
 	if (f.memory)
 		return;
 	f.layout = small_layout(sizes, 3, EACH);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f.fds) < 0)
 		abort();
-	f.memory = aligned_alloc(64, f.layout.size);
-	if (!f.memory)
+	memory = memfd_create("pool", MFD_CLOEXEC);
+	if (memory < 0 || ftruncate(memory, (off_t)f.layout.size) < 0)
+		abort();
+	f.memory = mmap(NULL, f.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	f.view = mmap(NULL, f.layout.size, PROT_READ, MAP_SHARED, memory, 0);
+	if (f.memory == MAP_FAILED || f.view == MAP_FAILED)
 		abort();
 }
 
@@ -334,7 +340,7 @@ static void run_loop(uint8_t which)
 	loop->page = &f.page;
 	loop->layout = &f.layout;
 	loop->memory = f.memory;
-	loop->view = f.memory;
+	loop->view = f.view;
 	if (sdk_loop_init(loop, f.fds[0], f.fds[1]) < 0 ||
 	    sdk_worker_start(&loop->worker, why, sizeof(why)) < 0)
 		abort();
