@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb bench peers clean deps format-check differential
+.PHONY: help run test build install uninstall deb bench peers clean deps format-check differential fuzz
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -17,6 +17,7 @@ help:
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
 	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
+	@echo 'make fuzz           [FUZZ_SECONDS=60] [FUZZ=TARGET] search with the fuzz targets'
 	@echo 'make differential   the kernel program beside its model: 10^8 sends, 10^8 forged ones'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
@@ -44,6 +45,9 @@ FORGED ?= 100000000
 differential: build
 	@cd "$(ROOT)" && $(BUILD)/tests/bpf_differential batches=$(BATCHES) forged=$(FORGED) \
 		$(if $(SEED),seed=$(SEED))
+
+fuzz: deps
+	@cd "$(ROOT)" && FUZZ_SECONDS="$(or $(FUZZ_SECONDS),60)" FUZZ="$(FUZZ)" tests/fuzz/run
 
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
@@ -78,4 +82,4 @@ format-check:
 	@cd "$(ROOT)" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
 
 clean:
-	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan
+	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan build-fuzz

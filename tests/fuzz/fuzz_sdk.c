@@ -68,7 +68,7 @@ static size_t arrive(struct sp_desc *d, size_t count)
 			continue; /* from itself alone */
 		if (!names_no_buffer(&d[i])) {
 			d[i].buf %= f.layout.buffer_count;
-			d[i].len %= 600;
+			d[i].len %= shm_layout_class(&f.layout, d[i].buf)->size + 1;
 			if (d[i].edge != SP_EDGE_CANCEL && f.held[d[i].buf])
 				continue;
 			f.held[d[i].buf] |= d[i].edge != SP_EDGE_CANCEL;
