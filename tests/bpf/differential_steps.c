@@ -24,12 +24,15 @@ void model_init(struct model *m, uint32_t cpu)
 
 	*m = (struct model){ .cpu = cpu };
 	for (uint32_t s = 1; s < MODEL_SLOTS - 1; s++)
-		m->slots[s] = (struct model_slot){ .fn = fn_of[s],
-						   .cpu = s % 2,
-						   .lender = fn_of[s] ? 1 : s,
-						   .life = 1,
-						   .reachable = true,
-						   .enabled = fn_of[s] != 0 };
+		m->slots[s] =
+			(struct model_slot){ .fn = fn_of[s],
+					     .cpu = s % 2,
+					     .lender = fn_of[s] ? 1 : s,
+					     .life = 1,
+					     /* near to the most there are */
+					     .cancels = s % 2 && fn_of[s] ? MODEL_BUFFERS - 4 : 0,
+					     .reachable = true,
+					     .enabled = fn_of[s] != 0 };
 	for (uint32_t i = 0; i < MODEL_BUFFERS; i++)
 		m->buffers[i] = (struct model_buffer){ .gen = 7,
 						       .holder = 1 + i % 2,
@@ -160,6 +163,17 @@ static uint32_t held_from(const struct inventing *v, uint32_t from)
 	return from % MODEL_BUFFERS;
 }
 
+static uint32_t stock_from(const struct inventing *v, uint32_t from)
+{
+	for (uint32_t i = 0; i < MODEL_BUFFERS; i++) {
+		uint32_t at = held_from(v, from + i);
+
+		if (v->m->buffers[at].leased == SP_LEASE_STOCK)
+			return at;
+	}
+	return held_from(v, from);
+}
+
 /* What gives a buffer in this state its place in such a send; false: it has none. */
 static bool fits(struct inventing *v, const struct model_buffer *b, struct sp_desc *d)
 {
@@ -168,7 +182,7 @@ static bool fits(struct inventing *v, const struct model_buffer *b, struct sp_de
 	if (v->edge == SP_EDGE_RELEASE) {
 		if (!stock && one_in(v->r, 6)) {
 			d->flags = SP_DESC_MOVED;
-			d->len = held_from(v, random_below(v->r, MODEL_BUFFERS));
+			d->len = stock_from(v, random_below(v->r, MODEL_BUFFERS));
 		}
 		return b->leased != SP_LEASE_NONE || b->home == v->home;
 	}
@@ -339,7 +353,10 @@ void step_invent(struct step *s, const struct model *m, struct random *r)
 
 	if (one_in(r, 6) && invent_table(s, m, r))
 		return;
-	v.slot = 1 + random_below(r, 6);
+	/* As a rule one that holds something. */
+	do
+		v.slot = 1 + random_below(r, 6);
+	while (m->buffers[held_from(&v, 0)].holder != v.slot && !one_in(r, 8));
 	v.worker = m->slots[v.slot].fn == SP_GATEWAY_FN;
 	if (one_in(r, 10))
 		invent_signal(&v);

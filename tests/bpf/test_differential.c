@@ -144,9 +144,10 @@ static void *forged_run(void *arg)
 	int r = run_begin(&w->run);
 	uint64_t round = 0;
 
-	/* No leases to ask for, no wake that can be guessed at. */
+	/* No leases to ask for, no wake that can be guessed at, nothing to cancel. */
 	for (uint32_t s = 3; s < MODEL_SLOTS - 1; s++) {
 		w->run.model.slots[s].refill = w->run.side.instances[s].refill = 0xff;
+		w->run.model.slots[s].cancels = w->run.side.instances[s].cancels = 0;
 		w->run.model.slots[s].wake = w->run.side.instances[s].wake = 0x5eed5eed;
 	}
 	for (; r == 0 && w->refused < w->wanted; round++) {

@@ -5,8 +5,8 @@
  * is free again.
  *
  * How: the worker runs in this thread; clients are sockets that ask over HTTP/1; the kernel is
- * the model of tests/bpf, which works on the gateway's ownership table. An input is a byte (bit
- * 0: functions change the memory meanwhile), then steps: what, slot, a, b, and what follows:
+ * the model of tests/bpf, which works on the gateway's ownership table. An input is a byte (lowest
+ * bits 01: functions change the memory meanwhile), then steps: what, slot, a, b, and what follows:
  * descriptors (steps.h), or bytes to be written into a slot.
  */
 #include <stdio.h>
@@ -241,7 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start();
 	if (size < 1)
 		return 0;
-	changes = data[0] & 1;
+	changes = (data[0] & 3) == 1;
 	data++;
 	size--;
 	f.g.up = 6; /* functions 1 and 2 */

@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STEP = 4, INVENT = 0x80, LEN_OFF_BY = 40 };
+enum { STEP = 4, INVENT = 0x80, INVENTED_MAX = 64, LEN_OFF_BY = 40 };
 
 static void perform(struct run *run, const struct step *s)
 {
@@ -60,7 +60,7 @@ static bool sensible(const struct model *m, struct step *s)
 	if (s->kind == STEP_REUSE) {
 		const struct model_buffer *b = &m->buffers[s->a %= MODEL_BUFFERS];
 
-		s->slot = 1 + s->slot % 2;
+		s->slot = s->slot == 2 ? 2 : 1;
 		s->b %= 2;
 		return m->slots[b->holder].fn == SP_GATEWAY_FN && b->refs == 0;
 	}
@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t used = STEP;
 
 		if (data[0] & INVENT) {
-			for (int i = 0; i < data[2]; i++) {
+			for (int i = 0; i < data[2] % INVENTED_MAX; i++) {
 				step_invent(&s, &run.model, &random);
 				perform(&run, &s);
 			}

@@ -3,7 +3,7 @@
  * fuzz_sdk.c - any descriptors and any memory as a function's process reads them: the real loop,
  * with its calls, fan-outs, stock and deferred requests, stays inside what it was given.
  *
- * How: an input is a byte (bit 0: memory changes meanwhile; the rest: which routes), a seed for
+ * How: an input is a byte (lowest bits 01: memory changes meanwhile; the rest: which routes), a seed for
  * the handler, then chunks: a length byte and so many bytes, which one recv() brings each. First
  * all the memory is filled from the input's bytes, so that headers are mutated, too: every slot
  * begins as a header of a real request. recv() and send() are ours.
@@ -357,8 +357,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	once();
 	if (size < 3)
 		return 0;
-	changes = data[0] & 1;
-	page_make(data[0] >> 1);
+	changes = (data[0] & 3) == 1;
+	page_make(data[0] >> 2);
 	memory_fill(data, size);
 	f.random = data[1];
 	f.data = data + 2;
@@ -366,7 +366,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.turns = 0;
 	if (changes)
 		mutator_begin(f.memory, f.layout.size, f.random);
-	run_loop(data[0] >> 1);
+	run_loop(data[0] >> 2);
 	if (changes)
 		mutator_end();
 	sdk_unpoison(f.memory, f.layout.size);
