@@ -3,7 +3,7 @@
  * handover.h - a model of how buffers change hands, small enough to look at every course that
  * things can take.
  *
- * For: explore.c, which walks through all of it; README.md says which step is which code.
+ * For: test_handover.c, which walks through all of it; README.md says which step is which code.
  * How: a state is plain bytes. Four processes, the gateway (0) and functions A, B, C, each with
  * a queue and at most one send under way, which has the steps that the kernel program has; three
  * buffers; a controller that takes the dead out. Each step is one that the product cannot be
