@@ -25,7 +25,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STEP = 4, TURNS = 3, ROUNDS = 64 };
+enum { STEP = 4, TURNS = 3, ROUNDS = 4096 };
 enum what { SEND, WRITE, ASK, LEAVE, LOST, UP, RECEIVER, WHATS };
 
 /* ---- turns of its loop ---- */

@@ -2,19 +2,15 @@
 #include "tests/fuzz/mutator.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 static struct {
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool there, busy;
 	uint32_t on; /* atomic */
 	volatile uint8_t *at;
 	size_t size;
 	uint32_t random;
-} m = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+} m;
 
 #if defined(__clang__)
 __attribute__((no_sanitize("address", "undefined", "coverage")))
@@ -33,44 +29,22 @@ write_some(void)
 
 static void *mutator_main(void *arg)
 {
-	pthread_mutex_lock(&m.lock);
-	for (;;) {
-		while (!__atomic_load_n(&m.on, __ATOMIC_RELAXED))
-			pthread_cond_wait(&m.changed, &m.lock);
-		m.busy = true;
-		pthread_cond_broadcast(&m.changed);
-		pthread_mutex_unlock(&m.lock);
-		write_some();
-		pthread_mutex_lock(&m.lock);
-		m.busy = false;
-		pthread_cond_broadcast(&m.changed);
-	}
+	write_some();
 	return arg;
 }
 
 void mutator_begin(void *at, size_t size, uint32_t seed)
 {
-	pthread_mutex_lock(&m.lock);
 	m.at = at;
 	m.size = size;
 	m.random = seed;
-	if (!m.there && pthread_create(&m.thread, NULL, mutator_main, NULL) != 0)
-		abort();
-	if (!m.there)
-		pthread_detach(m.thread);
-	m.there = true;
 	__atomic_store_n(&m.on, 1, __ATOMIC_RELAXED);
-	pthread_cond_broadcast(&m.changed);
-	while (!m.busy)
-		pthread_cond_wait(&m.changed, &m.lock);
-	pthread_mutex_unlock(&m.lock);
+	if (pthread_create(&m.thread, NULL, mutator_main, NULL) != 0)
+		abort();
 }
 
 void mutator_end(void)
 {
 	__atomic_store_n(&m.on, 0, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&m.lock);
-	while (m.busy)
-		pthread_cond_wait(&m.changed, &m.lock);
-	pthread_mutex_unlock(&m.lock);
+	pthread_join(m.thread, NULL);
 }
