@@ -17,6 +17,9 @@ help:
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
 	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
+	@echo 'make fuzz           [FUZZ_SECONDS=60] [FUZZ=TARGET] search with the fuzz targets'
+	@echo 'make differential   the kernel program beside its model: 10^8 sends, 10^8 forged ones'
+	@echo 'make simulate       [SCHEDULES=1000000] [SEED=] [FAULTS=percent] the gateway, any order of events'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
 	@echo 'make battery        what HTTP clients may not do: against Sprocket, nginx, haproxy, h2o'
@@ -39,6 +42,20 @@ run: build
 
 test: deps
 	@cd "$(ROOT)" && tests/run-suite
+
+# 20 minutes on two cores; BATCHES=10000000 FORGED=1 is what `make test` does. SEED=N: once more.
+BATCHES ?= 100000000
+FORGED ?= 100000000
+differential: build
+	@cd "$(ROOT)" && $(BUILD)/tests/bpf_differential batches=$(BATCHES) forged=$(FORGED) \
+		$(if $(SEED),seed=$(SEED))
+
+fuzz: deps
+	@cd "$(ROOT)" && FUZZ_SECONDS="$(or $(FUZZ_SECONDS),60)" FUZZ="$(FUZZ)" tests/fuzz/run
+
+simulate: build
+	@cd "$(ROOT)" && $(BUILD)/tests/sim/simulate --schedules $(or $(SCHEDULES),1000000) \
+		$(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
@@ -83,4 +100,4 @@ format-check:
 	@cd "$(ROOT)" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
 
 clean:
-	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan
+	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan build-fuzz

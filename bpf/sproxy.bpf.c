@@ -179,11 +179,12 @@ static __always_inline __u32 refill_bit(const struct sp_desc *d)
 static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
-	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
 
 	if (b->count != 1 || !from || from->fn == SP_GATEWAY_FN)
 		return SP_VIOLATION_REFILL;
-	if (!to || to->fn != SP_GATEWAY_FN)
+	/* Where no worker can ever be, each would be denied at once, and nothing bound how many
+	 * denials lie unread. */
+	if (!is_worker(b->to))
 		return SP_VIOLATION_HOME;
 	if (__sync_fetch_and_or(&from->refill, refill_bit(d)) & refill_bit(d))
 		return SP_VIOLATION_REFILL;

@@ -49,6 +49,7 @@ struct leased {
 	__u32 homecoming;
 	__u32 undeliverable;
 	__u32 life;
+	__u32 first; /* of its send */
 	__u32 stray; /* afterwards: the one who made the call is gone, and another has its slot */
 };
 
@@ -130,7 +131,9 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	if (l->way == WAY_REPLY)
 		return SP_VIOLATION_OWNER;
 	if (l->flags & SP_DESC_PART) {
-		if (l->flags & SP_DESC_SHARES)
+		/* One of no request has a home that nobody checked: with no instance to go to it
+		 * would be whose the sender likes, also nobody's. */
+		if (l->flags & SP_DESC_SHARES || l->first)
 			return SP_VIOLATION_OWNER;
 		return l->len > o->cap ? SP_VIOLATION_LENGTH : -1;
 	}

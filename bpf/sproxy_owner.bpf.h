@@ -45,6 +45,7 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 			    .way = b->way,
 			    .homecoming = b->homecoming,
 			    .undeliverable = b->flag,
+			    .first = b->moved == 0,
 			    .life = b->life };
 	int bad = check_leased(&l);
 

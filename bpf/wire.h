@@ -62,17 +62,16 @@ enum sp_flag {
 				       * UNDELIVERABLE on an edge, by the kernel: not the home's
 				       * own call found no instance, but where it was sent on; or
 				       * the function's gate is shut: trying again is no use */
-	SP_DESC_FULL = 0x20,    /* with UNDELIVERABLE at a gateway worker, by the kernel: there
+	SP_DESC_FULL = 0x20,      /* with UNDELIVERABLE at a gateway worker, by the kernel: there
 				       * is an instance, which is at its limit */
-	SP_DESC_MOVED = 0x20,   /* release: the request now lives in buffer `len` */
-	SP_DESC_DENIED = 0x40,  /* grant: the pool has no buffer of that class; buf unused.
+	SP_DESC_MOVED = 0x20,     /* release: the request now lives in buffer `len` */
+	SP_DESC_DENIED = 0x40,    /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
-	SP_DESC_DROPPED = 0x80, /* reply: no answer to give, the client gets 204; len is 0.
+	SP_DESC_DROPPED = 0x80,   /* reply: no answer to give, the client gets 204; len is 0.
 				       * With FAILED: the function cannot write to the buffer, and
 				       * len is its error */
-
-	SP_DESC_BLAMELESS =
-		0x20, /* reply that failed: the request was at fault, not the function */
+	SP_DESC_BLAMELESS = 0x20, /* reply that failed, of a function: the request was at fault,
+				       * not the function. The kernel counts, and clears it */
 
 	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
 
@@ -81,7 +80,8 @@ enum sp_flag {
 				* makes len 0 */
 	SP_DESC_SHARED = 0x40, /* edge, reply: set by the kernel: others read the payload of this
 				* buffer, which is not to be written */
-	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it */
+	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it in the
+				* same send */
 	SP_DESC_AGAIN = 0x20,  /* reply that failed, by a gateway: who was called died and is
 				* idempotent; the call may be made again */
 };

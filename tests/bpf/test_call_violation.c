@@ -112,12 +112,29 @@ static void test_refused_call_as_part(void **state)
 static void test_refused_part_too_long(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = desc(0, EDGE_NEXT);
+	struct sp_desc batch[2] = { desc(1, EDGE_NEXT), desc(0, EDGE_NEXT) };
+	struct sp_owner before;
+
+	give(f, 1, A);
+	stock(f, 0, A);
+	batch[1].flags = SP_DESC_PART;
+	batch[1].len = CAP + 1;
+	before = *owner(f, 0);
+	assert_int_equal(put(f, A, batch, sizeof(batch)), -1);
+	assert_refused(f, A, SP_VIOLATION_LENGTH);
+	assert_memory_equal(owner(f, 0), &before, sizeof(before));
+}
+
+/* It would be whoever's the sender names, by way of a function that has no instance. */
+static void test_refused_part_of_no_request(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, EDGE_NOBODY);
 
 	stock(f, 0, A);
 	d.flags = SP_DESC_PART;
-	d.len = CAP + 1;
-	refused(f, A, d, SP_VIOLATION_LENGTH);
+	d.home = 200;
+	refused(f, A, d, SP_VIOLATION_OWNER);
 }
 
 static void test_refused_release_to_a_function(void **state)
@@ -289,6 +306,7 @@ int main(void)
 		CASE(test_refused_request_as_part),
 		CASE(test_refused_call_as_part),
 		CASE(test_refused_part_too_long),
+		CASE(test_refused_part_of_no_request),
 		CASE(test_refused_release_to_a_function),
 		CASE(test_refused_release_to_no_slot),
 		CASE(test_refused_release_of_a_request_to_another_worker),

@@ -147,6 +147,17 @@ static void test_refused_refill_to_a_function(void **state)
 	assert_refused(f, A, SP_VIOLATION_HOME);
 }
 
+/* A slot that no worker ever had: each would be denied at once, and the denials that nobody reads
+ * would fill the kernel's memory. */
+static void test_refused_refill_to_no_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = { .buf = 0, .len = 1, .edge = SP_EDGE_REFILL, .home = 200 };
+
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_HOME);
+}
+
 /* Stock holds no request, so it answers none. */
 static void test_refused_stock_as_reply(void **state)
 {
@@ -243,6 +254,7 @@ int main(void)
 		CASE(test_refused_length),
 		CASE(test_refused_refill_flood),
 		CASE(test_refused_refill_to_a_function),
+		CASE(test_refused_refill_to_no_slot),
 		CASE(test_refused_stock_as_reply),
 		CASE(test_refused_move_to_not_held),
 		CASE(test_flags_of_the_kernel_are_cleared),
