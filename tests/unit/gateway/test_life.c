@@ -172,7 +172,7 @@ static void test_a_goaway_with_open_streams(void **state)
 				   "\x83\x86\x84\x41\x01h"      /* POST http / h */
 				   "\0\0\x04\0\0\0\0\0\x01"     /* DATA */
 				   "body";
-	static const char bad[] = "\0\0\x01\x06\0\0\0\0\0x"; /* PING of 1 byte */
+	static const char bad[] = "\0\0\0\0\0\0\0\0\x03"; /* DATA of stream 3, which is idle */
 
 	(void)state;
 	start(1, 5000, 8);
