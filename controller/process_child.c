@@ -58,7 +58,9 @@ static void child_rights_drop(const struct process_spec *spec)
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		if (!spec->read_only && (cap == CAP_DAC_OVERRIDE || cap == CAP_DAC_READ_SEARCH))
 			continue;
-		if (spec->changes_user && (cap == CAP_SETUID || cap == CAP_SETGID))
+		/* These end with root, by its own hand. */
+		if (spec->changes_user &&
+		    (cap == CAP_SETUID || cap == CAP_SETGID || cap == CAP_SETPCAP))
 			continue;
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	}

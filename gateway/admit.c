@@ -187,12 +187,13 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 		return 0;
 	if (a.worker->draining)
 		req->http1_is_persistent = 0;
-	if (gw_health_options(req))
-		return 0;
 	gw_admission_scan(&a, &id, &traceparent);
 	gw_trace_make(&a.worker->random, &req->pool, id, traceparent, &a.trace);
+	/* First of all: any other answer would go on with its body as the next request. */
 	if (gw_overload_head_refused(req))
 		return refuse_early(&a);
+	if (gw_health_options(req))
+		return 0;
 	a.timeout_ns = a.worker->gateway->wiring.timeout_ns;
 	gw_intake_target_resolve(req);
 	if (!gw_intake_host_known(req) && req->version == 0x101)

@@ -45,6 +45,8 @@ void gw_client_unref(struct gw_client *client)
 void gw_client_close(struct gw_client *client)
 {
 	client->sock = NULL;
+	if (client->linger)
+		gw_linger_closed(client->linger);
 	GW_COUNT(client->worker, connections, -1);
 	gw_address_leave(client->worker->gateway, client->place);
 	gw_client_unref(client);

@@ -20,6 +20,7 @@
 #include "gateway/http.h"
 
 struct gw_worker;
+struct lingering;
 
 /* Why clients are cut off; X(kind, frames at once, frames in a second, text of the GOAWAY). The
  * last two are no frames. Each has a count `cut_KIND` in sproxy/wiring.h. */
@@ -56,6 +57,8 @@ struct gw_budget {
 struct gw_client {
 	struct gw_worker *worker;
 	h2o_socket_t *sock; /* NULL: closed */
+	struct lingering
+		*linger; /* lets what it still sends run out; NULL: nothing does (linger.h) */
 	uint32_t refs;
 	uint32_t place;     /* where its address is counted (address.h); 0: nowhere */
 	uint32_t cancelled; /* requests that it cancelled and that still run */

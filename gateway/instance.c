@@ -95,8 +95,7 @@ void gw_instance_send_on(struct gw_worker *worker, struct gw_request *r)
 	}
 }
 
-/* Nobody waits for a message: what is lost is counted, no more. */
-static void message_lose(struct gw_worker *worker, uint32_t index)
+void gw_instance_message_lose(struct gw_worker *worker, uint32_t index)
 {
 	GW_COUNT(worker, lost, 1);
 	GW_COUNT(worker, messages_lost, 1);
@@ -114,7 +113,7 @@ static void on_message_deadline(h2o_timeout_entry_t *entry)
 	}
 	gw_overload_leave(r);
 	h2o_linklist_unlink(&r->held);
-	message_lose(worker, r->buf);
+	gw_instance_message_lose(worker, r->buf);
 }
 
 /* A message that waits for a function from now on, for as long as a request may. */
@@ -133,7 +132,7 @@ static bool message_hold(struct gw_worker *worker, struct gw_request *r)
 	return true;
 }
 
-static bool is_message(const struct gw_worker *worker, uint32_t index)
+bool gw_instance_is_message(const struct gw_worker *worker, uint32_t index)
 {
 	const struct sp_owner *o = &worker->gateway->owners[index];
 
@@ -146,10 +145,10 @@ static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t 
 	bool known = fn > 0 && fn <= worker->gateway->wiring.fn_count;
 
 	if (gw_request_state(r) == GW_LEASED) {
-		if (is_message(worker, r->buf) && known && message_hold(worker, r))
+		if (gw_instance_is_message(worker, r->buf) && known && message_hold(worker, r))
 			return true;
-		if (is_message(worker, r->buf))
-			message_lose(worker, r->buf);
+		if (gw_instance_is_message(worker, r->buf))
+			gw_instance_message_lose(worker, r->buf);
 		else /* stock, or an answer whose caller is gone */
 			gw_lease_return(worker, r->buf);
 		return false;
@@ -256,7 +255,7 @@ void gw_instance_end(struct gw_worker *worker)
 			h2o_timeout_unlink(&r->deadline);
 			gw_overload_leave(r);
 			h2o_linklist_unlink(&r->held);
-			message_lose(worker, r->buf);
+			gw_instance_message_lose(worker, r->buf);
 		}
 	}
 }
@@ -294,8 +293,8 @@ static void buffer_end(struct gw_worker *worker, uint32_t index, uint32_t slot)
 	} else if (gw_call_is(g, index)) {
 		gw_call_fail(worker, index, fn, "died",
 			     gw_retry_idempotent(worker, fn) ? SP_DESC_AGAIN : 0);
-	} else if (is_message(worker, index)) {
-		message_lose(worker, index);
+	} else if (gw_instance_is_message(worker, index)) {
+		gw_instance_message_lose(worker, index);
 	} else {
 		gw_lease_return(worker, index);
 	}

@@ -16,6 +16,7 @@
 #ifndef SPROCKET_GATEWAY_INSTANCE_H
 #define SPROCKET_GATEWAY_INSTANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/wire.h"
@@ -48,6 +49,12 @@ void gw_instance_send_on(struct gw_worker *worker, struct gw_request *r);
 
 /* Function `fn` has an instance again: sends what waits for it. */
 void gw_instance_up(struct gw_worker *worker, uint32_t fn);
+
+/* Whether a leased buffer that is on its way holds a message, which nobody waits for. */
+bool gw_instance_is_message(const struct gw_worker *worker, uint32_t index);
+
+/* Ends a message that cannot arrive: it is counted, no more. */
+void gw_instance_message_lose(struct gw_worker *worker, uint32_t index);
 
 /* Nobody is waited for any more: messages that still are held are lost. */
 void gw_instance_end(struct gw_worker *worker);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/client.h"
 #include "gateway/conn.h"
 #include "gateway/worker.h"
 
@@ -17,37 +18,19 @@ struct lingering {
 	h2o_socket_t *sock;
 	h2o_timeout_entry_t timeout;
 	size_t left;
-	h2o_socket_t *first; /* libh2o's, until it is closed */
-	void (*first_cb)(void *data);
-	void *first_data;
+	struct gw_client *client; /* until libh2o closes its socket */
 };
 
-/* libh2o has sent the answer and closed its own fd: the client must hear that nothing follows. */
-static void on_first_close(void *data)
+void gw_linger_closed(struct lingering *l)
 {
-	struct lingering *l = data;
-
-	l->first = NULL;
+	l->client = NULL;
 	shutdown(h2o_socket_get_fd(l->sock), SHUT_WR);
-	if (l->first_cb)
-		l->first_cb(l->first_data);
-}
-
-static void first_watch(struct lingering *l, h2o_socket_t *sock)
-{
-	l->first = sock;
-	l->first_cb = sock->on_close.cb;
-	l->first_data = sock->on_close.data;
-	sock->on_close.cb = on_first_close;
-	sock->on_close.data = l;
 }
 
 static void linger_end(struct lingering *l)
 {
-	if (l->first) {
-		l->first->on_close.cb = l->first_cb;
-		l->first->on_close.data = l->first_data;
-	}
+	if (l->client)
+		l->client->linger = NULL;
 	h2o_timeout_unlink(&l->timeout);
 	h2o_socket_close(l->sock);
 	free(l);
@@ -86,7 +69,8 @@ static void on_written(h2o_timeout_entry_t *entry)
 static void linger(struct gw_worker *worker, h2o_socket_t *sock, h2o_timeout_t *timeout,
 		   h2o_timeout_cb cb)
 {
-	struct lingering *l = calloc(1, sizeof(*l));
+	struct gw_client *client = sock->on_close.data;
+	struct lingering *l = client->linger ? NULL : calloc(1, sizeof(*l));
 	int fd = l ? fcntl(h2o_socket_get_fd(sock), F_DUPFD_CLOEXEC, 0) : -1;
 
 	if (fd < 0) {
@@ -100,7 +84,8 @@ static void linger(struct gw_worker *worker, h2o_socket_t *sock, h2o_timeout_t *
 	l->sock = h2o_evloop_socket_create(worker->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	l->sock->data = l;
 	gw_conn_count(worker, l->sock);
-	first_watch(l, sock);
+	l->client = client;
+	client->linger = l;
 	h2o_socket_read_start(l->sock, on_read);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -30,6 +31,9 @@ int gw_rights_drop_front(void)
 
 int gw_rights_drop(uint32_t user)
 {
+	/* Nor may they come back by a program, if ever one were executed. */
+	for (unsigned long cap = 0; user > 0 && cap <= CAP_LAST_CAP; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	/* Its capabilities go with root. */
 	if (user > 0 && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
 			 setresuid(user, user, user) < 0))

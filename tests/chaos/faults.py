@@ -18,6 +18,7 @@ import leftovers
 from client import Closed, Connection
 from harness import KINDS
 from hostile import order
+from rlimits import rlimit_of, rlimit_set
 from world import HOSTILE, NAME, sanitized
 
 FAULTS = {}
@@ -202,12 +203,12 @@ def exhaust_buffers(injector, f):
 
 def limit(pid, kind, soft):
     """Lowers a soft limit of a process; returns what undoes it."""
-    old = resource.prlimit(pid, kind)
-    resource.prlimit(pid, kind, (min(soft, old[1]) if old[1] >= 0 else soft, old[1]))
+    old = rlimit_of(pid, kind)
+    rlimit_set(pid, kind, min(soft, old[1]) if old[1] >= 0 else soft, old[1])
 
     def undo():
         with contextlib.suppress(OSError):
-            resource.prlimit(pid, kind, old)
+            rlimit_set(pid, kind, *old)
     return undo
 
 

@@ -132,7 +132,7 @@ class Neighbour(ChainTest):
             try:
                 if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
                     break
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 break
             time.sleep(0.005)
         return time.monotonic() - began

@@ -240,13 +240,13 @@ class Body(ChainTest):
         return actors({"a": actor()}, ["ingress a", "a reply"], timeout="10s",
                       overload={"maxInFlight": 1, "maxQueue": 1, "target": "2s", "interval": "4s"})
 
-    def head(self, chain, fields):
+    def head(self, chain, fields, line=b"POST /"):
         s = socket.create_connection(("127.0.0.1", chain.port), 5)
-        s.sendall(b"POST / HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n")
+        s.sendall(line + b" HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n")
         return s
 
-    def refused(self, chain, fields):
-        with self.head(chain, fields) as s:
+    def refused(self, chain, fields, line=b"POST /"):
+        with self.head(chain, fields, line) as s:
             got = b""
             while chunk := s.recv(65536):
                 got += chunk
@@ -266,6 +266,9 @@ class Body(ChainTest):
             self.refused(chain, b"Content-Length: 9000\r\n")
             self.refused(chain, b"Content-Length: 9000\r\nExpect: 100-continue\r\n")
             self.refused(chain, b"Transfer-Encoding: chunked\r\n")
+            # What has an answer of its own: its body would become the next request.
+            self.refused(chain, b"Content-Length: 9000\r\n", b"OPTIONS *")
+            self.refused(chain, b"Content-Length: 9000\r\n", b"POST /healthz")
             # Without a body nothing is lost with the connection.
             with chain.connect() as c:
                 self.assertEqual(c.request("GET", "/").status, 503)

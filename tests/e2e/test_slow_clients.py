@@ -3,8 +3,8 @@
 served; and what a thousand of them cost. And a gateway that is out of fds."""
 import os
 import re
+import resource
 import socket
-import subprocess
 import threading
 import time
 import unittest
@@ -18,6 +18,7 @@ from h2 import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTING
                 read_frame)
 from harness import Chain, fill
 from observe import metrics, value
+from rlimits import rlimit_of, rlimit_set
 
 HEAD_S, BODY_S, SLACK_S = 10, 20, 4  # gateway.h; looked at once a second
 CALM = (11).to_bytes(4, "big")
@@ -182,15 +183,13 @@ class Slow(EchoTest):
     def test_out_of_fds(self):
         """accept() says EMFILE: it serves those it has, and the others once there are fds."""
         pid = self.gateway()
-        limit = re.search(r"Max open files\s+(\d+)\s+(\d+)",
-                          Path(f"/proc/{pid}/limits").read_text())
+        soft, hard = rlimit_of(pid, resource.RLIMIT_NOFILE)
         used = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
         with self.chain.connect() as first:
             self.assertEqual(first.request("POST", "/echo", b"ok").body, b"ok")
             waiting = []
             try:
-                subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={used + 8}:{limit[2]}"],
-                               check=True)
+                rlimit_set(pid, resource.RLIMIT_NOFILE, used + 8, hard)
                 waiting = [Connection(self.chain.port) for _ in range(30)]
                 for c in waiting:
                     c.write(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
@@ -199,8 +198,7 @@ class Slow(EchoTest):
                 for _ in range(10):
                     self.assertEqual(first.request("POST", "/echo", b"ok").body, b"ok")
             finally:
-                subprocess.run(["prlimit", "--pid", str(pid),
-                                f"--nofile={limit[1]}:{limit[2]}"], check=True)
+                rlimit_set(pid, resource.RLIMIT_NOFILE, soft, hard)
             for c in waiting:
                 with c:
                     self.assertEqual(c.receive().body, b"ok")
