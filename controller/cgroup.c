@@ -199,22 +199,24 @@ int cgroup_make(const char *chain, const char *function, const struct chain_limi
 	return 0;
 }
 
-int cgroup_adopt(pid_t pid, struct cgroup *ret)
+static bool is_ours(const char *folder)
+{
+	const char *name = strrchr(folder, '/');
+	uint64_t start;
+	bool outlives;
+	pid_t maker;
+
+	return name && cgroup_name_parse(name + 1, &maker, &start, &outlives);
+}
+
+int cgroup_adopt_folders(const char *const folders[CGROUP_KIND_COUNT], struct cgroup *ret)
 {
 	struct cgroup cgroup = { .events = -1 };
-	char folder[CGROUP_PATH_MAX];
 
 	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++) {
-		const char *name;
-		uint64_t start;
-		bool outlives;
-		pid_t maker;
-
-		if (!cgroup_has(kind) || cgroup_find(pid, kind, folder) == 0)
+		if (!folders[kind] || !is_ours(folders[kind]) || access(folders[kind], F_OK) < 0)
 			continue;
-		name = strrchr(folder, '/');
-		if (name && cgroup_name_parse(name + 1, &maker, &start, &outlives))
-			cgroup.folder[kind] = strdup(folder);
+		cgroup.folder[kind] = strdup(folders[kind]);
 		cgroup.made |= cgroup.folder[kind] != NULL;
 	}
 	if (!cgroup.made)
@@ -222,6 +224,17 @@ int cgroup_adopt(pid_t pid, struct cgroup *ret)
 	events_open(&cgroup);
 	*ret = cgroup;
 	return 0;
+}
+
+int cgroup_adopt(pid_t pid, struct cgroup *ret)
+{
+	char found[CGROUP_KIND_COUNT][CGROUP_PATH_MAX];
+	const char *folders[CGROUP_KIND_COUNT] = { NULL };
+
+	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++)
+		if (cgroup_has(kind) && cgroup_find(pid, kind, found[kind]) != 0)
+			folders[kind] = found[kind];
+	return cgroup_adopt_folders(folders, ret);
 }
 
 int cgroup_join_open(const struct cgroup *cgroup, int fds[CGROUP_KIND_COUNT + 1])

@@ -72,6 +72,10 @@ int cgroup_make(const char *chain, const char *function, const struct chain_limi
 /* The one that another controller has made for this process. Returns 0 and *ret, or -ENOENT. */
 int cgroup_adopt(pid_t pid, struct cgroup *ret);
 
+/* The one in these folders, which another controller has written down; those that are not there,
+ * and what is no name of ours, are left out. Returns 0 and *ret, or -ENOENT. */
+int cgroup_adopt_folders(const char *const folders[CGROUP_KIND_COUNT], struct cgroup *ret);
+
 /* Opens what a child has to write "0" to: at most CGROUP_KIND_COUNT fds, then -1. Returns the
  * folder that it has to begin in (CLONE_INTO_CGROUP), or -1: there is none. */
 int cgroup_join_open(const struct cgroup *cgroup, int fds[CGROUP_KIND_COUNT + 1]);
@@ -97,5 +101,8 @@ void cgroup_let_go(struct cgroup *cgroup);
  * line on `report` (NULL: none); with `dry_run` it is only said. Returns how many there (still)
  * are. */
 int cgroup_clean(FILE *report, bool dry_run);
+
+/* Removes those alone that are empty, by killed controllers whose processes outlived them. */
+void cgroup_sweep(void);
 
 #endif

@@ -17,6 +17,7 @@
 struct cleaning {
 	FILE *report;
 	bool dry_run;
+	bool sweep; /* empty ones alone, of those that outlive; nothing is waited for */
 	int left;
 };
 
@@ -69,6 +70,11 @@ static bool group_clean(struct cleaning *c, const char *folder, const char *name
 		return true;
 	if (outlives && populated(folder)) /* the next controller has adopted them, or will */
 		return true;
+	if (c->sweep) {
+		if (outlives)
+			rmdir(folder);
+		return true;
+	}
 	if (c->dry_run) {
 		c->left++;
 		say(c, "control group %s was left", folder);
@@ -104,12 +110,25 @@ static void tree_clean(struct cleaning *c, const char *folder, int depth)
 		closedir(dir);
 }
 
-int cgroup_clean(FILE *report, bool dry_run)
+static void mounts_clean(struct cleaning *c)
 {
-	struct cleaning c = { .report = report, .dry_run = dry_run };
 	char folder[CGROUP_PATH_MAX];
 
 	for (unsigned n = 0; cgroup_mount_nth(n, folder) == 0; n++)
-		tree_clean(&c, folder, 0);
+		tree_clean(c, folder, 0);
+}
+
+int cgroup_clean(FILE *report, bool dry_run)
+{
+	struct cleaning c = { .report = report, .dry_run = dry_run };
+
+	mounts_clean(&c);
 	return c.left;
+}
+
+void cgroup_sweep(void)
+{
+	struct cleaning c = { .sweep = true };
+
+	mounts_clean(&c);
 }

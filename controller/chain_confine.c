@@ -24,6 +24,9 @@ int chain_confine_make(struct chain_confinement *ret)
 			r = sandbox_rules_add(ruleset, "/dev/null", SANDBOX_DEVICE);
 		if (r == 0)
 			r = sandbox_rules_add(ruleset, "/tmp", SANDBOX_WRITE);
+		/* Libraries have shared memory there, before main(); some machines do not. */
+		if (r == 0 && access("/dev/shm", F_OK) == 0)
+			r = sandbox_rules_add(ruleset, "/dev/shm", SANDBOX_WRITE);
 	}
 	if (r == 0)
 		r = filter_function(0, &ret->filter);

@@ -21,6 +21,7 @@ CHAIN_COUNT(write_requests, s->gateway.requests)
 CHAIN_COUNT(write_answered, s->gateway.answered)
 CHAIN_COUNT(write_held, s->gateway.held)
 CHAIN_COUNT(write_retried, s->gateway.retried)
+CHAIN_COUNT(write_shed_inside, s->gateway.shed_inside)
 CHAIN_COUNT(write_queued, s->gateway.queued)
 CHAIN_COUNT(write_in_flight, s->gateway.in_flight)
 CHAIN_COUNT(write_connections, s->gateway.connections)
@@ -218,6 +219,8 @@ static const struct family {
 	  write_held },
 	{ "sprocket_requests_retried_total", "counter",
 	  "Requests sent again whose instance had died.", write_retried },
+	{ "sprocket_requests_shed_inside_total", "counter",
+	  "Of those shed, requests that had been taken in.", write_shed_inside },
 	{ "sprocket_requests_queued_total", "counter", "Requests that waited for room.",
 	  write_queued },
 	{ "sprocket_queue_seconds_total", "counter", "Time that requests waited for room.",

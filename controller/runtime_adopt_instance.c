@@ -132,6 +132,8 @@ static int instance_take(struct runtime *runtime, struct fdstore_entry *entry,
 		runtime->children++;
 		instance_cgroup_adopt(i);
 		r = instance_sources_add(i);
+	} else {
+		instance_cgroup_adopt_missed(i, data);
 	}
 	json_decref(data);
 	return r;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "controller/chain_value.h"
+#include "controller/runtime_keep.h"
 #include "controller/runtime_private.h"
 
 #define REFUSED_FORKS_MAX 64U /* then it is killed */
@@ -244,6 +245,45 @@ void instance_cgroup_adopt(struct instance *instance)
 		      instance->process.pid);
 }
 
+json_t *instance_cgroup_json(const struct instance *instance)
+{
+	json_t *folders = json_array();
+
+	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++) {
+		const char *folder = instance->cgroup.folder[kind];
+
+		json_array_append_new(folders, folder ? json_string(folder) : json_null());
+	}
+	return folders;
+}
+
+static int kept_adopt(json_t *data, struct cgroup *ret)
+{
+	json_t *kept = json_object_get(data, "groups");
+	const char *folders[CGROUP_KIND_COUNT];
+
+	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++)
+		folders[kind] = json_string_value(json_array_get(kept, kind));
+	return cgroup_adopt_folders(folders, ret);
+}
+
+void instance_cgroup_adopt_missed(struct instance *instance, json_t *data)
+{
+	instance->on_refused.fd = -1;
+	kept_adopt(data, &instance->cgroup);
+}
+
+void cgroup_kept_end(json_t *data)
+{
+	struct cgroup cgroup;
+
+	if (kept_adopt(data, &cgroup) < 0)
+		return;
+	cgroup_kill(&cgroup);
+	cgroup_remove(&cgroup);
+	cgroup_let_go(&cgroup); /* cgroup_sweep() removes what was still dying */
+}
+
 void cgroups_conform(struct runtime *runtime)
 {
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++) {
@@ -262,5 +302,7 @@ void cgroups_conform(struct runtime *runtime)
 		if (r < 0)
 			runtime_warn(runtime, "NoLimits", "%s (slot %u) keeps old limits: %s",
 				     runtime_fn_name(runtime, i->fn), i->slot, strerror(-r));
+		if (runtime->options.fdstore)
+			keep_instance(i, false);
 	}
 }

@@ -139,6 +139,7 @@ static json_t *instance_json(const struct instance *instance)
 	json_object_set_new(data, "next", json_boolean(instance->next));
 	json_object_set_new(data, "debugged", json_boolean(instance->debugged));
 	json_object_set_new(data, "revision", json_string(instance->revision->name));
+	json_object_set_new(data, "groups", instance_cgroup_json(instance));
 	json_object_set_new(data, "restarts",
 			    json_integer(instance->runtime->functions[instance->fn].restarts));
 	return data;
@@ -373,6 +374,7 @@ void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry)
 	json_t *data = json_loads(entry->data, 0, NULL);
 
 	process_end(data);
+	cgroup_kept_end(data);
 	/* Of a gateway that did not get to the end of its start. */
 	shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
 	shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));

@@ -101,6 +101,11 @@ void instance_limit_arm(struct instance *instance, uint64_t ns);
 void instance_cgroup_make(struct instance *instance, const struct chain *chain);
 /* The one that another controller made. */
 void instance_cgroup_adopt(struct instance *instance);
+/* The same by what was written down of it: its process has died. */
+void instance_cgroup_adopt_missed(struct instance *instance, json_t *data);
+json_t *instance_cgroup_json(const struct instance *instance);
+/* Ends what is in the one that was written down, and it. */
+void cgroup_kept_end(json_t *data);
 /* Once its process is gone: ends what that left behind. */
 void instance_cgroup_end(struct instance *instance);
 void instance_cgroup_let_go(struct instance *instance);

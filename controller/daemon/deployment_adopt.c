@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/cgroup.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/raised.h"
 #include "controller/runtime_keep.h"
@@ -282,6 +283,13 @@ static void raised_give_back(struct deployments *all, const struct keep_entries 
 		shm_hugepages_lower(lost);
 }
 
+/* The control groups of what died with the daemon before us. */
+static void on_sweep(void *arg)
+{
+	(void)arg;
+	cgroup_sweep();
+}
+
 int deployments_adopt(struct deployments *all)
 {
 	struct keep_entries *list = NULL;
@@ -305,5 +313,8 @@ int deployments_adopt(struct deployments *all)
 	deployments_raised(all);
 	sweep(all, all->options.pins, "", pins_remove);
 	sweep(all, all->options.front_folder, ".sock", socket_remove);
+	cgroup_sweep();
+	all->sweep_again = (struct loop_timer){ .on_time = on_sweep, .arg = all };
+	loop_arm(all->options.loop, &all->sweep_again, DEPLOYMENT_SWEEP_NS);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "controller/cgroup.h"
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
@@ -97,6 +98,7 @@ struct deployments *deployments_close(struct deployments *all)
 		return NULL;
 	loop_remove(all->options.loop, &all->on_fdstore);
 	loop_disarm(all->options.loop, &all->fdstore_again);
+	loop_disarm(all->options.loop, &all->sweep_again);
 	logstore_on_trouble(all->options.logs, NULL, NULL);
 	while (all->first)
 		deployment_leave(all->first);
@@ -245,10 +247,12 @@ static void on_shutdown_tick(void *arg)
 
 	for (const struct deployment *d = all->first; d; d = d->next)
 		any |= d->runtime || d->successor || d->retired || d->changes;
-	if (any)
+	if (any) {
 		loop_arm(all->options.loop, &all->shutdown_tick, DEPLOYMENT_WAIT_NS);
-	else
-		all->shutdown_done(all->shutdown_arg, 0, "drained", NULL, NULL);
+		return;
+	}
+	cgroup_sweep();
+	all->shutdown_done(all->shutdown_arg, 0, "drained", NULL, NULL);
 }
 
 void deployments_shutdown(struct deployments *all, deployment_done_fn *done, void *arg)
