@@ -328,6 +328,14 @@ int cgroup_remove(struct cgroup *cgroup)
 	return r;
 }
 
+void cgroup_sweep(void)
+{
+	machine_look();
+	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++)
+		if (machine.version[kind])
+			cgroup_sweep_folder(machine.base[kind]);
+}
+
 void cgroup_let_go(struct cgroup *cgroup)
 {
 	if (!cgroup->made)

@@ -93,6 +93,10 @@ int cgroup_remove(struct cgroup *cgroup);
 /* Forgets it: the group stays. */
 void cgroup_let_go(struct cgroup *cgroup);
 
+/* Removes what killed controllers like us have left, where nothing is in it: their instances that
+ * died while no controller ran, and those that nobody knows of. Nobody is killed. */
+void cgroup_sweep(void);
+
 /* Removes what killed controllers have left, and ends what was not to outlive them. Each is a
  * line on `report` (NULL: none); with `dry_run` it is only said. Returns how many there (still)
  * are. */

@@ -36,6 +36,9 @@ int cgroup_limit_set(const struct cgroup *cgroup, enum cgroup_kind kind,
 /* Ends every process in the group of a folder. */
 void cgroup_folder_kill(const char *folder);
 
+/* Removes the groups in a folder that are empty and whose makers are gone. */
+void cgroup_sweep_folder(const char *folder);
+
 /* Of the name of a group: who made it, and whether its processes outlive that one. False: not
  * one of ours. */
 bool cgroup_name_parse(const char *name, pid_t *pid, uint64_t *start, bool *outlives);

@@ -26,6 +26,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "controller/cgroup.h"
 #include "controller/daemon/api.h"
 #include "controller/daemon/config.h"
 #include "controller/daemon/front.h"
@@ -181,6 +182,7 @@ static int deployments_start(struct daemon *daemon)
 	if (err)
 		events_add(daemon->events, "", "Warning", "AdoptionFailed",
 			   "what ran before could not be taken over: %s", strerror(-err));
+	cgroup_sweep();
 	return 0;
 }
 
@@ -334,6 +336,7 @@ static void stop(struct daemon *daemon)
 	daemon->api = NULL;
 	if (daemon->deployments)
 		deployments_close(daemon->deployments);
+	cgroup_sweep(); /* what was still dying when we began */
 	if (daemon->quit)
 		front_stop(daemon->front);
 	else
