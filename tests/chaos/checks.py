@@ -40,7 +40,7 @@ FRONT_MAY = {
 FRONT_ENDS = {"kill-front"}
 # What a chain counts of the requests that it took in; each request is in one of them.
 ENDINGS = ("answered", "failed", "timed_out", "lost", "bad_buffer", "abandoned", "in_flight",
-           "shed_inside")
+           "circuit_open", "shed_inside")
 
 
 def buffers_add_up(status):
