@@ -2,6 +2,7 @@
 /* cgroup_clean.c - the control groups that killed controllers have left. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
@@ -43,6 +44,14 @@ static bool populated(const char *folder)
 	return cgroup_read_number(folder, "cgroup.procs", NULL, &pid) == 0;
 }
 
+/* Is whoever made it gone? */
+static bool abandoned(pid_t maker, uint64_t start)
+{
+	uint64_t now;
+
+	return runstate_process_start(maker, &now) < 0 || now != start;
+}
+
 /* Once what was killed in it is gone. */
 static int folder_remove(const char *folder)
 {
@@ -59,14 +68,14 @@ static int folder_remove(const char *folder)
 /* Returns true when it is one of ours, living or left. */
 static bool group_clean(struct cleaning *c, const char *folder, const char *name)
 {
-	uint64_t start, now;
 	bool outlives;
+	uint64_t start;
 	pid_t maker;
 	int r;
 
 	if (!cgroup_name_parse(name, &maker, &start, &outlives))
 		return false;
-	if (runstate_process_start(maker, &now) == 0 && now == start)
+	if (!abandoned(maker, start))
 		return true;
 	if (outlives && populated(folder)) /* the next controller has adopted them, or will */
 		return true;

@@ -26,6 +26,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "controller/cgroup.h"
 #include "controller/daemon/api.h"
 #include "controller/daemon/config.h"
 #include "controller/daemon/front.h"
@@ -334,6 +335,7 @@ static void stop(struct daemon *daemon)
 	daemon->api = NULL;
 	if (daemon->deployments)
 		deployments_close(daemon->deployments);
+	cgroup_sweep(); /* what was still dying when we began */
 	if (daemon->quit)
 		front_stop(daemon->front);
 	else
