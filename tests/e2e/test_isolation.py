@@ -246,6 +246,7 @@ class Secrets(IsolationTest):
                 pid, _ = pids_of(chain)
                 env = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
                 self.assertIn(b"SPROCKET_SECRETS=/run/secrets/intruder", env)
+                self.assertNotIn(b"hush-4711", b"".join(env))
                 self.assertEqual(self.try_it("read /run/secrets/intruder/token", chain),
                                  "done\nhush-4711")
                 self.assertRefused("read /run/secrets/second/db", chain=chain)
