@@ -34,8 +34,10 @@ void gw_breaker_refuse(struct gw_worker *worker, const struct sp_desc *d)
 		gw_request_free(r);
 		break;
 	case GW_LEASED: /* a message, a part, or what its caller waits for no more */
-		if (!(d->flags & SP_DESC_PART) && g->owners[d->buf].leased == SP_LEASE_OUT)
+		if (!(d->flags & SP_DESC_PART) && g->owners[d->buf].leased == SP_LEASE_OUT) {
 			GW_COUNT(worker, lost, 1);
+			GW_COUNT(worker, messages_lost, 1);
+		}
 		gw_lease_return(worker, d->buf);
 		break;
 	default:
