@@ -124,6 +124,11 @@ static void wiring_fill(struct wiring_gateway *w)
 	w->calls = 1;
 	w->timeout_ns = SIM_TIMEOUT_NS;
 	w->fn_count = SIM_FUNCTIONS;
+	w->max_queue = 4;
+	w->target_ms = 5;
+	w->interval_ms = 20;
+	w->wipe_on_free = sim.options.seed & 1;
+	w->watched = UINT64_MAX;
 	w->layout = sim.layout;
 	w->slots[0] = SIM_WORKER_SLOT;
 	w->cpus[0] = UINT32_MAX;
@@ -161,6 +166,7 @@ static void world_make(void)
 	pair_new(SOCK_STREAM, pair);
 	fds[WIRING_GW_WORKERS + 2] = pair[0];
 	sim.to_worker = pair[1];
+	sim.wiring = &w;
 	wiring_fill(&w);
 	pair_new(SOCK_SEQPACKET, control);
 	sim.control = control[0];

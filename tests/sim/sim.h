@@ -22,6 +22,7 @@
 #include "bpf/wire.h"
 #include "gateway/gateway.h"
 #include "shm/layout.h"
+#include "sproxy/wiring.h"
 
 #define SIM_WORKER_SLOT 1U
 #define SIM_FUNCTIONS 3U
@@ -49,11 +50,13 @@ struct sim {
 	struct gateway *gateway;
 	struct shm_layout layout;
 	char *base;
-	int control;              /* our end */
-	int send_fd;              /* the worker's, by which its sends are known */
-	int receive_fd;           /* the worker's */
-	int to_worker;            /* our end of it */
-	int listener;             /* the address that clients connect to */
+	struct wiring_gateway *wiring; /* what the gateway was sent last */
+	uint64_t idempotent;           /* bit n: function n was, at some time of the schedule */
+	int control;                   /* our end */
+	int send_fd;                   /* the worker's, by which its sends are known */
+	int receive_fd;                /* the worker's */
+	int to_worker;                 /* our end of it */
+	int listener;                  /* the address that clients connect to */
 	uint64_t accept_again_ns; /* when the gateway tries again to accept, after it had no fd */
 	/* What has happened. */
 	uint64_t requests, answered, problems, abandoned, deaths, faults;
@@ -91,6 +94,8 @@ void sim_kernel_init(const struct shm_layout *layout, struct sp_owner *owners,
 ssize_t sim_kernel_send(uint32_t slot, const void *bytes, size_t len);
 void sim_kernel_attach(uint32_t slot, uint32_t fn);
 void sim_kernel_enable(uint32_t slot, bool on);
+/* `gate`: enum sp_gate. */
+void sim_kernel_gate(uint32_t fn, uint32_t gate);
 /* Its process is gone: what is sent to it finds nobody. */
 void sim_kernel_detach(uint32_t slot);
 
@@ -113,8 +118,10 @@ uint32_t sim_instances_stock(void);
 /* Kills one; the controller hears of it when chance says so. */
 void sim_instance_kill(void);
 /* A step of the controller: reports a death, starts another. False: nothing to do. */
-bool sim_controller_step(void);
+bool sim_controller_step(bool settling);
 bool sim_controller_settled(void);
+/* All gates are open from now on. */
+void sim_controller_settle(void);
 
 /* ---- client.c ---- */
 
@@ -123,6 +130,8 @@ void sim_clients_begin(uint32_t requests);
 void sim_client_step(void);
 /* Reads what has been answered. True when something was. */
 bool sim_clients_read(void);
+/* The body of a request reaches function `fn`. */
+void sim_client_executed(const char *body, uint32_t fn);
 /* Every request was sent, and is answered. */
 bool sim_clients_done(void);
 /* Sends the rest of what was begun. True when there was some. */

@@ -35,7 +35,7 @@ static void step(void)
 	else if (what < 920)
 		sim_instance_step();
 	else if (what < 980)
-		sim_controller_step();
+		sim_controller_step(false);
 	else if (what < 985)
 		sim_instance_kill();
 	else if (what < 987)
@@ -51,6 +51,7 @@ static void schedule_begin(void)
 	sim.random = sim.options.seed + sim.schedule * UINT64_C(0x9e3779b97f4a7c15);
 	steps = 0;
 	phase = ACTIVE;
+	sim.idempotent = sim.wiring->idempotent;
 	sim_clients_begin(1 + sim_random(REQUESTS_MOST));
 	SIM_LOG("---- schedule %llu", (unsigned long long)sim.schedule);
 }
@@ -73,8 +74,10 @@ static void active_run(void)
 		woken = true; /* that may have been for it */
 	}
 	steps += count;
-	if (steps > STEPS_MOST || sim_clients_done())
+	if (steps > STEPS_MOST || sim_clients_done()) {
 		phase = SETTLING;
+		sim_controller_settle();
+	}
 }
 
 /* True when something moved. */
@@ -83,7 +86,7 @@ static bool settling_run(void)
 	bool moved = sim_clients_read();
 
 	moved |= sim_clients_finish();
-	moved |= sim_controller_step();
+	moved |= sim_controller_step(true);
 	moved |= !sim_instances_settle();
 	return moved;
 }
