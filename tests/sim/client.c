@@ -288,6 +288,17 @@ static bool client_read(struct client *c)
 	return true;
 }
 
+/* What was sent and not answered is not asked again. */
+void sim_clients_cut(void)
+{
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		if (clients[i].fd < 0)
+			continue;
+		sim.cut += waits(&clients[i]) && clients[i].sent > 0;
+		client_close(&clients[i]);
+	}
+}
+
 void sim_clients_begin(uint32_t requests)
 {
 	static bool first = true;

@@ -25,6 +25,18 @@ static uint32_t running(uint32_t fn)
 	return count;
 }
 
+/* Those that are lost are not reclaimed yet by any. */
+void sim_controller_takeover(void)
+{
+	for (uint32_t slot = 2; slot < 2 + 2 * SIM_INSTANCES; slot++)
+		if (sim_instance[slot].life == LIFE_REPORTED)
+			tell(WIRING_LOST, slot, sim_instance[slot].fn,
+			     running(sim_instance[slot].fn));
+	for (uint32_t fn = 1; fn <= SIM_FUNCTIONS; fn++)
+		if (running(fn) > 0)
+			tell(WIRING_UP, 0, fn, 0);
+}
+
 bool sim_instance_start(uint32_t fn, bool told)
 {
 	uint32_t slot = 2 + sim_random(2 * SIM_INSTANCES), tries = 0;
@@ -82,6 +94,8 @@ static bool reports_read(void)
 
 	while ((n = recv(sim.control, &msg, sizeof(msg), MSG_DONTWAIT)) == sizeof(msg)) {
 		any |= msg.type == WIRING_RECLAIMED;
+		if (msg.type == WIRING_READY)
+			sim_controller_takeover();
 		SIM_CHECK(msg.type != WIRING_FAILED, "the gateway failed: %s", msg.text);
 		if (msg.type != WIRING_RECLAIMED)
 			continue;

@@ -50,6 +50,7 @@ static void schedule_begin(void)
 	/* Each by itself: what chance decides does not depend on those before. */
 	sim.random = sim.options.seed + sim.schedule * UINT64_C(0x9e3779b97f4a7c15);
 	steps = 0;
+	sim_gateway_death_plan();
 	phase = ACTIVE;
 	sim.idempotent = sim.wiring->idempotent;
 	sim_clients_begin(1 + sim_random(REQUESTS_MOST));
