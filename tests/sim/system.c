@@ -112,8 +112,15 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t len, int flags)
 	}
 	sim_gateway_mortal();
 	n = sim_kernel_send(SIM_WORKER_SLOT, bytes, len);
-	sim_gateway_mortal();
+	for (size_t i = 0; i < len / sizeof(struct sp_desc); i++)
+		SIM_LOG("gateway sends buf %u edge %#x flags %#x home %u len %u",
+			((const struct sp_desc *)bytes)[i].buf,
+			((const struct sp_desc *)bytes)[i].edge,
+			((const struct sp_desc *)bytes)[i].flags,
+			((const struct sp_desc *)bytes)[i].home,
+			((const struct sp_desc *)bytes)[i].len);
 	SIM_CHECK(n == (ssize_t)len, "the kernel refused what the gateway sent");
+	sim_gateway_mortal();
 	return n;
 }
 

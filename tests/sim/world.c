@@ -7,6 +7,7 @@
 #include "sproxy/wiring.h"
 
 #define REQUESTS_MOST 6
+#define FOREVER_MS 1000000000 /* libh2o's way to say so is INT32_MAX */
 #define WOKEN_MOST_NS 1000000
 #define STEPS_MOST 150 /* of a schedule, before everybody only finishes */
 
@@ -130,7 +131,9 @@ static enum sim_moved ending_run(void)
 
 void sim_world_sleep(int timeout_ms)
 {
-	due_ns = timeout_ms < 0 ? UINT64_MAX : sim.now_ns + (uint64_t)timeout_ms * 1000000;
+	due_ns = timeout_ms < 0 || timeout_ms > FOREVER_MS ?
+			 UINT64_MAX :
+			 sim.now_ns + (uint64_t)timeout_ms * 1000000;
 }
 
 enum sim_moved sim_world_run(bool gateway_woken)
