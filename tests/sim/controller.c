@@ -25,6 +25,18 @@ static uint32_t running(uint32_t fn)
 	return count;
 }
 
+/* Those that are lost are not reclaimed yet by any. */
+void sim_controller_takeover(void)
+{
+	for (uint32_t slot = 2; slot < 2 + 2 * SIM_INSTANCES; slot++)
+		if (sim_instance[slot].life == LIFE_REPORTED)
+			tell(WIRING_LOST, slot, sim_instance[slot].fn,
+			     running(sim_instance[slot].fn));
+	for (uint32_t fn = 1; fn <= SIM_FUNCTIONS; fn++)
+		if (running(fn) > 0)
+			tell(WIRING_UP, 0, fn, 0);
+}
+
 bool sim_instance_start(uint32_t fn, bool told)
 {
 	uint32_t slot = 2 + sim_random(2 * SIM_INSTANCES), tries = 0;
@@ -80,10 +92,10 @@ static bool reports_read(void)
 	bool any = false;
 	ssize_t n;
 
-	if (reported == 0)
-		return false;
 	while ((n = recv(sim.control, &msg, sizeof(msg), MSG_DONTWAIT)) == sizeof(msg)) {
-		any = true;
+		any |= msg.type == WIRING_RECLAIMED;
+		if (msg.type == WIRING_READY)
+			sim_controller_takeover();
 		SIM_CHECK(msg.type != WIRING_FAILED, "the gateway failed: %s", msg.text);
 		if (msg.type != WIRING_RECLAIMED)
 			continue;
@@ -96,10 +108,44 @@ static bool reports_read(void)
 	return any;
 }
 
+/* Other tables: who may be asked again, how many requests may be in the chain, and wait. */
+static void tables_change(void)
+{
+	struct wiring_gateway *w = sim.wiring;
+
+	w->idempotent = sim_random(1U << (SIM_FUNCTIONS + 1));
+	w->max_in_flight = sim_chance(50) ? 0 : 1 + sim_random(4);
+	w->max_queue = 1 + sim_random(6);
+	w->trace = sim_random(2);
+	sim.idempotent |= w->idempotent;
+	SIM_LOG("tables: idempotent %#llx, %u in flight, %u wait",
+		(unsigned long long)w->idempotent, w->max_in_flight, w->max_queue);
+	SIM_CHECK(wiring_send(sim.control, w, w->size, NULL, 0) == 0, "the gateway does not hear");
+}
+
+/* What it does of its own accord. */
+static void order(void)
+{
+	if (sim_chance(4))
+		tables_change();
+	if (sim_chance(8))
+		sim_kernel_gate(1 + sim_random(SIM_FUNCTIONS),
+				sim_chance(50) ? SP_GATE_OPEN : sim_random(SP_GATE_AJAR + 1));
+}
+
+void sim_controller_settle(void)
+{
+	for (uint32_t fn = 1; fn <= SIM_FUNCTIONS; fn++)
+		sim_kernel_gate(fn, SP_GATE_OPEN);
+}
+
 /* Its replacement starts at once, in another slot. */
-bool sim_controller_step(void)
+bool sim_controller_step(bool settling)
 {
 	bool any = reports_read();
+
+	if (!settling)
+		order();
 
 	for (uint32_t slot = 2; slot < 2 + 2 * SIM_INSTANCES; slot++) {
 		if (sim_instance[slot].life == LIFE_DEAD) {

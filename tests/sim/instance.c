@@ -34,6 +34,20 @@ struct instance *sim_instance_any(void)
 	return NULL;
 }
 
+static struct shm_header *slot_of(uint32_t index)
+{
+	return (struct shm_header *)(void *)(sim.base + shm_layout_offset(&sim.layout, index));
+}
+
+/* What a client sent counts as executed from when it can be read. */
+static void executed(const struct instance *in, const struct sp_desc *descs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (descs[i].edge < SP_EDGE_MAX && !(descs[i].flags & SP_DESC_UNDELIVERABLE) &&
+		    sim_owners()[descs[i].buf].leased == SP_LEASE_NONE)
+			sim_client_executed(shm_buffer_payload(slot_of(descs[i].buf)), in->fn);
+}
+
 void sim_instance_receive(uint32_t slot, const struct sp_desc *descs, uint32_t count)
 {
 	struct instance *in = &sim_instance[slot];
@@ -42,6 +56,7 @@ void sim_instance_receive(uint32_t slot, const struct sp_desc *descs, uint32_t c
 		sim_worker_receive(descs, count);
 		return;
 	}
+	executed(in, descs, count);
 	SIM_CHECK(in->count + count <= SIM_QUEUE, "slot %u: its queue is longer than the pool",
 		  slot);
 	for (uint32_t i = 0; i < count; i++)
@@ -62,11 +77,6 @@ static void send_valid(struct instance *in, struct sp_desc *d, uint32_t count)
 {
 	SIM_CHECK(sim_instance_send(in, d, count), "slot %u: edge %#x of buffer %u was refused",
 		  sim_slot_of(in), d->edge, d->buf);
-}
-
-static struct shm_header *slot_of(uint32_t index)
-{
-	return (struct shm_header *)(void *)(sim.base + shm_layout_offset(&sim.layout, index));
 }
 
 static struct sp_desc stock_desc(const struct instance *in, uint32_t index, uint8_t edge)
@@ -100,7 +110,9 @@ static void on_grant(struct instance *in, const struct sp_desc *d)
 	uint32_t bit = 1U << (d->flags & SP_DESC_ASKED_MASK);
 	bool denied = d->flags & SP_DESC_DENIED;
 
-	SIM_CHECK(in->asked & bit, "slot %u is given what it has not asked for", sim_slot_of(in));
+	/* One that takes over denies also what the one before it may have granted. */
+	SIM_CHECK(in->asked & bit || (denied && sim.takeovers > 0),
+		  "slot %u is given what it has not asked for", sim_slot_of(in));
 	if (!denied)
 		stock_add(in, d->buf);
 	if (denied || d->len == 0)
@@ -176,7 +188,7 @@ static void hand_on(struct instance *in, uint32_t i, uint8_t edge, uint8_t flags
 		batch[count].edge = edge;
 		batch[count].flags = flags;
 		if (flags & SP_DESC_DROPPED)
-			batch[count].len = 0;
+			batch[count].len = flags & SP_DESC_FAILED ? 1 + sim_random(5) : 0;
 		count++;
 		held_remove(in, at);
 	}
@@ -275,8 +287,9 @@ static void answer(struct instance *in, uint32_t i)
 {
 	uint8_t edge = sim_chance(50) ? SP_EDGE_REPLY : 1, flags = 0;
 
-	if (edge == SP_EDGE_REPLY && sim_chance(10))
-		flags = SP_DESC_FAILED;
+	if (edge == SP_EDGE_REPLY && sim_chance(10)) /* by the last it says that it cannot write */
+		flags = SP_DESC_FAILED | (sim_chance(30) ? SP_DESC_BLAMELESS : 0) |
+			(sim_chance(30) ? SP_DESC_DROPPED : 0);
 	else if (edge == SP_EDGE_REPLY && sim_chance(10))
 		flags = SP_DESC_DROPPED;
 	hand_on(in, i, edge, flags);

@@ -156,6 +156,9 @@ void sim_kernel_init(const struct shm_layout *layout, struct sp_owner *owner_tab
 	routes_init();
 }
 
+/* In flight at an instance, by function; 0: any number. */
+static const __u16 limits[SP_FN_MAX] = { [1] = 2, [3] = 3 };
+
 void sim_kernel_attach(uint32_t slot, uint32_t fn)
 {
 	struct sp_instance *i = &kernel.instances[slot];
@@ -163,6 +166,7 @@ void sim_kernel_attach(uint32_t slot, uint32_t fn)
 
 	memset(i, 0, sizeof(*i));
 	i->fn = fn;
+	i->limit = limits[fn];
 	i->life = life;
 	i->lender = SIM_WORKER_SLOT;
 	kernel.identities[slot].fn = fn;
@@ -179,7 +183,7 @@ void sim_kernel_enable(uint32_t slot, bool on)
 			f->slot[n++] = f->slot[i];
 	if (on)
 		f->slot[n++] = (__u8)slot;
-	f->behind = 8;
+	f->behind = limits[kernel.instances[slot].fn] ? limits[kernel.instances[slot].fn] : 8;
 	f->on_cpu[0] = f->count && sim_chance(50) ? f->slot[0] : 0;
 	f->count = (__u16)n;
 	if (n == 0 || f->on_cpu[0] == slot)
@@ -189,6 +193,16 @@ void sim_kernel_enable(uint32_t slot, bool on)
 void sim_kernel_detach(uint32_t slot)
 {
 	sim_kernel_enable(slot, false);
+	kernel.instances[slot].limit = 0;
+}
+
+void sim_kernel_gate(uint32_t fn, uint32_t gate)
+{
+	struct sp_function_slots *f = &kernel.functions[fn];
+
+	f->gate = (__u8)gate;
+	for (__u32 i = 0; i < f->count; i++)
+		kernel.instances[f->slot[i]].probes = sim_random(3);
 }
 
 /* What was redirected arrives; the worker reads it from a real socket. */

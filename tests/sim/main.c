@@ -25,7 +25,6 @@
 
 #define N(n) (unsigned long long)(n)
 
-int sim_gateway_main(void);                /* gateway/main.c's */
 _Noreturn void sim_gateway_exit(int code); /* what it calls in the end */
 
 struct sim sim = { .options = { .seed = 1, .schedules = 1000 } };
@@ -77,9 +76,9 @@ void sim_fail(const char *format, ...)
 	va_end(args);
 	fprintf(stderr,
 		"simulate: schedule %llu of seed %llu failed; again, with every step: "
-		"--seed %llu --schedules %llu --faults %u --verbose\n",
+		"--seed %llu --schedules %llu --faults %u --deaths %u --verbose\n",
 		N(sim.schedule), N(sim.options.seed), N(sim.options.seed), N(sim.schedule),
-		sim.options.fault_percent);
+		sim.options.fault_percent, sim.options.deaths);
 	_exit(1);
 }
 
@@ -109,7 +108,7 @@ static int listener_new(void)
 	return fd;
 }
 
-static void pair_new(int type, int pair[2])
+void sim_pair_new(int type, int pair[2])
 {
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
 		sim_fail("no sockets: %s", strerror(errno));
@@ -124,6 +123,11 @@ static void wiring_fill(struct wiring_gateway *w)
 	w->calls = 1;
 	w->timeout_ns = SIM_TIMEOUT_NS;
 	w->fn_count = SIM_FUNCTIONS;
+	w->max_queue = 4;
+	w->target_ms = 5;
+	w->interval_ms = 20;
+	w->wipe_on_free = sim.options.seed & 1;
+	w->watched = UINT64_MAX;
 	w->layout = sim.layout;
 	w->slots[0] = SIM_WORKER_SLOT;
 	w->cpus[0] = UINT32_MAX;
@@ -142,9 +146,8 @@ static void world_make(void)
 {
 	static struct wiring_gateway w;
 	const uint32_t sizes[] = { 2048, 8192 };
-	int fds[WIRING_GW_WORKERS + 3], control[2], pair[2];
+	int *fds = sim.fds, pair[2];
 	void *owners, *instances, *stats, *base;
-	char number[16];
 
 	if (shm_layout_compute(sizes, 2, MEMORY, BUFFERS, &sim.layout, NULL) < 0)
 		sim_fail("no layout");
@@ -156,18 +159,13 @@ static void world_make(void)
 	sim.base = base;
 	sim_kernel_init(&sim.layout, owners, instances);
 	fds[WIRING_GW_WORKERS] = sim.listener = listener_new();
-	pair_new(SOCK_STREAM, pair);
+	sim_pair_new(SOCK_STREAM, pair);
 	fds[WIRING_GW_WORKERS + 1] = pair[0];
-	pair_new(SOCK_STREAM, pair);
+	sim_pair_new(SOCK_STREAM, pair);
 	fds[WIRING_GW_WORKERS + 2] = pair[0];
 	sim.to_worker = pair[1];
+	sim.wiring = &w;
 	wiring_fill(&w);
-	pair_new(SOCK_SEQPACKET, control);
-	sim.control = control[0];
-	if (wiring_send(sim.control, &w, w.size, fds, WIRING_GW_WORKERS + 3) < 0)
-		sim_fail("the wiring cannot be sent");
-	snprintf(number, sizeof(number), "%d", control[1]);
-	setenv(WIRING_ENV, number, 1);
 }
 
 /* ---- the gateway's start and end ---- */
@@ -186,11 +184,13 @@ int __wrap_gw_worker_init(struct gw_worker *worker, struct gateway *g, uint32_t 
 	sim.gateway = g;
 	sim.send_fd = fds[1];
 	sim.receive_fd = fds[2];
-	sim.now_ns = UINT64_C(1000000000000);
-	sim.random = sim.options.seed;
-	sim.thread = pthread_self();
-	sim.running = true;
-	sim_instances_init();
+	if (!sim.running) {
+		sim.now_ns = UINT64_C(1000000000000);
+		sim.random = sim.options.seed;
+		sim.thread = pthread_self();
+		sim.running = true;
+		sim_instances_init();
+	}
 	return r;
 }
 
@@ -215,7 +215,8 @@ _Noreturn void sim_gateway_exit(int code)
 	       N(sim.answered), N(sim.problems), N(sim.abandoned));
 	printf("%llu calls, %llu messages, %llu of them by reference, %llu requests moved\n",
 	       N(sim.calls), N(sim.messages), N(sim.shares), N(sim.moves));
-	printf("%llu deaths, %llu failed system calls\n", N(sim.deaths), N(sim.faults));
+	printf("%llu deaths, %llu of gateways, %llu requests cut; %llu failed system calls\n",
+	       N(sim.deaths), N(sim.takeovers), N(sim.cut), N(sim.faults));
 	exit(0);
 }
 
@@ -233,6 +234,7 @@ static bool options_read(int argc, char **argv)
 	static const struct option options[] = { { "seed", required_argument, NULL, 's' },
 						 { "schedules", required_argument, NULL, 'n' },
 						 { "faults", required_argument, NULL, 'f' },
+						 { "deaths", required_argument, NULL, 'd' },
 						 { "verbose", no_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	uint64_t n;
@@ -247,6 +249,8 @@ static bool options_read(int argc, char **argv)
 			sim.options.schedules = n;
 		else if (c == 'f' && number_read(optarg, 50, &n))
 			sim.options.fault_percent = (uint32_t)n;
+		else if (c == 'd' && number_read(optarg, UINT32_MAX, &n))
+			sim.options.deaths = (uint32_t)n;
 		else
 			return false;
 	}
@@ -257,9 +261,10 @@ int main(int argc, char **argv)
 {
 	if (!options_read(argc, argv)) {
 		fprintf(stderr, "usage: simulate [--seed N] [--schedules N] [--faults PERCENT] "
+				"[--deaths ONE_OF] "
 				"[--verbose]\n");
 		return 2;
 	}
 	world_make();
-	return sim_gateway_main();
+	sim_gateway_live();
 }

@@ -22,6 +22,7 @@
 #include "bpf/wire.h"
 #include "gateway/gateway.h"
 #include "shm/layout.h"
+#include "sproxy/wiring.h"
 
 #define SIM_WORKER_SLOT 1U
 #define SIM_FUNCTIONS 3U
@@ -34,6 +35,7 @@ struct sim_options {
 	uint64_t seed;
 	uint64_t schedules;
 	uint32_t fault_percent; /* of the gateway's system calls that fail */
+	uint32_t deaths;        /* 1 of so many schedules sees the gateway die; 0: none */
 	bool verbose;           /* every step on stderr */
 };
 
@@ -43,21 +45,25 @@ struct sim {
 	uint64_t now_ns;
 	pthread_t thread;  /* the gateway's, and everybody else's */
 	uint64_t turns;    /* of the gateway's loop */
+	bool world;        /* others take their steps: what they call is not the gateway's */
 	bool running;      /* the clock is ours, and the schedules have begun */
 	uint64_t schedule; /* number of the one under way */
 	uint64_t steps;
 	struct gateway *gateway;
 	struct shm_layout layout;
 	char *base;
-	int control;              /* our end */
-	int send_fd;              /* the worker's, by which its sends are known */
-	int receive_fd;           /* the worker's */
-	int to_worker;            /* our end of it */
-	int listener;             /* the address that clients connect to */
+	int fds[WIRING_GW_WORKERS + 3]; /* what each gateway is sent */
+	struct wiring_gateway *wiring;  /* what the gateway was sent last */
+	uint64_t idempotent;            /* bit n: function n was, at some time of the schedule */
+	int control;                    /* our end */
+	int send_fd;                    /* the worker's, by which its sends are known */
+	int receive_fd;                 /* the worker's */
+	int to_worker;                  /* our end of it */
+	int listener;                   /* the address that clients connect to */
 	uint64_t accept_again_ns; /* when the gateway tries again to accept, after it had no fd */
 	/* What has happened. */
 	uint64_t requests, answered, problems, abandoned, deaths, faults;
-	uint64_t calls, messages, moves, shares;
+	uint64_t calls, messages, moves, shares, takeovers, cut;
 };
 
 extern struct sim sim;
@@ -80,6 +86,8 @@ __attribute__((format(printf, 1, 2))) void sim_log(const char *format, ...);
 uint32_t sim_random(uint32_t n);
 bool sim_chance(uint32_t percent);
 
+void sim_pair_new(int type, int pair[2]);
+
 /* ---- kernel.c ---- */
 
 struct sp_owner *sim_owners(void);
@@ -91,6 +99,8 @@ void sim_kernel_init(const struct shm_layout *layout, struct sp_owner *owners,
 ssize_t sim_kernel_send(uint32_t slot, const void *bytes, size_t len);
 void sim_kernel_attach(uint32_t slot, uint32_t fn);
 void sim_kernel_enable(uint32_t slot, bool on);
+/* `gate`: enum sp_gate. */
+void sim_kernel_gate(uint32_t fn, uint32_t gate);
 /* Its process is gone: what is sent to it finds nobody. */
 void sim_kernel_detach(uint32_t slot);
 
@@ -113,8 +123,12 @@ uint32_t sim_instances_stock(void);
 /* Kills one; the controller hears of it when chance says so. */
 void sim_instance_kill(void);
 /* A step of the controller: reports a death, starts another. False: nothing to do. */
-bool sim_controller_step(void);
+bool sim_controller_step(bool settling);
 bool sim_controller_settled(void);
+/* A gateway took over from one that died, and is ready: it is told what it has to know. */
+void sim_controller_takeover(void);
+/* All gates are open from now on. */
+void sim_controller_settle(void);
 
 /* ---- client.c ---- */
 
@@ -123,10 +137,15 @@ void sim_clients_begin(uint32_t requests);
 void sim_client_step(void);
 /* Reads what has been answered. True when something was. */
 bool sim_clients_read(void);
+/* The body of a request reaches function `fn`. */
+void sim_client_executed(const char *body, uint32_t fn);
 /* Every request was sent, and is answered. */
 bool sim_clients_done(void);
 /* Sends the rest of what was begun. True when there was some. */
 bool sim_clients_finish(void);
+
+/* The gateway died, and their connections with it. */
+void sim_clients_cut(void);
 
 /* ---- check.c ---- */
 
@@ -138,6 +157,15 @@ void sim_check_rest(void);
 
 /* What arrives at the worker's receive socket. */
 void sim_worker_receive(const struct sp_desc *descs, uint32_t count);
+
+/* ---- death.c ---- */
+
+/* The gateway runs, dies and is run again, until it ends. */
+_Noreturn void sim_gateway_live(void);
+/* A place where the gateway may die. Does not return when it does. */
+void sim_gateway_mortal(void);
+/* In this schedule it dies, after so many such places. */
+void sim_gateway_death_plan(void);
 
 /* ---- world.c ---- */
 

@@ -34,6 +34,17 @@ static bool fails(void)
 	return true;
 }
 
+/* After a call of the gateway's, whose result it may not live to see. */
+static ssize_t mortal(ssize_t result)
+{
+	int error = errno;
+
+	if (ours() && !sim.world)
+		sim_gateway_mortal();
+	errno = error;
+	return result;
+}
+
 EXPORT int clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	if (!sim.running)
@@ -56,6 +67,7 @@ EXPORT int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 
 EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
+	enum sim_moved moved;
 	int n;
 
 	if (!ours())
@@ -65,13 +77,17 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout
 		return -1;
 	}
 	sim.turns++;
+	sim_gateway_mortal();
 	sim_world_sleep(timeout);
 	for (;;) {
 		n = (int)syscall(SYS_epoll_wait, epfd, events, max, 0);
 		/* Others may be faster than who was woken. */
 		if (timeout == 0 || (n > 0 && !sim_chance(30)))
 			return n;
-		if (sim_world_run(n > 0) == SIM_TIMER)
+		sim.world = true;
+		moved = sim_world_run(n > 0);
+		sim.world = false;
+		if (moved == SIM_TIMER)
 			return (int)syscall(SYS_epoll_wait, epfd, events, max, 0);
 	}
 }
@@ -94,8 +110,17 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t len, int flags)
 		errno = EINTR;
 		return -1;
 	}
+	sim_gateway_mortal();
 	n = sim_kernel_send(SIM_WORKER_SLOT, bytes, len);
+	for (size_t i = 0; i < len / sizeof(struct sp_desc); i++)
+		SIM_LOG("gateway sends buf %u edge %#x flags %#x home %u len %u",
+			((const struct sp_desc *)bytes)[i].buf,
+			((const struct sp_desc *)bytes)[i].edge,
+			((const struct sp_desc *)bytes)[i].flags,
+			((const struct sp_desc *)bytes)[i].home,
+			((const struct sp_desc *)bytes)[i].len);
 	SIM_CHECK(n == (ssize_t)len, "the kernel refused what the gateway sent");
+	sim_gateway_mortal();
 	return n;
 }
 
@@ -107,8 +132,11 @@ EXPORT ssize_t recv(int fd, void *bytes, size_t len, int flags)
 			return -1;
 		}
 		len = 1 + sim_random((uint32_t)len); /* short, also within a descriptor */
+		if (sim.options.deaths) /* the rest of it would be lost with its reader */
+			len = (len + sizeof(struct sp_desc) - 1) / sizeof(struct sp_desc) *
+			      sizeof(struct sp_desc);
 	}
-	return syscall(SYS_recvfrom, fd, bytes, len, flags, NULL, NULL);
+	return mortal(syscall(SYS_recvfrom, fd, bytes, len, flags, NULL, NULL));
 }
 
 EXPORT ssize_t read(int fd, void *bytes, size_t len)
@@ -120,7 +148,7 @@ EXPORT ssize_t read(int fd, void *bytes, size_t len)
 		}
 		len = 1 + sim_random((uint32_t)(len < 64 ? len : 64));
 	}
-	return syscall(SYS_read, fd, bytes, len);
+	return mortal(syscall(SYS_read, fd, bytes, len));
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
@@ -137,7 +165,7 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 		return syscall(SYS_write, fd, iov[0].iov_base,
 			       1 + sim_random((uint32_t)iov[0].iov_len - 1));
 	}
-	return syscall(SYS_writev, fd, iov, count);
+	return mortal(syscall(SYS_writev, fd, iov, count));
 }
 
 /* By another name: glibc's declaration has a type that no definition can repeat. */
@@ -152,5 +180,5 @@ int accept_one(int fd, void *address, socklen_t *len, int flags)
 		sim.accept_again_ns = sim.now_ns + ACCEPT_PAUSE_NS;
 		return -1;
 	}
-	return (int)syscall(SYS_accept4, fd, address, len, flags);
+	return (int)mortal(syscall(SYS_accept4, fd, address, len, flags));
 }

@@ -7,6 +7,7 @@
 #include "sproxy/wiring.h"
 
 #define REQUESTS_MOST 6
+#define FOREVER_MS 1000000000 /* libh2o's way to say so is INT32_MAX */
 #define WOKEN_MOST_NS 1000000
 #define STEPS_MOST 150 /* of a schedule, before everybody only finishes */
 
@@ -35,7 +36,7 @@ static void step(void)
 	else if (what < 920)
 		sim_instance_step();
 	else if (what < 980)
-		sim_controller_step();
+		sim_controller_step(false);
 	else if (what < 985)
 		sim_instance_kill();
 	else if (what < 987)
@@ -50,7 +51,9 @@ static void schedule_begin(void)
 	/* Each by itself: what chance decides does not depend on those before. */
 	sim.random = sim.options.seed + sim.schedule * UINT64_C(0x9e3779b97f4a7c15);
 	steps = 0;
+	sim_gateway_death_plan();
 	phase = ACTIVE;
+	sim.idempotent = sim.wiring->idempotent;
 	sim_clients_begin(1 + sim_random(REQUESTS_MOST));
 	SIM_LOG("---- schedule %llu", (unsigned long long)sim.schedule);
 }
@@ -73,8 +76,10 @@ static void active_run(void)
 		woken = true; /* that may have been for it */
 	}
 	steps += count;
-	if (steps > STEPS_MOST || sim_clients_done())
+	if (steps > STEPS_MOST || sim_clients_done()) {
 		phase = SETTLING;
+		sim_controller_settle();
+	}
 }
 
 /* True when something moved. */
@@ -83,7 +88,7 @@ static bool settling_run(void)
 	bool moved = sim_clients_read();
 
 	moved |= sim_clients_finish();
-	moved |= sim_controller_step();
+	moved |= sim_controller_step(true);
 	moved |= !sim_instances_settle();
 	return moved;
 }
@@ -126,7 +131,9 @@ static enum sim_moved ending_run(void)
 
 void sim_world_sleep(int timeout_ms)
 {
-	due_ns = timeout_ms < 0 ? UINT64_MAX : sim.now_ns + (uint64_t)timeout_ms * 1000000;
+	due_ns = timeout_ms < 0 || timeout_ms > FOREVER_MS ?
+			 UINT64_MAX :
+			 sim.now_ns + (uint64_t)timeout_ms * 1000000;
 }
 
 enum sim_moved sim_world_run(bool gateway_woken)
