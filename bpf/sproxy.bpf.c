@@ -13,8 +13,9 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * The parts: sproxy_gate (revisions, gates), sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
- * else leased buffers do), sproxy_signal (wake, cancel), sproxy_stats, sproxy_tap.
+ * The parts: sproxy_batch (one send), sproxy_gate (who gets it: revisions, gates), sproxy_owner
+ * (the checks), sproxy_lease (calls and what else leased buffers do), sproxy_signal (wake, cancel),
+ * sproxy_stats, sproxy_tap.
  *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
  * changed by compare-and-swap, in-flight counts by atomic add, everything else of a

@@ -2,8 +2,8 @@
 /*
  * sproxy_gate.bpf.h - revisions that share a function's requests, and gates that keep them out.
  *
- * For: the choice of an instance, and the end of a batch. All of it is the controller's to switch: a split is in
- * the route, a gate beside the function's instances, a watch at an instance.
+ * For: the choice of an instance, and the end of a batch. All of it is the controller's to switch:
+ * a split is in the route, a gate beside the function's instances, a watch at an instance.
  * How: each revision is a function of its own number, with instances and statistics of its own;
  * only a request's path names the one that was meant. A send goes to one revision as a whole.
  * Concurrency: words that the controller stores whole. Probes and watch are taken by atomic

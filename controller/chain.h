@@ -138,7 +138,7 @@ struct chain {
 	uint32_t max_queue;     /* requests that wait for room, in each queue; 0: the default */
 	uint64_t queue_target_ns;
 	uint64_t queue_interval_ns;
-	uint32_t connections;   /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections;             /* of clients, in all; 0: as many as there are fds */
 	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	struct shm_layout layout;
 	struct chain_ingress ingress[WIRING_INGRESS_MAX];
@@ -155,8 +155,8 @@ enum chain_flags {
 };
 
 /*
- * Loads the chain file at `path`, which may also be the folder of a chain.yaml; relative `exec` paths are taken from its folder. Errors
- * go to `errors`, one a line. Returns 0 and *ret; -EINVAL when errors were printed (their
+ * Loads the chain file at `path`, which may also be the folder of a chain.yaml; relative `exec`
+ * paths are taken from its folder. Errors go to `errors`, one a line. Returns 0 and *ret; -EINVAL when errors were printed (their
  * number in *ret_errors if wanted); -errno when the file cannot be read (also printed).
  */
 int chain_load(const char *path, unsigned flags, FILE *errors, struct chain **ret,

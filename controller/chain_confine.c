@@ -9,8 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
+#include "controller/privilege.h"
 #include "controller/sandbox_rules.h"
 #include "sproxy/filter.h"
 
@@ -48,10 +47,7 @@ int chain_confine_enter(const struct chain_confinement *c)
 {
 	int r = 0;
 
-	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH)
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	privilege_bound(PRIVILEGE_FILES);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (c->ruleset >= 0)

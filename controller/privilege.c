@@ -2,7 +2,7 @@
 #include "controller/privilege.h"
 
 #include <errno.h>
-#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +14,14 @@ bool privilege_has(int cap)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
 	return data[cap / 32].effective & (1U << (cap % 32));
+}
+
+void privilege_bound(uint64_t keep)
+{
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!(keep >> cap & 1))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
 int privilege_check(FILE *errors)

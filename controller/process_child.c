@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
+#include "controller/privilege.h"
 #include "controller/sandbox.h"
 #include "sproxy/wiring.h"
 
@@ -49,21 +48,16 @@ static void child_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-/* No child needs a right: the kernel's objects come to it as fds. Root keeps its way to
- * files (a user's home may be closed to others, also to a root without that right). */
+/* No child needs a right: the kernel's objects come to it as fds. */
 static void child_rights_drop(const struct process_spec *spec)
 {
+	uint64_t keep = spec->read_only ? 0 : PRIVILEGE_FILES;
+
+	if (spec->changes_user)
+		keep |= UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID |
+			UINT64_C(1) << CAP_SETPCAP; /* these end with root, by its own hand */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
-		if (!spec->read_only && (cap == CAP_DAC_OVERRIDE || cap == CAP_DAC_READ_SEARCH))
-			continue;
-		/* These end with root, by its own hand. */
-		if (spec->changes_user &&
-		    (cap == CAP_SETUID || cap == CAP_SETGID || cap == CAP_SETPCAP))
-			continue;
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	}
+	privilege_bound(keep);
 }
 
 static void child_cgroups_join(const struct process_spec *spec)

@@ -9,23 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* FNV-1a, 64 bits: tells apart what one operator makes, not what an attacker makes. */
-#define HASH_START 0xcbf29ce484222325ULL
-#define HASH_PRIME 0x100000001b3ULL
-
-static void hash_add(uint64_t *hash, const void *data, size_t len)
-{
-	const unsigned char *at = data;
-
-	for (size_t i = 0; i < len; i++)
-		*hash = (*hash ^ at[i]) * HASH_PRIME;
-}
-
-/* With its NUL, so that "ab" "c" and "a" "bc" differ. */
-static void hash_text(uint64_t *hash, const char *text)
-{
-	hash_add(hash, text, strlen(text) + 1);
-}
+#include "controller/hash.h"
 
 static void hash_pairs(uint64_t *hash, const struct chain_pairs *pairs)
 {

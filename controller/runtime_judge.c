@@ -16,11 +16,6 @@
 
 #define LOOK_NS 100000000ULL
 
-static struct chain_function *function_of(const struct runtime *runtime, uint32_t fn)
-{
-	return &runtime->chain->functions[fn - 1];
-}
-
 /* ---- counts ---- */
 
 static void counts_add(const struct runtime *runtime, uint32_t fn, struct error_counts *sum)
@@ -36,7 +31,7 @@ static void counts_add(const struct runtime *runtime, uint32_t fn, struct error_
 /* Of both revisions, or of the second one alone. */
 static struct error_counts counts_read(const struct runtime *runtime, uint32_t fn, bool both)
 {
-	uint32_t second = function_of(runtime, fn)->traffic.second;
+	uint32_t second = runtime_function(runtime, fn)->traffic.second;
 	struct error_counts sum = { 0 };
 
 	if (both)
@@ -64,7 +59,7 @@ static bool is_busy(const struct runtime *runtime, uint32_t first)
 
 static bool is_judged(const struct runtime *runtime, uint32_t first)
 {
-	const struct chain_traffic *traffic = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *traffic = &runtime_function(runtime, first)->traffic;
 
 	return traffic->breaker.on ||
 	       (traffic->rollback.on && !runtime->functions[traffic->second].traffic.rolled_back);
@@ -88,7 +83,7 @@ static void watch_all(struct runtime *runtime, uint32_t first)
 
 static void gate_set(struct runtime *runtime, uint32_t first, enum sp_gate gate)
 {
-	uint32_t second = function_of(runtime, first)->traffic.second;
+	uint32_t second = runtime_function(runtime, first)->traffic.second;
 
 	sproxy_gate(runtime->proxy, first, gate, BREAKER_PROBES);
 	if (second)
@@ -108,7 +103,7 @@ static struct error_counts before_errors(const struct error_counts *now,
 
 static void windows_begin(struct runtime *runtime, uint32_t first)
 {
-	const struct chain_traffic *rules = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *rules = &runtime_function(runtime, first)->traffic;
 	struct function_traffic *t = &runtime->functions[first].traffic;
 	struct error_counts both = counts_read(runtime, first, true);
 	struct error_counts second = counts_read(runtime, first, false);
@@ -142,7 +137,7 @@ static void counts_text(const struct chain_limit *limit, const struct error_coun
 /* True while there are errors in the window. */
 static bool rollback_look(struct runtime *runtime, uint32_t first, uint64_t now)
 {
-	const struct chain_traffic *rules = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *rules = &runtime_function(runtime, first)->traffic;
 	struct error_counts counts = counts_read(runtime, first, false);
 	struct error_counts c =
 		error_window_look(&runtime->functions[first].traffic.window, now, &counts);
@@ -173,9 +168,9 @@ static void held_send(struct runtime *runtime, uint32_t first)
 
 static void breaker_switch(struct runtime *runtime, uint32_t first, const struct error_counts *c)
 {
-	const struct chain_traffic *rules = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *rules = &runtime_function(runtime, first)->traffic;
 	const struct breaker *breaker = &runtime->functions[first].traffic.breaker;
-	const char *name = function_of(runtime, first)->name;
+	const char *name = runtime_function(runtime, first)->name;
 	char why[128];
 
 	switch (breaker->state) {
@@ -204,7 +199,7 @@ static void breaker_switch(struct runtime *runtime, uint32_t first, const struct
 /* When to look again; 0: not until something happens. */
 static uint64_t breaker_turn(struct runtime *runtime, uint32_t first, uint64_t now)
 {
-	const struct chain_traffic *rules = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *rules = &runtime_function(runtime, first)->traffic;
 	struct function_traffic *t = &runtime->functions[first].traffic;
 	struct error_counts counts = counts_read(runtime, first, true), c;
 	uint64_t until, open_ns = rules->breaker_open_ns;
@@ -237,7 +232,7 @@ static uint64_t breaker_turn(struct runtime *runtime, uint32_t first, uint64_t n
 
 static void look(struct runtime *runtime, uint32_t first)
 {
-	const struct chain_traffic *rules = &function_of(runtime, first)->traffic;
+	const struct chain_traffic *rules = &runtime_function(runtime, first)->traffic;
 	struct function_traffic *t = &runtime->functions[first].traffic;
 	uint64_t now = loop_now_ns(), next = 0;
 
@@ -350,7 +345,7 @@ void traffic_switch(struct runtime *runtime)
 	for (uint32_t fn = 1; fn <= runtime->chain->declared_count; fn++) {
 		struct function_traffic *t = &runtime->functions[fn].traffic;
 
-		if (!function_of(runtime, fn)->traffic.breaker.on)
+		if (!runtime_function(runtime, fn)->traffic.breaker.on)
 			t->breaker.state = BREAKER_CLOSED;
 		if (t->breaker.state == BREAKER_CLOSED)
 			gate_set(runtime, fn, SP_GATE_OPEN);
@@ -369,7 +364,7 @@ void traffic_resume(struct runtime *runtime)
 		enum sp_gate gate = sproxy_gate_read(runtime->proxy, fn);
 		struct error_counts both = counts_read(runtime, fn, true);
 
-		if (gate != SP_GATE_OPEN && function_of(runtime, fn)->traffic.breaker.on)
+		if (gate != SP_GATE_OPEN && runtime_function(runtime, fn)->traffic.breaker.on)
 			breaker_resume(&t->breaker,
 				       gate == SP_GATE_SHUT ? BREAKER_OPEN : BREAKER_HALF_OPEN,
 				       loop_now_ns(), &both);

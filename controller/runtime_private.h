@@ -136,6 +136,12 @@ void runtime_sandbox_adopt(struct runtime *runtime, struct keep_entries *entries
 /* `ended`: and whoever is left of its user. */
 void runtime_sandbox_done(struct runtime *runtime, bool ended);
 
+/* What the chain says of function `fn`, which is not the gateway. */
+static inline struct chain_function *runtime_function(const struct runtime *runtime, uint32_t fn)
+{
+	return &runtime->chain->functions[fn - 1];
+}
+
 /* runtime_traffic.c */
 /* The number that goes for both revisions of a function. */
 uint32_t traffic_first(const struct runtime *runtime, uint32_t fn);

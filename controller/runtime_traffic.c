@@ -8,14 +8,9 @@
 
 #include "controller/runtime_private.h"
 
-static struct chain_function *function_of(const struct runtime *runtime, uint32_t fn)
-{
-	return &runtime->chain->functions[fn - 1];
-}
-
 uint32_t traffic_first(const struct runtime *runtime, uint32_t fn)
 {
-	uint32_t first = fn ? function_of(runtime, fn)->traffic.first : 0;
+	uint32_t first = fn ? runtime_function(runtime, fn)->traffic.first : 0;
 
 	return first ? first : fn;
 }
@@ -23,14 +18,14 @@ uint32_t traffic_first(const struct runtime *runtime, uint32_t fn)
 uint32_t traffic_ready(const struct runtime *runtime, uint32_t fn)
 {
 	uint32_t first = traffic_first(runtime, fn);
-	uint32_t second = function_of(runtime, first)->traffic.second;
+	uint32_t second = runtime_function(runtime, first)->traffic.second;
 
 	return runtime->functions[first].ready + (second ? runtime->functions[second].ready : 0);
 }
 
 uint32_t traffic_percent(const struct runtime *runtime, uint32_t fn)
 {
-	const struct chain_traffic *traffic = &function_of(runtime, fn)->traffic;
+	const struct chain_traffic *traffic = &runtime_function(runtime, fn)->traffic;
 	uint32_t second = traffic->first ? fn : traffic->second;
 
 	if (!second)
@@ -43,7 +38,7 @@ uint32_t traffic_percent(const struct runtime *runtime, uint32_t fn)
 void traffic_split(struct runtime *runtime)
 {
 	for (uint32_t fn = 1; fn <= runtime->chain->declared_count; fn++) {
-		uint32_t second = function_of(runtime, fn)->traffic.second;
+		uint32_t second = runtime_function(runtime, fn)->traffic.second;
 		uint64_t percent = second ? traffic_percent(runtime, second) : 0;
 
 		sproxy_split(runtime->proxy, fn, second, (uint32_t)(SP_SPLIT_ALL * percent / 100));
@@ -76,7 +71,8 @@ void traffic_rolled_back(struct runtime *runtime, uint64_t mask)
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
 		struct function_state *f = &runtime->functions[fn];
 
-		f->traffic.rolled_back = mask >> fn & 1 && function_of(runtime, fn)->traffic.first;
+		f->traffic.rolled_back =
+			mask >> fn & 1 && runtime_function(runtime, fn)->traffic.first;
 		if (f->traffic.rolled_back)
 			snprintf(f->why, sizeof(f->why),
 				 "was rolled back; the next apply tries it again");

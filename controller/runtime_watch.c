@@ -22,7 +22,7 @@ static bool suspect(const struct runtime *runtime, const struct instance *i, uin
 
 	if ((i->state != INSTANCE_READY && i->state != INSTANCE_DRAINING) || i->debugged || i->hung)
 		return false;
-	limit = runtime->chain->functions[i->fn - 1].hang_ns;
+	limit = runtime_function(runtime, i->fn)->hang_ns;
 	if (limit == UINT64_MAX)
 		return false;
 	for (uint32_t n = 0; n < i->worker_count; n++) {
@@ -86,7 +86,7 @@ static void hung_kill(struct instance *instance, uint64_t held_ns)
 static void judge(struct instance *i, const uint64_t eldest[SP_INST_MAX], uint64_t now)
 {
 	struct runtime *runtime = i->runtime;
-	uint64_t limit = runtime->chain->functions[i->fn - 1].hang_ns;
+	uint64_t limit = runtime_function(runtime, i->fn)->hang_ns;
 
 	for (uint32_t n = 0; n < i->worker_count; n++) {
 		uint32_t slot = i->workers[n].slot;

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 
 #include "controller/chain_value.h"
+#include "controller/hash.h"
 #include "controller/privilege.h"
 #include "controller/sandbox_paths.h"
 #include "controller/sandbox_root.h"
@@ -27,17 +28,6 @@ struct sandbox {
 };
 
 /* ---- does it fit? ---- */
-
-static void hash_add(uint64_t *hash, const void *data, size_t len)
-{
-	for (const unsigned char *at = data; len > 0; len--, at++)
-		*hash = (*hash ^ *at) * 0x100000001b3ULL;
-}
-
-static void hash_text(uint64_t *hash, const char *text)
-{
-	hash_add(hash, text ? text : "", text ? strlen(text) + 1 : 1);
-}
 
 /* A file that was replaced is another, and a folder that was. */
 static void hash_place(uint64_t *hash, const char *path, bool content)
@@ -80,7 +70,7 @@ static void hash_function(uint64_t *hash, const struct chain_function *f)
 
 static uint64_t print_of(const struct chain *chain)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	uint64_t hash = HASH_START;
 
 	for (uint32_t i = 0; i < chain->function_count; i++)
 		hash_function(&hash, &chain->functions[i]);

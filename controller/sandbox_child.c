@@ -9,8 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
+#include "controller/privilege.h"
 #include "controller/sandbox.h"
 #include "controller/sandbox_rules.h"
 #include "sproxy/filter.h"
@@ -41,24 +40,12 @@ const char *sandbox_enter(const struct sandbox_child *c)
 	return NULL;
 }
 
-static void bounding_drop(const struct sandbox_child *c)
-{
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
-		/* Root keeps its way to files: a user's home may be closed to others, also to a
-		 * root without that right. */
-		if (!c->own_user && (cap == CAP_DAC_OVERRIDE || cap == CAP_DAC_READ_SEARCH))
-			continue;
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	}
-}
-
 const char *sandbox_rights_drop(const struct sandbox_child *c)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	bounding_drop(c);
+	privilege_bound(c->own_user ? 0 : PRIVILEGE_FILES);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "cannot give up new rights";
 	if (!c->own_user)

@@ -27,7 +27,7 @@ static int failed(char why[SANDBOX_WHY_MAX], const char *what, const char *path)
 	return r;
 }
 
-bool sandbox_join(char ret[CHAIN_PATH_MAX], const char *base, const char *path)
+bool sandbox_path_join(char ret[CHAIN_PATH_MAX], const char *base, const char *path)
 {
 	return snprintf(ret, CHAIN_PATH_MAX, "%s%s", base, path) < CHAIN_PATH_MAX;
 }
@@ -75,7 +75,7 @@ static int show(const char *path, const char *as, uint64_t attributes)
 
 	if (stat(path, &st) < 0)
 		return 0;
-	if (!sandbox_join(place, BASE, as)) {
+	if (!sandbox_path_join(place, BASE, as)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
@@ -98,7 +98,7 @@ static int system_show(char why[SANDBOX_WHY_MAX])
 		int r;
 
 		to[n > 0 ? n : 0] = '\0';
-		sandbox_join(place, BASE, folders[i]);
+		sandbox_path_join(place, BASE, folders[i]);
 		r = n > 0 ? symlink(to, place) : show(folders[i], folders[i], READ_ONLY);
 		if (r < 0)
 			return failed(why, "show", folders[i]);

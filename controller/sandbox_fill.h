@@ -18,6 +18,6 @@ int sandbox_secrets_fill(const struct sandbox_plan *plan, const char *base,
 			 char why[SANDBOX_WHY_MAX]);
 
 /* `base` and `path` as one; false: too long. */
-bool sandbox_join(char ret[CHAIN_PATH_MAX], const char *base, const char *path);
+bool sandbox_path_join(char ret[CHAIN_PATH_MAX], const char *base, const char *path);
 
 #endif

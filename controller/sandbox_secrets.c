@@ -67,7 +67,7 @@ static int function_fill(const struct chain_function *f, const struct sandbox_ch
 {
 	char folder[CHAIN_PATH_MAX];
 
-	if (!sandbox_join(folder, base, child->secrets) || mkdir(folder, 0500) < 0)
+	if (!sandbox_path_join(folder, base, child->secrets) || mkdir(folder, 0500) < 0)
 		return failed(why, f, &f->secrets.items[0], -errno);
 	for (size_t i = 0; i < f->secrets.count; i++) {
 		int r = secret_fill(child, &f->secrets.items[i], folder);
@@ -87,7 +87,7 @@ int sandbox_secrets_fill(const struct sandbox_plan *plan, const char *base,
 	char place[CHAIN_PATH_MAX];
 	bool any = false;
 
-	sandbox_join(place, base, SANDBOX_SECRETS);
+	sandbox_path_join(place, base, SANDBOX_SECRETS);
 	for (uint32_t i = 0; i < plan->chain->function_count; i++) {
 		const struct chain_function *f = &plan->chain->functions[i];
 		int r;

@@ -76,15 +76,16 @@ void h2o_http2_accept(h2o_accept_ctx_t *ctx, h2o_socket_t *sock, struct timeval 
 
 static void on_upgraded(void *data, h2o_socket_t *sock, size_t size)
 {
+	h2o_http1_upgrade_cb next = __atomic_load_n(&upgraded, __ATOMIC_RELAXED);
 	struct gw_client *c;
 
 	if (!sock) {
-		upgraded(data, sock, size);
+		next(data, sock, size);
 		return;
 	}
 	c = gw_client_ref(sock->on_close.data);
 	current = c;
-	upgraded(data, sock, size);
+	next(data, sock, size);
 	reader_take(c, sock);
 }
 

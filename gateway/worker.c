@@ -160,7 +160,6 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 
 /* ---- life ---- */
 
-/* Counts go on where a gateway before this one stopped; it has none of what is counted now. */
 /* Requests that the gateway before us took in and whose end it did not count. */
 static uint64_t requests_unended(const struct wiring_stats *s)
 {
@@ -170,6 +169,7 @@ static uint64_t requests_unended(const struct wiring_stats *s)
 	return s->requests > ended ? s->requests - ended : 0;
 }
 
+/* Counts go on where a gateway before this one stopped; it has none of what is counted now. */
 static void stats_init(struct gw_worker *worker)
 {
 	worker->stats = &worker->gateway->stats->worker[worker->index];

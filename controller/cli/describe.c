@@ -162,94 +162,94 @@ static void describe_functions(const json_t *functions)
 	table_done(&instances);
 }
 
-static void describe_calls(const json_t *functions)
+/* Adds what there is to say of a function; false: nothing. */
+typedef bool rows_fn(struct table *table, const json_t *function, const char *name);
+
+/* A table with rows of some functions. Without rows it is not there. */
+static void describe_some(const json_t *functions, const char *title, const char *const *headers,
+			  size_t columns, rows_fn *add)
 {
-	static const char *const headers[] = { "  FUNCTION", "CALL", "TO" };
 	const json_t *function;
 	struct table table;
 	bool any = false;
 	size_t i;
 
-	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	table_init(&table, headers, columns);
 	json_array_foreach(functions, i, function) {
-		const char *text = object_text(function, "name"), *call;
+		const char *text = object_text(function, "name");
 		char name[CLI_LABEL_MAX];
-		json_t *to;
 
 		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
-		json_object_foreach((json_t *)object_get(function, "calls"), call, to) {
-			const char *cells[] = { name, call, json_string_value(to) };
-
-			table_row(&table, cells);
-			any = true;
-		}
+		any |= add(&table, function, name);
 	}
 	if (any) {
-		printf("Calls:\n");
+		printf("%s:\n", title);
 		table_flush(&table, stdout);
 	}
 	table_done(&table);
 }
 
-/* Prints a table that may have no rows, and then is not there. */
-static void print_table(struct table *table, const char *title, bool any)
+static bool add_calls(struct table *table, const json_t *function, const char *name)
 {
-	if (any) {
-		printf("%s:\n", title);
-		table_flush(table, stdout);
+	const char *call;
+	bool any = false;
+	json_t *to;
+
+	json_object_foreach((json_t *)object_get(function, "calls"), call, to) {
+		const char *cells[] = { name, call, json_string_value(to) };
+
+		table_row(table, cells);
+		any = true;
 	}
-	table_done(table);
+	return any;
+}
+
+static bool add_traffic(struct table *table, const json_t *function, const char *name)
+{
+	char number[OBJECT_NUMBER_MAX], percent[OBJECT_NUMBER_MAX + 2];
+	const char *share = object_number(function, "traffic.percent", number);
+	const bool back = json_is_true(object_get(function, "traffic.rolledBack"));
+	const char *cells[] = { name, object_text(function, "traffic.revision"), percent,
+				back ? "RolledBack" : "" };
+
+	if (!cells[1])
+		return false;
+	snprintf(percent, sizeof(percent), "%s %%", share ? share : "?");
+	table_row(table, cells);
+	return true;
+}
+
+static bool add_breaker(struct table *table, const json_t *function, const char *name)
+{
+	char opened[OBJECT_NUMBER_MAX];
+	const char *cells[] = { name, object_text(function, "breaker.state"),
+				object_number(function, "breaker.opened", opened) };
+
+	if (!cells[1])
+		return false;
+	table_row(table, cells);
+	return true;
+}
+
+static void describe_calls(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "CALL", "TO" };
+
+	describe_some(functions, "Calls", headers, 3, add_calls);
 }
 
 static void describe_traffic(const json_t *functions)
 {
 	static const char *const headers[] = { "  FUNCTION", "REVISION", "TRAFFIC", "STATE" };
-	const json_t *function;
-	struct table table;
-	bool any = false;
-	size_t i;
 
-	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
-	json_array_foreach(functions, i, function) {
-		const char *text = object_text(function, "name");
-		const char *revision = object_text(function, "traffic.revision");
-		char name[CLI_LABEL_MAX], number[OBJECT_NUMBER_MAX], percent[OBJECT_NUMBER_MAX + 2];
-		const char *share = object_number(function, "traffic.percent", number);
-		const bool back = json_is_true(object_get(function, "traffic.rolledBack"));
-		const char *cells[] = { name, revision, percent, back ? "RolledBack" : "" };
-
-		if (!revision)
-			continue;
-		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
-		snprintf(percent, sizeof(percent), "%s %%", share ? share : "?");
-		table_row(&table, cells);
-		any = true;
-	}
-	print_table(&table, "Traffic", any);
+	describe_some(functions, "Traffic", headers, 4, add_traffic);
 }
 
 static void describe_breakers(const json_t *functions)
 {
 	static const char *const headers[] = { "  FUNCTION", "BREAKER", "OPENED" };
-	const json_t *function;
-	struct table table;
-	bool any = false;
-	size_t i;
 
-	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
-	json_array_foreach(functions, i, function) {
-		const char *text = object_text(function, "name");
-		char name[CLI_LABEL_MAX], opened[OBJECT_NUMBER_MAX];
-		const char *cells[] = { name, object_text(function, "breaker.state"),
-					object_number(function, "breaker.opened", opened) };
-
-		if (!cells[1])
-			continue;
-		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
-		table_row(&table, cells);
-		any = true;
-	}
-	print_table(&table, "Circuit breakers", any);
+	describe_some(functions, "Circuit breakers", headers, 3, add_breaker);
 }
 
 static int describe_events(struct client *client, const char *name)
