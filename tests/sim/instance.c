@@ -342,6 +342,23 @@ bool sim_instance_step(void)
 	return in->count > 0 || in->held_count > 0;
 }
 
+bool sim_instances_give_up(void)
+{
+	bool any = false;
+
+	for (uint32_t slot = 2; slot < SP_INST_MAX; slot++) {
+		struct instance *in = &sim_instance[slot];
+
+		if (in->life != LIFE_RUNS)
+			continue;
+		for (uint32_t i = 0; i < in->held_count; i++) {
+			any |= in->held[i].waits != 0;
+			in->held[i].waits = 0;
+		}
+	}
+	return any;
+}
+
 /* What came home without a request gets no new one: it is answered. */
 static bool settle_one(struct instance *in)
 {

@@ -148,6 +148,8 @@ enum sim_moved sim_world_run(bool gateway_woken)
 	}
 	if (settling_run() || woken)
 		return SIM_MOVED;
+	if (sim_gateway_died() && sim_instances_give_up())
+		return SIM_MOVED;
 	if (!at_rest())
 		return timer_await();
 	rest();
