@@ -63,6 +63,8 @@ static void end_begin(void)
 	struct wiring_msg msg = { .type = WIRING_DRAIN, .count = WIRING_DRAIN_STOP };
 
 	phase = ENDING;
+	sim.options.deaths = 0;
+	sim_gateway_death_plan(); /* none any more */
 	SIM_CHECK(wiring_send(sim.control, &msg, sizeof(msg), NULL, 0) == 0,
 		  "the gateway does not hear");
 }
