@@ -392,13 +392,3 @@ bool sim_instances_settle(void)
 			moved |= settle_one(&sim_instance[slot]);
 	return !moved;
 }
-
-uint32_t sim_instances_stock(void)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t slot = 2; slot < SP_INST_MAX; slot++)
-		if (sim_instance[slot].life == LIFE_RUNS)
-			sum += sim_instance[slot].stock_count;
-	return sum;
-}

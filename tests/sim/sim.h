@@ -121,8 +121,6 @@ bool sim_instances_settle(void);
 /* Time is up for calls: a gateway that died took what it was about to answer with it. True when
  * some were under way. */
 bool sim_instances_give_up(void);
-/* Buffers in stock of all. */
-uint32_t sim_instances_stock(void);
 /* Kills one; the controller hears of it when chance says so. */
 void sim_instance_kill(void);
 /* A step of the controller: reports a death, starts another. False: nothing to do. */
