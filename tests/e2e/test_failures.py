@@ -39,6 +39,12 @@ class Failures:
         return self.mark.stat().st_size
 
 
+def shown(folder):
+    """The echo chain, whose functions are shown the folder."""
+    return fill("echo", {}).replace(
+        "  functions:", f"  security: {{files: {{write: [{folder}]}}}}\n  functions:", 1)
+
+
 def every(test, most, attempt, stride):
     """attempt(n) for every stride-th n from 1 on, until it says that there is no n-th."""
     tried = 0
@@ -62,7 +68,7 @@ class RunTest(unittest.TestCase):
     def attempt(self, name, n):
         """Returns False when the program made fewer allocations."""
         failures = Failures(self.folder, name, alloc=n)
-        chain = Chain("echo", env=failures.env)
+        chain = Chain(text=shown(self.folder), env=failures.env)
         try:
             ready = chain.out.wait(r"^ready http://([^/\s]+):(\d+)(/\S*)$", seconds=START_S)
             if ready:
@@ -135,7 +141,7 @@ class CallsTest(unittest.TestCase):
         folder = make_folder()
         for seed in range(20 if SLOW else 2):
             failures = Failures(folder, name, calls=f"5:{seed + 1}")
-            with self.subTest(seed=seed), Chain("echo", env=failures.env) as chain:
+            with self.subTest(seed=seed), Chain(text=shown(folder), env=failures.env) as chain:
                 bad = self.traffic(chain, failures)
                 self.assertEqual(bad, [])
                 chain.wait_idle(leases=True)

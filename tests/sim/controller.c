@@ -93,7 +93,7 @@ static bool reports_read(void)
 	ssize_t n;
 
 	while ((n = recv(sim.control, &msg, sizeof(msg), MSG_DONTWAIT)) == sizeof(msg)) {
-		any |= msg.type == WIRING_RECLAIMED;
+		any |= msg.type == WIRING_RECLAIMED || msg.type == WIRING_READY;
 		if (msg.type == WIRING_READY)
 			sim_controller_takeover();
 		SIM_CHECK(msg.type != WIRING_FAILED, "the gateway failed: %s", msg.text);

@@ -28,6 +28,7 @@ int sim_gateway_main(void); /* gateway/main.c's */
 static jmp_buf grave;
 static int lives[FD_MOST]; /* fds that are not the gateway's */
 static uint32_t life_count;
+static bool died;       /* in this schedule */
 static uint32_t places; /* that it survives; 0: all */
 
 /* DPDK starts once in a process. */
@@ -102,6 +103,7 @@ static void bury(void)
 {
 	SIM_LOG("the gateway dies");
 	sim.takeovers++;
+	died = true;
 	sim_clients_cut();
 	close(sim.control);
 	fds_close();
@@ -122,6 +124,11 @@ _Noreturn void sim_gateway_live(void)
 	exit(sim_gateway_main());
 }
 
+bool sim_gateway_died(void)
+{
+	return died;
+}
+
 void sim_gateway_mortal(void)
 {
 	if (places == 0 || --places > 0)
@@ -132,6 +139,7 @@ void sim_gateway_mortal(void)
 void sim_gateway_death_plan(void)
 {
 	places = 0;
+	died = false;
 	if (sim.options.deaths && sim_random(sim.options.deaths) == 0)
 		places = 1 + sim_random(PLACES_MOST);
 }

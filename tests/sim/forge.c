@@ -25,10 +25,31 @@ static void forge(struct instance *in)
 	sim.deaths++;
 }
 
+/* What it holds itself, to somebody who does not wait for it, or longer than it can be. */
+static void misname(struct instance *in)
+{
+	struct sp_desc d = in->held[sim_random(in->held_count)].d;
+
+	if (d.home != SIM_WORKER_SLOT || sim_owners()[d.buf].leased != SP_LEASE_NONE)
+		return;
+	d.edge = SP_EDGE_REPLY;
+	d.flags = 0;
+	if (sim_chance(50))
+		d.home = (uint16_t)(2 + sim_random(SIM_INSTANCES));
+	else
+		d.len = sim_owners()[d.buf].cap + 1;
+	SIM_CHECK(!sim_instance_send(in, &d, 1), "slot %u: buffer %u went where it may not",
+		  sim_slot_of(in), d.buf);
+	in->life = LIFE_DEAD;
+	sim.deaths++;
+}
+
 void sim_instance_misbehave(void)
 {
 	struct instance *in = sim_instance_any();
 
-	if (in)
+	if (in && in->held_count && sim_chance(50))
+		misname(in);
+	else if (in)
 		forge(in);
 }

@@ -342,6 +342,23 @@ bool sim_instance_step(void)
 	return in->count > 0 || in->held_count > 0;
 }
 
+bool sim_instances_give_up(void)
+{
+	bool any = false;
+
+	for (uint32_t slot = 2; slot < SP_INST_MAX; slot++) {
+		struct instance *in = &sim_instance[slot];
+
+		if (in->life != LIFE_RUNS)
+			continue;
+		for (uint32_t i = 0; i < in->held_count; i++) {
+			any |= in->held[i].waits != 0;
+			in->held[i].waits = 0;
+		}
+	}
+	return any;
+}
+
 /* What came home without a request gets no new one: it is answered. */
 static bool settle_one(struct instance *in)
 {
@@ -374,14 +391,4 @@ bool sim_instances_settle(void)
 		if (sim_instance[slot].life == LIFE_RUNS)
 			moved |= settle_one(&sim_instance[slot]);
 	return !moved;
-}
-
-uint32_t sim_instances_stock(void)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t slot = 2; slot < SP_INST_MAX; slot++)
-		if (sim_instance[slot].life == LIFE_RUNS)
-			sum += sim_instance[slot].stock_count;
-	return sum;
 }

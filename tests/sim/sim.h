@@ -118,8 +118,9 @@ void sim_instance_misbehave(void);
 bool sim_instance_step(void);
 /* Each answers what it holds; true when nothing was left to do. */
 bool sim_instances_settle(void);
-/* Buffers in stock of all. */
-uint32_t sim_instances_stock(void);
+/* Time is up for calls: a gateway that died took what it was about to answer with it. True when
+ * some were under way. */
+bool sim_instances_give_up(void);
 /* Kills one; the controller hears of it when chance says so. */
 void sim_instance_kill(void);
 /* A step of the controller: reports a death, starts another. False: nothing to do. */
@@ -164,6 +165,8 @@ void sim_worker_receive(const struct sp_desc *descs, uint32_t count);
 _Noreturn void sim_gateway_live(void);
 /* A place where the gateway may die. Does not return when it does. */
 void sim_gateway_mortal(void);
+/* It has died in this schedule. */
+bool sim_gateway_died(void);
 /* In this schedule it dies, after so many such places. */
 void sim_gateway_death_plan(void);
 

@@ -63,6 +63,8 @@ static void end_begin(void)
 	struct wiring_msg msg = { .type = WIRING_DRAIN, .count = WIRING_DRAIN_STOP };
 
 	phase = ENDING;
+	sim.options.deaths = 0;
+	sim_gateway_death_plan(); /* none any more */
 	SIM_CHECK(wiring_send(sim.control, &msg, sizeof(msg), NULL, 0) == 0,
 		  "the gateway does not hear");
 }
@@ -147,6 +149,8 @@ enum sim_moved sim_world_run(bool gateway_woken)
 		return sim.now_ns < due_ns ? SIM_MOVED : SIM_TIMER;
 	}
 	if (settling_run() || woken)
+		return SIM_MOVED;
+	if (sim_gateway_died() && sim_instances_give_up())
 		return SIM_MOVED;
 	if (!at_rest())
 		return timer_await();
