@@ -191,9 +191,15 @@ class LiveTest(unittest.TestCase):
         told = [re.sub(r"_[A-Z]+_", "*", path).replace("\\_", "_")
                 for path in re.findall(r"^(/\S+)$", told, re.M)]
         told = [re.sub(r"\*_\*$|\*_\*(?=\.)", "*_*", path) for path in told]
+        def limit():
+            return int(Path("/proc/sys/vm/nr_overcommit_hugepages").read_text())
+        before = limit()
         self.node.start("--front 127.0.0.1:0 --core-dumps")
         self.node.run("sprocket apply -f chain.yaml")
+        raised = limit() > before  # not where the machine has enough without
         for path in told:
+            if path == "/run/sprocket/hugepages" and not raised:
+                continue
             if not path.startswith("/etc/") and "/log/" not in path:
                 with self.subTest(path):
                     self.node.run(f"compgen -G '{path}'")
