@@ -199,6 +199,20 @@ static struct chain_limits limits_of(const struct chain_function *function)
 	return limits;
 }
 
+json_t *limits_json(const struct chain_function *function)
+{
+	struct chain_limits limits = limits_of(function);
+	json_t *json = json_pack("{s:I}", "pids", (json_int_t)limits.pids);
+	char text[CHAIN_SIZE_TEXT_MAX];
+
+	if (limits.memory_bytes)
+		json_object_set_new(json, "memory",
+				    json_string(chain_value_size_text(limits.memory_bytes, text)));
+	if (limits.cpu_millis)
+		json_object_set_new(json, "cpu", json_sprintf("%um", limits.cpu_millis));
+	return json;
+}
+
 /* Once for a chain: what is asked for and cannot be had. */
 static void lack_tell(struct runtime *runtime, const struct chain_limits *limits)
 {

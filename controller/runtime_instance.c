@@ -71,6 +71,22 @@ static void on_ready(struct instance *instance)
 	}
 }
 
+/* What helps a function that its isolation refuses something: it has told an error alone. */
+static const char *refusal_help(const struct runtime *runtime, const char *text)
+{
+	static const int refusals[] = { ENOENT, EACCES, EPERM, EROFS };
+	size_t len = strlen(text);
+
+	for (size_t i = 0; runtime->sandbox && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const char *error = strerror(refusals[i]);
+		size_t tail = strlen(error);
+
+		if (len >= tail && !strcmp(text + len - tail, error))
+			return "; it sees what security.files declares, and its own folder";
+	}
+	return "";
+}
+
 static void on_wiring(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -85,10 +101,12 @@ static void on_wiring(void *arg, uint32_t events)
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
 		msg.text[sizeof(msg.text) - 1] = '\0';
-		runtime_warn(runtime, "FailedStart", "%s cannot start: %s",
-			     runtime_fn_name(runtime, instance->fn), msg.text);
+		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
+			     runtime_fn_name(runtime, instance->fn), msg.text,
+			     refusal_help(runtime, msg.text));
 		snprintf(runtime->functions[instance->fn].why,
-			 sizeof(runtime->functions[instance->fn].why), "%.150s", msg.text);
+			 sizeof(runtime->functions[instance->fn].why), "%.90s%s", msg.text,
+			 refusal_help(runtime, msg.text));
 	}
 }
 

@@ -104,6 +104,8 @@ void instance_cgroup_adopt(struct instance *instance);
 /* The same by what was written down of it: its process has died. */
 void instance_cgroup_adopt_missed(struct instance *instance, json_t *data);
 json_t *instance_cgroup_json(const struct instance *instance);
+/* The limits of each instance of a function, those that there are. */
+json_t *limits_json(const struct chain_function *function);
 /* Ends what is in the one that was written down, and it. */
 void cgroup_kept_end(json_t *data);
 /* Once its process is gone: ends what that left behind. */

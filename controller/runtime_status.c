@@ -174,6 +174,9 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 			 "restarts", (int)f->restarts, "hangs", (int)f->hangs, "revision",
 			 f->revision ? f->revision->name : "", "reason", f->why, "instances",
 			 instances, "counters", counters);
+	if (!runtime->options.inlined)
+		json_object_set_new(json, "limits",
+				    limits_json(&runtime->chain->functions[fn - 1]));
 	traffic_put(runtime, fn, json);
 	return json;
 }

@@ -245,6 +245,33 @@ static void describe_traffic(const json_t *functions)
 	describe_some(functions, "Traffic", headers, 4, add_traffic);
 }
 
+/* Of each instance. */
+static void describe_limits(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "CPU", "MEMORY", "PROCESSES" };
+	const json_t *function;
+	struct table table;
+	bool any = false;
+	size_t i;
+
+	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	json_array_foreach(functions, i, function) {
+		const char *text = object_text(function, "name");
+		const char *cpu = object_text(function, "limits.cpu");
+		const char *memory = object_text(function, "limits.memory");
+		char name[CLI_LABEL_MAX], pids[OBJECT_NUMBER_MAX];
+		const char *cells[] = { name, cpu ? cpu : "<none>", memory ? memory : "<none>",
+					object_number(function, "limits.pids", pids) };
+
+		if (!cells[3])
+			continue;
+		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
+		table_row(&table, cells);
+		any = true;
+	}
+	print_table(&table, "Limits of an instance", any);
+}
+
 static void describe_breakers(const json_t *functions)
 {
 	static const char *const headers[] = { "  FUNCTION", "BREAKER", "OPENED" };
@@ -288,6 +315,7 @@ static int describe(struct client *client, const char *name)
 	describe_chain(chain);
 	describe_conditions(object_get(chain, "status.conditions"));
 	describe_functions(object_get(chain, "status.functions"));
+	describe_limits(object_get(chain, "status.functions"));
 	describe_traffic(object_get(chain, "status.functions"));
 	describe_breakers(object_get(chain, "status.functions"));
 	describe_calls(object_get(chain, "spec.functions"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What functions can be isolated by, on this machine and with our rights. */
+/* What functions can be isolated and limited by, on this machine and with our rights. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 
+#include "controller/cgroup.h"
 #include "controller/cli/doctor.h"
 #include "controller/privilege.h"
 #include "controller/sandbox_rules.h"
@@ -76,9 +77,32 @@ static void check_kernel(struct doctor *doctor)
 		doctor_fix(doctor, "boot with lsm=landlock,... (CONFIG_SECURITY_LANDLOCK=y)");
 }
 
+static void check_limits(struct doctor *doctor)
+{
+	char text[96] = "";
+
+	for (enum cgroup_kind kind = 0; kind < CGROUP_KIND_COUNT; kind++) {
+		size_t used = strlen(text);
+
+		if (cgroup_has(kind))
+			snprintf(text + used, sizeof(text) - used, "%s%s (cgroup v%d)",
+				 used ? ", " : "", cgroup_kind_name(kind), cgroup_version(kind));
+	}
+	if (!cgroup_why()[0]) {
+		doctor_add(doctor, DOCTOR_OK, "limits", "of functions: %s", text);
+		return;
+	}
+	doctor_add(doctor, DOCTOR_WARN, "limits", "of functions: %s; not kept: %s",
+		   text[0] ? text : "none", cgroup_why());
+	doctor_fix(doctor, geteuid() == 0 ? "boot with cgroup v2, and give sprocketd its part of "
+					    "it (systemd: Delegate=yes)" :
+					    "run as root (sudo sprocket ...)");
+}
+
 void doctor_isolation(struct doctor *doctor)
 {
 	check_user(doctor);
 	check_namespaces(doctor);
 	check_kernel(doctor);
+	check_limits(doctor);
 }

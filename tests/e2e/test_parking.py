@@ -10,7 +10,7 @@ from pathlib import Path
 import golden
 import tap
 from golden import EXAMPLES, replay
-from harness import ChainTest
+from harness import ChainTest, run
 
 PLACES = 164
 VISITORS = 16
@@ -76,6 +76,15 @@ class Parking(ChainTest):
                 lines = file.read_text().splitlines()
             self.assertEqual([line.split() for line in lines],
                              [["1", "ZZ-9999", "0", "visitor"], ["2", "ZZ-8888", "0", "visitor"]])
+
+    def test_a_start_that_is_refused_names_the_key(self):
+        with tempfile.TemporaryDirectory(prefix="sprocket-e2e-") as folder:
+            file = Path(folder) / "chain.yaml"
+            file.write_text(golden.example_text("parking").replace("[/var/tmp]", "[]"))
+            made = run("run", file, "--listen", "127.0.0.1:0")
+            self.assertEqual(made.returncode, 1, made.stderr)
+            self.assertRegex(made.stderr, "persist cannot start: init failed: No such file or "
+                                          "directory; .*security.files")
 
 
 if __name__ == "__main__":
