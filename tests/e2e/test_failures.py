@@ -2,6 +2,7 @@
 """No memory at any one moment, and system calls that fail: nobody crashes, nobody hangs, nothing is
 left, and what cannot start says why. Every allocation of a start is tried with SPROCKET_SLOW=1, else
 every so-manieth."""
+import contextlib
 import os
 import shutil
 import subprocess
@@ -39,6 +40,12 @@ class Failures:
         return self.mark.stat().st_size
 
 
+def echo_of(folder):
+    """Its function finds what is preloaded, and may write the mark: it has a /tmp of its own."""
+    return fill("echo", {}).replace(
+        "spec:\n", f"spec:\n  security: {{files: {{write: [{folder}]}}}}\n", 1)
+
+
 def every(test, most, attempt, stride):
     """attempt(n) for every stride-th n from 1 on, until it says that there is no n-th."""
     tried = 0
@@ -62,7 +69,7 @@ class RunTest(unittest.TestCase):
     def attempt(self, name, n):
         """Returns False when the program made fewer allocations."""
         failures = Failures(self.folder, name, alloc=n)
-        chain = Chain("echo", env=failures.env)
+        chain = Chain(text=echo_of(self.folder), env=failures.env)
         try:
             ready = chain.out.wait(r"^ready http://([^/\s]+):(\d+)(/\S*)$", seconds=START_S)
             if ready:
@@ -135,7 +142,7 @@ class CallsTest(unittest.TestCase):
         folder = make_folder()
         for seed in range(20 if SLOW else 2):
             failures = Failures(folder, name, calls=f"5:{seed + 1}")
-            with self.subTest(seed=seed), Chain("echo", env=failures.env) as chain:
+            with self.subTest(seed=seed), Chain(text=echo_of(folder), env=failures.env) as chain:
                 bad = self.traffic(chain, failures)
                 self.assertEqual(bad, [])
                 chain.wait_idle(leases=True)
@@ -164,9 +171,29 @@ class DaemonTest(unittest.TestCase):
     """One allocation of the daemon fails: it, or what it was asked for, may fail; the next daemon
     and the next try do not."""
 
+    @staticmethod
+    @contextlib.contextmanager
+    def finished(daemon):
+        """The rest of a daemon's life; __enter__() would start it."""
+        try:
+            yield daemon
+        except BaseException as e:
+            daemon.__exit__(type(e), e, None)
+            raise
+        daemon.__exit__(None, None, None)
+
     def attempt(self, n):
         failures = Failures(make_folder(), "sprocketd", alloc=n)
-        with Daemon(env=failures.env) as daemon:
+        daemon = Daemon(env=failures.env)
+        try:
+            daemon.start()
+        except AssertionError as e:
+            daemon.destroy()
+            self.assertGreater(failures.count(), 0, e)
+            self.assertEqual(daemon.process.returncode, 1, e)
+            self.assertTrue(daemon.log.text().strip(), "it did not say why")
+            return True
+        with self.finished(daemon):
             for work in (lambda: daemon.apply(fill("echo", {})),
                          lambda: self.assertEqual(
                              daemon.request("echo", path="/echo").status, 200)):
