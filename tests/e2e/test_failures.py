@@ -90,7 +90,7 @@ class RunTest(unittest.TestCase):
             chain.kill()
 
     def test_run(self):
-        every(self, 5000, lambda n: self.attempt("sprocket", n), 41)
+        every(self, 20000, lambda n: self.attempt("sprocket", n), 83)
 
     def test_gateway(self):
         """A gateway that cannot start is started again. (What libh2o cannot allocate later, while
