@@ -6,6 +6,7 @@ import statistics
 import time
 
 import tap
+from actors import EMITTER, actor, actors
 from client import poll
 from daemon import Daemon
 from harness import BUILD, Chain, ChainTest
@@ -118,6 +119,25 @@ class Breaker(ChainTest):
                     ask_one()
                     times.append(time.monotonic() - began)
                 self.assertLess(statistics.median(times), 0.005)
+
+    def test_messages_are_lost_and_counted(self):
+        """A message that finds the gate shut is nobody's request: requests are their ends."""
+        breaker = {"errorRate": "50%", "minRequests": 5, "window": "5s", "openFor": "60s"}
+        routes = [{"from": "ingress", "to": "audit", "when": {"path": "/audit"}}, "ingress a",
+                  "a b", "a.side audit", "b reply", "audit reply"]
+        with Moods("stable") as moods, actors({
+                "a": EMITTER, "b": actor(), "audit": {"exec": str(moods.exec("stable")),
+                                                      "breaker": breaker}}, routes) as chain:
+            moods.set("stable", "fail 1")
+            poll("open", lambda: self.reason(chain.request("POST", "/audit", b"")) ==
+                 "circuit-open", 5)
+            for _ in range(20):
+                answer = chain.request("POST", "/", b"own", {"x-do": "a.emit-side"})
+                self.assertEqual((answer.status, answer.body), (200, b"emit-side ok\n"))
+            g = chain.wait_idle(leases=True)["gateway"]
+            self.assertEqual(g["messages_lost"], 20)
+            self.assertEqual(g["lost"], 20)
+            self.assertEqual(g["requests"], g["answered"] + g["failed"] + g["circuit_open"])
 
     def test_survives_gateway_and_daemon(self):
         with Moods("stable") as moods, Daemon() as daemon:

@@ -2,6 +2,7 @@
 """No memory at any one moment, and system calls that fail: nobody crashes, nobody hangs, nothing is
 left, and what cannot start says why. Every allocation of a start is tried with SPROCKET_SLOW=1, else
 every so-manieth."""
+import contextlib
 import os
 import shutil
 import subprocess
@@ -89,7 +90,7 @@ class RunTest(unittest.TestCase):
             chain.kill()
 
     def test_run(self):
-        every(self, 5000, lambda n: self.attempt("sprocket", n), 41)
+        every(self, 20000, lambda n: self.attempt("sprocket", n), 83)
 
     def test_gateway(self):
         """A gateway that cannot start is started again. (What libh2o cannot allocate later, while
@@ -170,9 +171,29 @@ class DaemonTest(unittest.TestCase):
     """One allocation of the daemon fails: it, or what it was asked for, may fail; the next daemon
     and the next try do not."""
 
+    @staticmethod
+    @contextlib.contextmanager
+    def finished(daemon):
+        """The rest of a daemon's life; __enter__() would start it."""
+        try:
+            yield daemon
+        except BaseException as e:
+            daemon.__exit__(type(e), e, None)
+            raise
+        daemon.__exit__(None, None, None)
+
     def attempt(self, n):
         failures = Failures(make_folder(), "sprocketd", alloc=n)
-        with Daemon(env=failures.env) as daemon:
+        daemon = Daemon(env=failures.env)
+        try:
+            daemon.start()
+        except AssertionError as e:
+            daemon.destroy()
+            self.assertGreater(failures.count(), 0, e)
+            self.assertEqual(daemon.process.returncode, 1, e)
+            self.assertTrue(daemon.log.text().strip(), "it did not say why")
+            return True
+        with self.finished(daemon):
             for work in (lambda: daemon.apply(fill("echo", {})),
                          lambda: self.assertEqual(
                              daemon.request("echo", path="/echo").status, 200)):
