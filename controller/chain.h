@@ -138,7 +138,7 @@ struct chain {
 	uint32_t max_queue;     /* requests that wait for room, in each queue; 0: the default */
 	uint64_t queue_target_ns;
 	uint64_t queue_interval_ns;
-	uint32_t connections;   /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections;             /* of clients, in all; 0: as many as there are fds */
 	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	struct shm_layout layout;
 	struct chain_ingress ingress[WIRING_INGRESS_MAX];
