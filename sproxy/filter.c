@@ -21,6 +21,15 @@
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const struct {
@@ -116,9 +125,9 @@ static int function_add(scmp_filter_ctx ctx, uint32_t mask)
 	 * TCP_ULP, for one, would take the chain's out of the kernel program's sight. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-				     SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
-				     SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+				     SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+				     SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO, 0));
+#ifdef SANITIZED
 	mask |= 1U << FILTER_PTRACE; /* the leak checker stops the process, by a tracer */
 #endif
 	for (uint32_t i = 0; r == 0 && i < FILTER_GROUP_COUNT; i++)
@@ -154,13 +163,13 @@ static int gateway_add(scmp_filter_ctx ctx, uint32_t mask)
 	}
 	if (r == 0)
 		r = calls_add(ctx, SCMP_ACT_ALLOW, calls, COUNT(calls));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 	if (r == 0)
 		r = calls_add(ctx, SCMP_ACT_ALLOW, calls_ptrace, COUNT(calls_ptrace));
 #endif
 	for (size_t i = 0; r == 0 && mask && i < 2; i++) /* the front's, to the gateways */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, i ? SCMP_SYS(connect) : SCMP_SYS(socket),
-				     i ? 0 : 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+				     i ? 0 : 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	return r == 0 ? clone_add(ctx) : r;
 }
 

@@ -18,7 +18,9 @@
 #include "gateway/inbox.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
 #include "gateway/request.h"
+#include "gateway/sweep.h"
 #include "tests/fuzz/gateway_rig.h"
 #include "tests/fuzz/mutator.h"
 #include "tests/fuzz/steps.h"
@@ -74,6 +76,8 @@ static void turns(void)
 		gw_inbox_take(f.w);
 		mail(f.w);
 		h2o_evloop_run(f.w->loop, 0);
+		gw_sweep_turn(f.w);
+		gw_overload_turn(f.w);
 		gw_outbox_flush(f.w);
 		f.w->now_ns = 0;
 	}
@@ -175,6 +179,9 @@ static size_t step(const uint8_t *data, size_t size)
 		break;
 	case RECEIVER: /* enabled or not, so that others find nobody */
 		f.m.slots[slot].enabled = data[2] & 1;
+		f.m.slots[slot].limit = data[2] >> 1 & 3;
+		f.m.fns[f.m.slots[slot].fn].gate = (data[2] >> 3 & 3) % (SP_GATE_AJAR + 1);
+		f.m.slots[slot].probes = data[2] >> 5;
 		break;
 	}
 	turns();
@@ -196,6 +203,8 @@ static void end_all(void)
 {
 	for (uint32_t fn = 1; fn < MODEL_FNS; fn++) {
 		f.m.slots[3].enabled = true;
+		f.m.slots[3].limit = UINT16_MAX;
+		f.m.fns[1].gate = SP_GATE_OPEN;
 		f.m.fns[0].routes[fn].fn = 1;
 		gw_instance_announce_up(&f.g, fn);
 		turns();

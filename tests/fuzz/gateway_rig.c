@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "gateway/admit.h"
+#include "gateway/overload.h"
 #include "gateway/request.h"
+#include "gateway/sweep.h"
 #include "gateway/tables.h"
 #include "tests/bpf/differential.h"
 #include "tests/fuzz/small_layout.h"
 
-enum { SEND_FD = 1 << 20, RECEIVE_FD };
+enum { SEND_FD = 1 << 20, RECEIVE_FD, QUEUED_MAX = 2 };
 
 ssize_t __wrap_recv(int fd, void *to, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
@@ -51,6 +53,15 @@ void tables_read(void)
 		f.m.slots[s].refill = f.g.instances[s].refill;
 }
 
+/* A call that comes home is drawn a generation for. */
+static void generations_draw(struct model_result *result)
+{
+	static struct random random = { 1 };
+
+	for (uint64_t left = result->drawn; left; left &= left - 1)
+		f.m.buffers[__builtin_ctzll(left)].gen = random_below(&random, UINT32_MAX);
+}
+
 static void tables_write(void)
 {
 	for (uint32_t i = 0; i < f.g.wiring.layout.buffer_count; i++) {
@@ -69,8 +80,11 @@ static void tables_write(void)
 			o->hop[b->hops - 1] = b->last;
 		o->word = SP_OWNER_WORD(b->gen, b->holder);
 	}
-	for (uint32_t s = 1; s < MODEL_SLOTS; s++)
+	for (uint32_t s = 1; s < MODEL_SLOTS; s++) {
 		f.g.instances[s].refill = f.m.slots[s].refill;
+		f.g.instances[s].in_flight = f.m.slots[s].in_flight;
+		f.g.instances[s].limit = f.m.slots[s].limit;
+	}
 }
 
 int kernel(uint32_t slot, const void *data, size_t len)
@@ -85,6 +99,7 @@ int kernel(uint32_t slot, const void *data, size_t len)
 		choices = model_choices(&f.m, slot, &first);
 	}
 	model_send(&f.m, slot, data, len, choices ? (uint32_t)__builtin_ctz(choices) : 0, &result);
+	generations_draw(&result);
 	if (result.reason < 0 && result.to == f.w->slot && f.queued + result.count <= QUEUE_MAX) {
 		memcpy(&f.queue[f.queued], result.descs, result.count * sizeof(first));
 		f.queued += result.count;
@@ -132,6 +147,9 @@ static void wiring_make(struct wiring_gateway *w)
 	w->timeout_ns = 3600000000000ULL;
 	w->fn_count = MODEL_FNS - 1;
 	w->calls = 1;
+	w->max_queue = QUEUED_MAX;
+	w->interval_ms = 3600000;
+	w->idempotent = 1U << 2;
 	w->trace = 1;
 	require(wiring_put(&w->heap, "chain", &w->chain) == 0, "heap");
 	for (uint32_t fn = 1; fn <= w->fn_count; fn++)
@@ -158,7 +176,11 @@ static void http_config(struct gateway *g)
 
 	h2o_config_init(&g->http);
 	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
+	g->http.http1.req_timeout = GW_IDLE_MS;
+	g->http.http2.idle_timeout = GW_IDLE_MS;
 	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+	host->http2.reprioritize_blocking_assets = 0;
+	host->http2.push_preload = 0;
 	host->fallback_path.error_log.emit_request_errors = 0;
 	gw_problem_filter(&host->fallback_path);
 	gw_admit_handler(&host->fallback_path);
@@ -171,9 +193,11 @@ static void worker_start(struct gw_worker *w)
 	w->loop = h2o_evloop_create();
 	h2o_context_init(&w->http, w->loop, &w->gateway->http);
 	h2o_timeout_init(w->loop, &w->deadline, 3600000);
+	gw_overload_init(w);
 	h2o_timeout_init(w->loop, &w->stall, 3600000);
 	h2o_timeout_init(w->loop, &w->drain, 3600000);
 	h2o_timeout_init(w->loop, &w->idle, 3600000);
+	gw_sweep_init(w);
 	w->accept = (h2o_accept_ctx_t){ .ctx = &w->http, .hosts = w->gateway->http.hosts };
 }
 

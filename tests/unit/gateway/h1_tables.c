@@ -18,7 +18,6 @@
 		P1 H "Content-Type: application/json\r\nContent-Length: 000000000000000128\r\n"      \
 		     "Expect: 100-continue\r\nX-Request-Id: 0123456789abcdef\r\n\r\n",
 
-static const char *const plain[] = { PLAIN };
 const char *const h1_good[] = {
 	PLAIN L1 "X: trailing blanks \t \r\n\r\n",
 	"GET https://a:443?c HTTP/1.1\r\n" H "\r\n",
@@ -27,7 +26,8 @@ const char *const h1_good[] = {
 	L1 H "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n\r\n",
 	L1 "Connection: close, keep-alive\r\n\r\n",
 };
-const size_t h1_good_count = COUNT(h1_good), h1_plain_count = COUNT(plain);
+const size_t h1_good_count = COUNT(h1_good),
+	     h1_plain_count = COUNT(((const char *const[]){ PLAIN }));
 
 #define BAD(text, fault)                      \
 	{                                     \
