@@ -20,7 +20,7 @@ class Scenario:
     about: str
     every: dict                    # fault -> seconds between two, in the long form
     short: dict = None             # the same in the short form
-    seconds: float = 8
+    seconds: float = 5             # of the short form
     long_seconds: float = 600
     rate: float = 5000
     connections: int = 64
@@ -103,27 +103,27 @@ ALL = {"kill-function": 1.0, "kill-gateway": 5.0, "kill-daemon": 7.0, "kill-fron
 
 SCENARIOS = {s.name: s for s in (
     Scenario("functions", "kill -9 of a random function every 200 ms",
-             {"kill-function!": 0.2}, judges=(recovers,)),
+             {"kill-function!": 0.2}, seconds=4, judges=(recovers,)),
     Scenario("gateway", "kill -9 of the gateway every 5 s; each request on a connection of its own",
-             {"kill-gateway!": 5.0}, {"kill-gateway!": 1.0}, seconds=4, rate=1000, close=True,
+             {"kill-gateway!": 5.0}, {"kill-gateway!": 1.0}, seconds=3.5, rate=1000, close=True,
              judges=(gateway_recovers,)),
     Scenario("daemon", "kill -9 of the daemon every second, during 1,000 changes",
-             {"kill-daemon!": 1.0}, seconds=4, rate=1000, beside=changes,
+             {"kill-daemon!": 1.0}, seconds=3, rate=1000, beside=changes,
              judges=(none_failed, many_changes)),
     Scenario("idempotent", "as functions, but each may be asked again: nobody is to notice",
-             {"kill-function!": 0.2}, kinds=("1 echo /",), chain={"idempotent": True},
+             {"kill-function!": 0.2}, seconds=3, kinds=("1 echo /",), chain={"idempotent": True},
              judges=(recovers, none_failed)),
     Scenario("overload", "ten times what the chain carries, then half of it", {}, seconds=4.5,
              long_seconds=300, connections=512, kinds=("1 echo / x-do: f2.sleep=1",),
              chain={"overload": {"maxInFlight": 64}}, extra=("overload",), kind=phases.Overload),
     Scenario("hostile", "a chain that attacks, and one beside it that must not notice",
-             {"forge!": 0.2}, seconds=3, rate=2000, hostile=True, judges=(none_failed,),
+             {"forge!": 0.15}, seconds=2.5, rate=2000, hostile=True, judges=(none_failed,),
              kind=phases.Neighbour),
     Scenario("run", "what one command has, without a daemon",
              {"kill-function": 0.5, "kill-gateway": 2.0, "stop-function": 2.0, "stop-gateway": 3.0,
               "slow-function": 2.0, "hog": 3.0, "flood-connections": 3.0, "flood-requests": 3.0,
               "exhaust-fds": 4.0, "exhaust-memory": 4.0},
-             seconds=4, rate=2000, command=True),
+             seconds=3, rate=2000, command=True),
     Scenario("mixed", "everything", ALL, {name: every / 3 for name, every in ALL.items()},
              rate=2000, hostile=True, front=True),
     Scenario("soak", "everything, more rarely, for an hour: nothing grows",
