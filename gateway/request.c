@@ -53,6 +53,16 @@ static struct gw_worker *worker_at(const struct gateway *g, uint32_t slot)
 	return &g->workers[0];
 }
 
+static void orphans_cancel(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
+		const struct gw_request *r = g->requests[i];
+
+		if (r && r->state == GW_ORPHAN)
+			gw_outbox_cancel_now(r->worker, i);
+	}
+}
+
 void gw_requests_take_over(struct gateway *g)
 {
 	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
@@ -70,6 +80,8 @@ void gw_requests_take_over(struct gateway *g)
 		}
 		r->worker = worker_at(g, o->home);
 	}
+	/* Whoever has one would work, or keep its buffer, for nobody. */
+	orphans_cancel(g);
 }
 
 static bool in_chain(uint32_t state)

@@ -22,7 +22,8 @@ MAY = {
     "kill-function": {(502, "function-died")},
     "exhaust-memory": {(502, "function-died"), (500, "function-failed"), (502, "function-failed"),
                        (503, "function-failed")},
-    "exhaust-buffers": {(503, None)},
+    # Behind those that a function keeps others of its own wait.
+    "exhaust-buffers": {(503, None), (504, "deadline")},
     "flood-requests": {(503, None)},
     "stop-function": {(503, None)},
     "slow-function": {(503, None)},

@@ -7,7 +7,7 @@ nothing to hit. What must be undone is handed to injector.later(), which also ru
 import contextlib
 import mmap
 import os
-import resource
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +18,6 @@ import leftovers
 from client import Closed, Connection
 from harness import KINDS
 from hostile import order
-from rlimits import rlimit_of, rlimit_set
 from world import HOSTILE, NAME, sanitized
 
 FAULTS = {}
@@ -28,6 +27,8 @@ PARK_MAX = 4096
 SPARE = 24
 # Lets a limit be what it is already, with nothing to spare.
 TIGHT = 2
+# What is told of a process that died meanwhile.
+GONE = (OSError, IndexError, TypeError, subprocess.CalledProcessError)
 
 
 def fault(function):
@@ -201,24 +202,35 @@ def exhaust_buffers(injector, f):
     return f"{count} requests that wait"
 
 
-def limit(pid, kind, soft):
+def prlimit(pid, option, value):
+    """As the user of the process: root may not change limits of others everywhere. What it says."""
+    text = leftovers.read(f"/proc/{pid}/status").decode()
+    ids = {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Uid", "Gid")}
+    done = subprocess.run(["prlimit", "--pid", str(pid), f"--{option}{value}", "--raw",
+                           "--noheadings", "-o", "SOFT,HARD"], user=ids["Uid"],
+                          group=ids["Gid"], extra_groups=[], capture_output=True, text=True,
+                          check=True)
+    return done.stdout.split()
+
+
+def limit(pid, option, soft):
     """Lowers a soft limit of a process; returns what undoes it."""
-    old = rlimit_of(pid, kind)
-    rlimit_set(pid, kind, min(soft, old[1]) if old[1] >= 0 else soft, old[1])
+    old, hard = prlimit(pid, option, "")
+    prlimit(pid, option, f"={soft}:{hard}")
 
     def undo():
-        with contextlib.suppress(OSError):
-            rlimit_set(pid, kind, *old)
+        with contextlib.suppress(*GONE):
+            prlimit(pid, option, f"={old}:{hard}")
     return undo
 
 
 @fault
 def exhaust_fds(injector, f):
     pid = injector.world.gateway()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*GONE):
         count = len(os.listdir(f"/proc/{pid}/fd"))
         injector.later(f.random().uniform(0.05, 0.3),
-                       limit(pid, resource.RLIMIT_NOFILE, count + TIGHT))
+                       limit(pid, "nofile", count + TIGHT))
         return f"of the gateway: {count + TIGHT}"
     return None
 
@@ -230,10 +242,12 @@ def exhaust_memory(injector, f):
     if sanitized():
         return None
     victim = choose(injector.world.functions(), f)
-    with contextlib.suppress(OSError, TypeError):
+    if not victim:
+        return None
+    with contextlib.suppress(*GONE):
         pages = int(leftovers.read(f"/proc/{victim[2]}/statm").split()[0])
         injector.later(f.random().uniform(0.05, 0.5),
-                       limit(victim[2], resource.RLIMIT_AS, pages * mmap.PAGESIZE))
+                       limit(victim[2], "as", pages * mmap.PAGESIZE))
         return f"of {victim[0]}"
     return None
 

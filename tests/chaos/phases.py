@@ -68,13 +68,17 @@ class Overload(Phased):
         shed = latencies(self.load.kept, "problem", 503)
         self.figures |= {"peak": f"{carried:.0f}/s", "asked": f"{carried * OVERLOAD:.0f}/s",
                          "goodput": f"{goodput / carried:.0%} of the peak",
+                         "200 after, ms": report.spread(latencies(self.load.kept)),
                          "503 after, ms": report.spread(shed)}
-        # Of short phases one may fall together with what neighbours do to the machine.
-        share = 0.9 if self.seconds >= LONG_S else 0.5
-        self.judge.expect("goodput", goodput >= share * carried, f"{goodput:.0f}/s")
-        if shed and self.seconds >= LONG_S:
-            self.judge.expect("503 at once", percentile(shed, 0.99) <= SHED_MS,
-                              str(report.spread(shed)))
+        # Of short phases one may fall together with what neighbours do to the machine. There a
+        # refusal is to be quicker than an answer, as those are that wait for nothing.
+        long = self.seconds >= LONG_S
+        self.judge.expect("goodput", goodput >= (0.9 if long else 0.6) * carried,
+                          f"{goodput:.0f}/s")
+        which, most = (0.99, SHED_MS) if long else (
+            0.5, percentile(latencies(self.load.kept), 0.5) or 0)
+        self.judge.expect("503 at once", shed and percentile(shed, which) <= most,
+                          f"{report.spread(shed)}, at most {most:.1f}")
         began = min(r.due for r in after.kept if r.due)
         late = [r for r in after.kept if r.outcome != "ok" and r.due > began + NORMAL_S * 1e9]
         self.judge.expect("normal again", not late, f"{len(late)} after {NORMAL_S} s: {late[:3]}")

@@ -25,11 +25,12 @@ def build(scenario, seed, seconds, injector, ledgers, judge, figures):
 
 
 def spread(values):
-    """p50, p99 and the greatest, as it is told."""
+    """Quantiles and the greatest, as it is told."""
     if not values:
         return {}
-    return {"count": len(values), "p50": round(percentile(values, 0.5), 1),
-            "p99": round(percentile(values, 0.99), 1), "max": round(max(values), 1)}
+    shares = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+    return {"count": len(values), **{n: round(percentile(values, q), 1) for n, q in shares},
+            "max": round(max(values), 1)}
 
 
 def line(name, values):

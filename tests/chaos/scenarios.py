@@ -10,6 +10,7 @@ from world import NAME
 PLAIN = ("20 echo /", "2 has / x-do: f2.call=one,1;f2.view", "1 has / x-do: f2.pid;f2.view")
 RECOVERY_MS = 250
 P99_FROM = 100  # deaths
+CHANGES = 1000
 SLOPE_FROM_S = 900  # a shorter run tells no growth by the hour
 
 
@@ -19,7 +20,7 @@ class Scenario:
     about: str
     every: dict                    # fault -> seconds between two, in the long form
     short: dict = None             # the same in the short form
-    seconds: float = 8
+    seconds: float = 5             # of the short form
     long_seconds: float = 600
     rate: float = 5000
     connections: int = 64
@@ -39,8 +40,9 @@ class Scenario:
 
 def recovers(run):
     found = run.figures.get("after kill-function, ms", {})
-    # A few deaths have no p99: one of them that met others on the CPU would be it.
-    which = "p99" if found and found["count"] >= P99_FROM else "p50"
+    # A few deaths have no p99: one of them that met others on the CPU would be it. Nine of ten
+    # are to be in time all the same, and none may take much longer.
+    which = "p99" if found and found["count"] >= P99_FROM else "p90"
     run.judge.expect("recovery", found and found[which] <= RECOVERY_MS
                      and found["max"] <= 4 * RECOVERY_MS,
                      f"not within {RECOVERY_MS} ms at {which}: {found}")
@@ -60,13 +62,14 @@ def none_failed(run):
 
 def many_changes(run):
     made = run.injector.changes["made"]
-    run.judge.expect("changes were made", made >= run.seconds, f"{made} in {run.seconds} s")
+    wanted = CHANGES if run.seconds >= run.scenario.long_seconds else run.seconds
+    run.judge.expect("changes were made", made >= wanted, f"{made} in {run.seconds} s")
 
 
 def changes(run):
     """One change after the other until all are made or time is over: what a daemon that died
     did not say is asked again."""
-    for n in range(1000):
+    for n in range(CHANGES):
         answer = None
         while answer is None and not run.over.is_set():
             answer = run.world.apply(NAME, run.text(version=str(n)))
@@ -79,14 +82,6 @@ def changes(run):
         run.injector.changes["made" if made else "refused"] += 1
         if not made:
             run.injector.errors.append(f"change {n} was refused: {answer}")
-
-
-def idempotent_none_failed(run):
-    """The product's word is a count of what was sent again; without it there is no such promise."""
-    if "retried" not in run.before["gateway"]:
-        run.figures["retry"] = "not promised by this build"
-        return
-    none_failed(run)
 
 
 def grows(run):
@@ -108,27 +103,27 @@ ALL = {"kill-function": 1.0, "kill-gateway": 5.0, "kill-daemon": 7.0, "kill-fron
 
 SCENARIOS = {s.name: s for s in (
     Scenario("functions", "kill -9 of a random function every 200 ms",
-             {"kill-function!": 0.2}, judges=(recovers,)),
+             {"kill-function!": 0.2}, seconds=4, judges=(recovers,)),
     Scenario("gateway", "kill -9 of the gateway every 5 s; each request on a connection of its own",
-             {"kill-gateway!": 5.0}, {"kill-gateway!": 1.0}, seconds=4, rate=1000, close=True,
+             {"kill-gateway!": 5.0}, {"kill-gateway!": 1.0}, seconds=3.5, rate=1000, close=True,
              judges=(gateway_recovers,)),
     Scenario("daemon", "kill -9 of the daemon every second, during 1,000 changes",
-             {"kill-daemon!": 1.0}, seconds=4, rate=1000, beside=changes,
+             {"kill-daemon!": 1.0}, seconds=3, rate=1000, beside=changes,
              judges=(none_failed, many_changes)),
     Scenario("idempotent", "as functions, but each may be asked again: nobody is to notice",
-             {"kill-function!": 0.2}, kinds=("1 echo /",), chain={"idempotent": True},
-             judges=(recovers, idempotent_none_failed)),
+             {"kill-function!": 0.2}, seconds=3, kinds=("1 echo /",), chain={"idempotent": True},
+             judges=(recovers, none_failed)),
     Scenario("overload", "ten times what the chain carries, then half of it", {}, seconds=4.5,
              long_seconds=300, connections=512, kinds=("1 echo / x-do: f2.sleep=1",),
-             extra=("overload",), kind=phases.Overload),
+             chain={"overload": {"maxInFlight": 64}}, extra=("overload",), kind=phases.Overload),
     Scenario("hostile", "a chain that attacks, and one beside it that must not notice",
-             {"forge!": 0.2}, seconds=3, rate=2000, hostile=True, judges=(none_failed,),
+             {"forge!": 0.15}, seconds=2.5, rate=2000, hostile=True, judges=(none_failed,),
              kind=phases.Neighbour),
     Scenario("run", "what one command has, without a daemon",
              {"kill-function": 0.5, "kill-gateway": 2.0, "stop-function": 2.0, "stop-gateway": 3.0,
               "slow-function": 2.0, "hog": 3.0, "flood-connections": 3.0, "flood-requests": 3.0,
               "exhaust-fds": 4.0, "exhaust-memory": 4.0},
-             seconds=4, rate=2000, command=True),
+             seconds=3, rate=2000, command=True),
     Scenario("mixed", "everything", ALL, {name: every / 3 for name, every in ALL.items()},
              rate=2000, hostile=True, front=True),
     Scenario("soak", "everything, more rarely, for an hour: nothing grows",

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a daemon takes over, and what is left when none comes."""
+import fcntl
 import os
 import signal
+import subprocess
+import threading
 import unittest
 
 import tap
@@ -106,6 +109,19 @@ class Adoption(ChainTest):
             self.assertFalse(group.exists())
             poll("replaced", lambda: [i for i in daemon.instances("fork", "first")
                                       if i["pid"] != pid])
+
+    def test_lock_is_kept_by_a_child_for_a_moment(self):
+        """Killed while it starts a process, which has the lock until it executes its program."""
+        with Daemon() as daemon:
+            daemon.kill()
+            with (daemon.run / "sprocketd.pid").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN)).start()
+                daemon.start()
+            # One that lives is not waited for.
+            other = subprocess.run(daemon.command(), capture_output=True, text=True, check=False,
+                                   timeout=20)
+            self.assertIn("another sprocketd runs here", other.stderr)
 
 
 class Doctor(ChainTest):

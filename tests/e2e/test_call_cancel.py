@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests whose answer nobody waits for any more: callers learn of it, and so do callees."""
+import os
+import signal
 import threading
 import time
 
@@ -114,6 +116,26 @@ class Cancel(CallTest):
             self.assertGreaterEqual(self.counter(chain, "a", "error_canceled"), 8)
             for stream in streams:
                 stream.connection.close()
+            self.whole(chain)
+
+    def test_gateway_dies(self):
+        """The next one says for it that nobody waits."""
+        with actors({"a": actor(concurrency=1), "b": calls("a")},
+                    [{"from": "ingress", "to": "b", "when": {"path": "/b"}}, "ingress a",
+                     "a reply", "b reply"], timeout="20s") as chain:
+            clients = [Stream(chain, "a.hold;a.log=began") for _ in range(100)]
+            poll("there", lambda: chain.function("a")["instances"][0]["in_flight"] == 100)
+            old = chain.status()["gateway"]["pid"]
+            os.kill(old, signal.SIGKILL)
+            poll("another one", lambda: (g := chain.status()["gateway"])["pid"] != old and
+                 g["state"] == "READY")
+            for client in clients:
+                client.connection.close()
+            poll("freed", lambda: b"last=freed 1" in chain.request(
+                "POST", "/b", b"", {"x-do": "b.call=one;a.free"}).body)
+            poll("over", lambda: chain.function("a")["instances"][0]["in_flight"] == 0)
+            self.assertEqual(chain.log.text().count("a began body="), 1)
+            self.assertGreaterEqual(self.counter(chain, "a", "error_canceled"), 99)
             self.whole(chain)
 
     def test_closed_connection_of_http1(self):
