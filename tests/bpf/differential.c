@@ -44,6 +44,9 @@ static void tables_write(struct run *run)
 		i->refill = m->slots[s].refill;
 		i->cancels = m->slots[s].cancels;
 		i->life = m->slots[s].life;
+		i->limit = m->slots[s].limit;
+		i->watch = m->slots[s].watch;
+		i->probes = m->slots[s].probes;
 	}
 }
 
@@ -74,14 +77,18 @@ static int instance_check(struct run *run, uint32_t s)
 	const struct model_slot *w = &run->model.slots[s];
 
 	if (i->in_flight == w->in_flight && i->refill == w->refill && i->in == w->in &&
-	    i->out == w->out && i->wake == w->wake && i->cancels == w->cancels)
+	    i->out == w->out && i->wake == w->wake && i->cancels == w->cancels &&
+	    i->watch == w->watch && i->probes == w->probes)
 		return 0;
-	return differ(run,
-		      "slot %u: in_flight %u refill %u in %llu out %llu wake %u cancels %u; model: "
-		      "in_flight %u refill %u in %llu out %llu wake %u cancels %u",
-		      s, i->in_flight, i->refill, (unsigned long long)i->in,
-		      (unsigned long long)i->out, i->wake, i->cancels, w->in_flight, w->refill,
-		      (unsigned long long)w->in, (unsigned long long)w->out, w->wake, w->cancels);
+	return differ(
+		run,
+		"slot %u: in_flight %u refill %u in %llu out %llu wake %u cancels %u watch %u "
+		"probes %u; model: in_flight %u refill %u in %llu out %llu wake %u cancels %u "
+		"watch %u probes %u",
+		s, i->in_flight, i->refill, (unsigned long long)i->in, (unsigned long long)i->out,
+		i->wake, i->cancels, i->watch, i->probes, w->in_flight, w->refill,
+		(unsigned long long)w->in, (unsigned long long)w->out, w->wake, w->cancels,
+		w->watch, w->probes);
 }
 
 static int tables_check(struct run *run)
@@ -115,6 +122,8 @@ static int fn_check(struct run *run, uint32_t fn)
 	if (!SAME(in) || !SAME(out) || !SAME(failed) || !SAME(dropped) || !SAME(undeliverable))
 		return differ(run, "function %u: its statistics", fn);
 #undef SAME
+	if (is->faults - was->faults != f->faults)
+		return differ(run, "function %u: its count of faults", fn);
 	for (uint32_t e = 0; e <= SP_EDGE_MAX; e++)
 		if (is->edges[e] - was->edges[e] != f->edges[e])
 			return differ(run, "function %u: its count of edge %u", fn, e);
@@ -122,6 +131,21 @@ static int fn_check(struct run *run, uint32_t fn)
 	    histogram_count(&is->stats.run) - histogram_count(&was->stats.run) != f->out)
 		return differ(run, "function %u: as many run times as requests", fn);
 	return 0;
+}
+
+/* Which of two revisions nobody was found of only the counts tell. */
+static int revision_check(struct run *run, const struct model *before)
+{
+	int r = 0;
+
+	if (run->model.counters[SP_COUNT_UNDELIVERABLE] == before->counters[SP_COUNT_UNDELIVERABLE])
+		return 0;
+	r = run->side.counts(run->side.arg, run->counters[1], run->fns[1]);
+	for (uint32_t fn = 0; r == 0 && fn < MODEL_FNS; fn++)
+		if (run->fns[1][fn].stats.undeliverable - run->fns[0][fn].stats.undeliverable !=
+		    run->model.fns[fn].undeliverable)
+			r = differ(run, "function %u: its count of undeliverable ones", fn);
+	return r;
 }
 
 static int counts_check(struct run *run)
@@ -157,6 +181,24 @@ static void look(struct run *run, struct sent *t, uint32_t slot)
 		run->side.receive(run->side.arg, slot, t->got[slot], sizeof(t->got[slot]));
 }
 
+/* What the kernel drew is taken as it is: but it has to be another one. */
+static int generations_take(struct run *run, struct model_result *result)
+{
+	for (uint64_t left = result->drawn; left; left &= left - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(left);
+		uint32_t gen = (uint32_t)(run->side.owners[i].word >> 32);
+
+		if (run->model.buffers[i].gen == gen && ++run->repeats > REPEATS_MAX)
+			return differ(run, "buffer %u: came home with the generation it had", i);
+		run->model.buffers[i].gen = gen;
+	}
+	for (uint32_t i = 0; i < result->count && result->to != SP_SLOT_NONE; i++)
+		if (result->drawn & 1ULL << result->descs[i].buf % MODEL_BUFFERS)
+			result->descs[i].gen =
+				run->model.buffers[result->descs[i].buf % MODEL_BUFFERS].gen;
+	return 0;
+}
+
 static int send_compare(struct run *run, struct sent *t, struct model_result *result)
 {
 	size_t len = result->count * sizeof(struct sp_desc);
@@ -167,6 +209,8 @@ static int send_compare(struct run *run, struct sent *t, struct model_result *re
 		return differ(run, "verdict %d, model: %d (-1: passed)", t->reason, result->reason);
 	if (result->renewed)
 		run->model.slots[t->step->slot].wake = run->side.instances[t->step->slot].wake;
+	if (generations_take(run, result) < 0)
+		return -EBADMSG;
 	if (result->to == SP_SLOT_NONE)
 		return 0;
 	look(run, t, result->to);
@@ -189,6 +233,15 @@ static int send_compare(struct run *run, struct sent *t, struct model_result *re
 		      t->got_len[result->to], len);
 }
 
+/* An event for each that was watched, and no other. */
+static int told_check(struct run *run)
+{
+	uint32_t told = run->side.told(run->side.arg), wanted = run->told;
+
+	run->told = 0;
+	return told == wanted ? 0 : differ(run, "told of slots 0x%x, model: 0x%x", told, wanted);
+}
+
 /* Nothing is anywhere that was not expected there. */
 static int rest_check(struct run *run, const struct sent *t, uint32_t to)
 {
@@ -199,7 +252,7 @@ static int rest_check(struct run *run, const struct sent *t, uint32_t to)
 		    (t->looked & 1U << s ? t->got_len[s] :
 					   run->side.receive(run->side.arg, s, &d, sizeof(d))) > 0)
 			return differ(run, "slot %u reads what is for slot %u", s, to);
-	return 0;
+	return told_check(run);
 }
 
 static int send_perform(struct run *run, const struct step *s)
@@ -229,10 +282,13 @@ static int send_perform(struct run *run, const struct step *s)
 		r = send_compare(run, &t, &result);
 		if (r == 0)
 			r = tables_check(run);
+		if (r == 0)
+			r = revision_check(run, &before);
 		if (r < 0 && (left & (left - 1)))
 			run->model = before;
 	}
 	run->verdicts[t.reason + 1]++;
+	run->told |= result.told;
 	if (r == 0 && (run->careful || run->sends % 64 == 0))
 		r = rest_check(run, &t, result.to);
 	return r;
@@ -274,6 +330,8 @@ int run_begin(struct run *run)
 		i->wake = 0;
 	}
 	tables_write(run);
+	run->told = 0;
+	run->side.told(run->side.arg);
 	return r < 0 ? r : run->side.counts(run->side.arg, run->counters[0], run->fns[0]);
 }
 

@@ -26,6 +26,12 @@ enum step_kind {
 	STEP_RECEIVE, /* `slot` has a receiver, or, with `a` 0, none */
 	STEP_LIFE,    /* somebody else has `slot` */
 	STEP_BEHIND,  /* of the function of `slot`: `a` */
+	STEP_SPLIT,   /* edge `a` of the function of `slot` leads elsewhere, too: `b`, as
+		       * step_split() reads it */
+	STEP_GATE,    /* of the function of `slot`: `a`, enum sp_gate, with `b` probes */
+	STEP_LIMIT,   /* of `slot`: `a` */
+	STEP_WATCH,   /* `slot` is watched, or, with `a` 0, not any more */
+	STEP_KINDS,
 };
 
 struct step {
@@ -40,13 +46,18 @@ struct random {
 };
 
 uint32_t random_below(struct random *r, uint32_t limit);
+bool random_one_in(struct random *r, uint32_t n);
 
 /* Invents the next step, for a chain that is as `m` says. */
 void step_invent(struct step *s, const struct model *m, struct random *r);
+/* The same of a step that writes to the tables; false: this one would make no sense. */
+bool step_invent_table(struct step *s, const struct model *m, struct random *r);
 /* What a table step does to the model. */
 void step_apply(const struct step *s, struct model *m);
 void model_init(struct model *m, uint32_t cpu);
 void step_print(const struct step *s);
+/* sp_route.split of `b`: function and share, two bits each; function 0: none. */
+uint32_t step_split(uint8_t b);
 
 /* The program and its tables. The tables are the real ones. */
 struct chain_side {
@@ -60,6 +71,8 @@ struct chain_side {
 	int (*send)(void *arg, uint32_t slot, const void *data, size_t len, int *ret_reason);
 	/* Bytes that wait at a slot, at most `size`; 0: none. */
 	size_t (*receive)(void *arg, uint32_t slot, void *data, size_t size);
+	/* Slots that were watched, and that an event was about since it was last asked. */
+	uint32_t (*told)(void *arg);
 	/* Sums of all that was counted since the start. */
 	int (*counts)(void *arg, uint64_t counters[SP_COUNT_MAX],
 		      struct sp_function_counts fns[MODEL_FNS]);

@@ -16,6 +16,7 @@ struct kernel {
 	struct sproxy_ends ends[MODEL_SLOTS];
 	bool reachable[MODEL_SLOTS];
 	int reason;
+	uint32_t told;
 };
 
 static int receiver_set(struct kernel *k, uint32_t slot, bool on)
@@ -29,6 +30,17 @@ static int receiver_set(struct kernel *k, uint32_t slot, bool on)
 		r = bpf_map_delete_elem(map, &slot);
 	k->reachable[slot] = on;
 	return r < 0 ? -errno : 0;
+}
+
+static int routes_set(struct kernel *k, const struct model *m)
+{
+	int r = 0;
+
+	for (uint32_t fn = 0; r == 0 && fn < MODEL_FNS; fn++)
+		for (uint32_t e = 0; r == 0 && e < MODEL_EDGES; e++)
+			if (m->fns[fn].routes[e].kind != SP_ROUTE_NONE)
+				r = sproxy_route(k->proxy, fn, e, m->fns[fn].routes[e]);
+	return r;
 }
 
 static int table(void *arg, const struct step *s, const struct model *after)
@@ -47,13 +59,28 @@ static int table(void *arg, const struct step *s, const struct model *after)
 	case STEP_BEHIND:
 		k->proxy->functions[after->slots[s->slot].fn].behind = (uint16_t)behind;
 		return 0;
+	case STEP_SPLIT:
+		return routes_set(k, after);
+	case STEP_GATE:
+		sproxy_gate(k->proxy, after->slots[s->slot].fn, (enum sp_gate)s->a, s->b);
+		return 0;
 	}
 	return 0; /* the rest is in the tables that are written directly */
 }
 
 static void on_event(const struct sp_event *event, void *arg)
 {
-	((struct kernel *)arg)->reason = (int)event->reason;
+	static const struct sp_desc none;
+	struct kernel *k = arg;
+
+	if (event->reason != SP_EVENT_WATCHED)
+		k->reason = (int)event->reason;
+	else if (event->slot < MODEL_SLOTS && event->size == 0 &&
+		 event->fn == k->proxy->instances[event->slot].fn &&
+		 !memcmp(&event->desc, &none, sizeof(none)))
+		k->told |= 1U << event->slot;
+	else
+		k->told = UINT32_MAX; /* nothing that anybody says */
 }
 
 /* A refused send poisons the socket; taken out of the map and put in again it is as new. */
@@ -93,16 +120,29 @@ static size_t kernel_receive(void *arg, uint32_t slot, void *data, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
+static uint32_t told(void *arg)
+{
+	struct kernel *k = arg;
+	uint32_t ret;
+
+	sproxy_events_read(k->proxy, on_event, k);
+	ret = k->told;
+	k->told = 0;
+	return ret;
+}
+
 static int counts(void *arg, uint64_t counters[SP_COUNT_MAX],
 		  struct sp_function_counts fns[MODEL_FNS])
 {
 	struct kernel *k = arg;
+	uint64_t out;
 	int r = sproxy_counters(k->proxy, counters);
 
 	for (uint32_t fn = 0; r == 0 && fn < MODEL_FNS; fn++) {
 		r = sproxy_function_stats(k->proxy, fn, &fns[fn].stats);
 		if (r == 0)
 			r = sproxy_edge_counts(k->proxy, fn, (uint64_t *)fns[fn].edges);
+		fns[fn].faults = sproxy_faults(k->proxy, fn, &out);
 	}
 	return r;
 }
@@ -111,7 +151,10 @@ static int reset(void *arg, const struct model *m)
 {
 	struct kernel *k = arg;
 	char drained[4096];
-	int r = 0;
+	int r = routes_set(k, m);
+
+	for (uint32_t fn = 0; fn < MODEL_FNS; fn++)
+		sproxy_gate(k->proxy, fn, SP_GATE_OPEN, 0);
 
 	for (uint32_t s = 1; r == 0 && s < MODEL_SLOTS - 1; s++) {
 		r = receiver_set(k, s, true);
@@ -153,11 +196,7 @@ static int attach(struct kernel *k, const struct model *m)
 		if (r == 0 && slot->enabled)
 			r = sproxy_enable(k->proxy, s, m->fns[slot->fn].behind);
 	}
-	for (uint32_t fn = 0; r == 0 && fn < MODEL_FNS; fn++)
-		for (uint32_t e = 0; r == 0 && e < MODEL_EDGES; e++)
-			if (m->fns[fn].routes[e].kind != SP_ROUTE_NONE)
-				r = sproxy_route(k->proxy, fn, e, m->fns[fn].routes[e]);
-	return r;
+	return r < 0 ? r : routes_set(k, m);
 }
 
 int chain_side_open(struct chain_side *ret)
@@ -189,6 +228,7 @@ int chain_side_open(struct chain_side *ret)
 				    .table = table,
 				    .send = kernel_send,
 				    .receive = kernel_receive,
+				    .told = told,
 				    .counts = counts,
 				    .reset = reset,
 				    .close = kernel_close };

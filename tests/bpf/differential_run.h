@@ -11,7 +11,7 @@
 
 #include "tests/bpf/differential.h"
 
-enum { REPLAYS_MAX = 1000 };
+enum { REPLAYS_MAX = 1000, REPEATS_MAX = 3 };
 
 struct run {
 	struct chain_side side;
@@ -19,6 +19,8 @@ struct run {
 	uint32_t cpu;
 	bool careful; /* look everywhere after each step */
 	uint64_t sends;
+	uint32_t told;    /* slots that an event was to be about since last looked */
+	uint32_t repeats; /* drawn generations that were the ones before */
 	uint64_t verdicts[SP_VIOLATION_COUNT + 2]; /* [0]: passed; [1 + reason] */
 	uint64_t counters[2][SP_COUNT_MAX];        /* at the start, now */
 	struct sp_function_counts fns[2][MODEL_FNS];

@@ -13,129 +13,9 @@ uint32_t random_below(struct random *r, uint32_t limit)
 	return (uint32_t)((r->state >> 32) * limit >> 32);
 }
 
-static bool one_in(struct random *r, uint32_t n)
+bool random_one_in(struct random *r, uint32_t n)
 {
 	return random_below(r, n) == 0;
-}
-
-void model_init(struct model *m, uint32_t cpu)
-{
-	static const uint32_t fn_of[MODEL_SLOTS] = { 0, 0, 0, 1, 1, 2, 2, 0 };
-
-	*m = (struct model){ .cpu = cpu };
-	for (uint32_t s = 1; s < MODEL_SLOTS - 1; s++)
-		m->slots[s] =
-			(struct model_slot){ .fn = fn_of[s],
-					     .cpu = s % 2,
-					     .lender = fn_of[s] ? 1 : s,
-					     .life = 1,
-					     /* near to the most there are */
-					     .cancels = s % 2 && fn_of[s] ? MODEL_BUFFERS - 4 : 0,
-					     .reachable = true,
-					     .enabled = fn_of[s] != 0 };
-	for (uint32_t i = 0; i < MODEL_BUFFERS; i++)
-		m->buffers[i] = (struct model_buffer){ .gen = 7,
-						       .holder = 1 + i % 2,
-						       .home = (uint16_t)(1 + i % 2),
-						       .cap = i % 4 ? 1000 : 100 };
-	for (uint32_t fn = 1; fn < MODEL_FNS; fn++) {
-		struct sp_route *r = m->fns[fn].routes;
-
-		m->fns[fn].behind = 8;
-		m->fns[0].routes[fn] = (struct sp_route){ SP_ROUTE_FUNCTION, (uint16_t)fn, 0 };
-		if (fn == 3)
-			continue; /* nobody is there to use its edges */
-		for (uint16_t to = 1; to < MODEL_FNS; to++) {
-			r[2 * to] = (struct sp_route){ SP_ROUTE_FUNCTION, to, 0 };
-			r[2 * to + 1] = (struct sp_route){ SP_ROUTE_CALL, to, 0 };
-		}
-		r[1] = (struct sp_route){ SP_ROUTE_REPLY, 0, 0 };
-	}
-	m->fns[0].routes[9] =
-		(struct sp_route){ SP_ROUTE_CALL, 1, 0 }; /* not the gateway's to use */
-}
-
-/* ---- tables ---- */
-
-static void reuse(struct model *m, struct model_buffer *b, const struct step *s)
-{
-	if (b->ref)
-		m->buffers[b->ref - 1].refs--;
-	b->ref = 0;
-	b->gen++;
-	b->holder = s->slot;
-	b->home = s->slot;
-	b->leased = s->b;
-	b->hops = 0;
-}
-
-void step_apply(const struct step *s, struct model *m)
-{
-	struct model_slot *slot = &m->slots[s->slot];
-
-	switch (s->kind) {
-	case STEP_REUSE:
-		reuse(m, &m->buffers[s->a], s);
-		break;
-	case STEP_RECLAIM:
-		for (uint32_t i = 0; i < MODEL_BUFFERS; i++)
-			if (m->buffers[i].holder == s->slot) {
-				m->buffers[i].holder = 1;
-				m->buffers[i].gen++;
-			}
-		slot->in_flight = 0;
-		break;
-	case STEP_ENABLE:
-		slot->enabled = s->a;
-		break;
-	case STEP_RECEIVE:
-		slot->reachable = s->a;
-		break;
-	case STEP_LIFE:
-		slot->life++;
-		slot->cancels = 0;
-		slot->refill = 0;
-		break;
-	case STEP_BEHIND:
-		m->fns[slot->fn].behind = s->a;
-		break;
-	}
-}
-
-static bool invent_table(struct step *s, const struct model *m, struct random *r)
-{
-	uint32_t buf = random_below(r, MODEL_BUFFERS);
-	const struct model_buffer *b = &m->buffers[buf];
-	bool function;
-
-	*s = (struct step){ .slot = (uint8_t)(1 + random_below(r, 6)) };
-	function = m->slots[s->slot].fn != SP_GATEWAY_FN;
-	switch (random_below(r, 16)) {
-	case 0:
-		s->kind = STEP_ENABLE;
-		s->a = !m->slots[s->slot].enabled;
-		return function;
-	case 1:
-		s->kind = STEP_RECEIVE;
-		s->a = !m->slots[s->slot].reachable;
-		return s->a || one_in(r, 3);
-	case 2:
-		s->kind = STEP_LIFE;
-		return function && one_in(r, 4);
-	case 3:
-		s->kind = STEP_BEHIND;
-		s->a = (uint8_t)random_below(r, 12);
-		return function;
-	case 4:
-		s->kind = STEP_RECLAIM;
-		return function && one_in(r, 8);
-	default:
-		s->kind = STEP_REUSE;
-		s->slot = (uint8_t)(1 + random_below(r, 2));
-		s->a = (uint8_t)buf;
-		s->b = one_in(r, 2) ? SP_LEASE_STOCK : SP_LEASE_NONE;
-		return m->slots[b->holder].fn == SP_GATEWAY_FN && b->refs == 0;
-	}
 }
 
 /* ---- sends ---- */
@@ -180,7 +60,7 @@ static bool fits(struct inventing *v, const struct model_buffer *b, struct sp_de
 	bool stock = b->leased == SP_LEASE_STOCK;
 
 	if (v->edge == SP_EDGE_RELEASE) {
-		if (!stock && one_in(v->r, 6)) {
+		if (!stock && random_one_in(v->r, 6)) {
 			d->flags = SP_DESC_MOVED;
 			d->len = stock_from(v, random_below(v->r, MODEL_BUFFERS));
 		}
@@ -194,11 +74,11 @@ static bool fits(struct inventing *v, const struct model_buffer *b, struct sp_de
 							  SP_DESC_FAILED << random_below(v->r, 4));
 		return !stock && b->home == v->home;
 	}
-	if (stock && one_in(v->r, 3) && v->count > 0) {
+	if (stock && random_one_in(v->r, 3) && v->count > 0) {
 		d->flags = SP_DESC_PART;
 		return true;
 	}
-	if (stock && one_in(v->r, 4)) {
+	if (stock && random_one_in(v->r, 4)) {
 		d->flags = SP_DESC_SHARES;
 		d->len = held_from(v, random_below(v->r, MODEL_BUFFERS));
 	}
@@ -234,7 +114,7 @@ static void choose_edge(struct inventing *v, const struct model_buffer *pivot)
 	v->edge = v->worker ? of_worker[random_below(v->r, sizeof(of_worker))] :
 			      of_function[random_below(v->r, sizeof(of_function))];
 	/* An answer to who waits for it. */
-	if (pivot->leased == SP_LEASE_OUT && one_in(v->r, 2))
+	if (pivot->leased == SP_LEASE_OUT && random_one_in(v->r, 2))
 		v->edge = SP_EDGE_REPLY;
 	v->kind = v->edge < MODEL_EDGES ?
 			  (uint8_t)v->m->fns[v->m->slots[v->slot].fn].routes[v->edge].kind :
@@ -305,14 +185,14 @@ static void spoil(struct inventing *v)
 
 	switch (random_below(v->r, 9)) {
 	case 0:
-		d->gen += one_in(v->r, 2) ? 1 : -1U;
+		d->gen += random_one_in(v->r, 2) ? 1 : -1U;
 		break;
 	case 1:
 		d->gen = random_below(v->r, UINT32_MAX);
 		break;
 	case 2:
-		d->buf = one_in(v->r, 8) ? MODEL_BUFFERS + random_below(v->r, 1U << 30) :
-					   random_below(v->r, MODEL_BUFFERS);
+		d->buf = random_one_in(v->r, 8) ? MODEL_BUFFERS + random_below(v->r, 1U << 30) :
+						  random_below(v->r, MODEL_BUFFERS);
 		d->gen = v->m->buffers[d->buf % MODEL_BUFFERS].gen;
 		break;
 	case 3:
@@ -325,14 +205,15 @@ static void spoil(struct inventing *v)
 		d->edge = edges[random_below(v->r, sizeof(edges))];
 		break;
 	case 6:
-		d->home = one_in(v->r, 2) ? homes[random_below(v->r, 7)] :
-					    (uint16_t)random_below(v->r, MODEL_SLOTS);
+		d->home = random_one_in(v->r, 2) ? homes[random_below(v->r, 7)] :
+						   (uint16_t)random_below(v->r, MODEL_SLOTS);
 		break;
 	case 7: /* for all of them, so that it is not merely mixed */
 		d = v->d;
-		if (one_in(v->r, 2))
-			d->home = one_in(v->r, 2) ? homes[random_below(v->r, 7)] :
-						    (uint16_t)random_below(v->r, MODEL_SLOTS);
+		if (random_one_in(v->r, 2))
+			d->home = random_one_in(v->r, 2) ?
+					  homes[random_below(v->r, 7)] :
+					  (uint16_t)random_below(v->r, MODEL_SLOTS);
 		else
 			d->edge = edges[random_below(v->r, sizeof(edges))];
 		for (uint32_t i = 1; i < v->count; i++) {
@@ -351,24 +232,24 @@ void step_invent(struct step *s, const struct model *m, struct random *r)
 {
 	struct inventing v = { .m = m, .r = r };
 
-	if (one_in(r, 6) && invent_table(s, m, r))
+	if (random_one_in(r, 6) && step_invent_table(s, m, r))
 		return;
 	/* As a rule one that holds something. */
 	do
 		v.slot = 1 + random_below(r, 6);
-	while (m->buffers[held_from(&v, 0)].holder != v.slot && !one_in(r, 8));
+	while (m->buffers[held_from(&v, 0)].holder != v.slot && !random_one_in(r, 8));
 	v.worker = m->slots[v.slot].fn == SP_GATEWAY_FN;
-	if (one_in(r, 10))
+	if (random_one_in(r, 10))
 		invent_signal(&v);
 	else
 		invent_batch(&v);
 	if (v.count == 0)
 		v.d[v.count++] = (struct sp_desc){ .edge = v.edge, .home = v.home, .gen = 7 };
-	while (one_in(r, 6))
+	while (random_one_in(r, 6))
 		spoil(&v);
 	*s = (struct step){ .kind = STEP_SEND, .slot = (uint8_t)v.slot };
 	s->len = (uint16_t)(v.count * sizeof(v.d[0]));
-	if (one_in(r, 200))
+	if (random_one_in(r, 200))
 		s->len = (uint16_t)(1 + random_below(r, STEP_BYTES_MAX));
 	memcpy(s->data, v.d, s->len);
 }
@@ -376,7 +257,8 @@ void step_invent(struct step *s, const struct model *m, struct random *r)
 void step_print(const struct step *s)
 {
 	static const char *const kinds[] = { "send",    "reuse", "reclaim", "enable",
-					     "receive", "life",  "behind" };
+					     "receive", "life",  "behind",  "split",
+					     "gate",    "limit", "watch" };
 
 	fprintf(stderr, "  %s slot %u a %u b %u len %u\n", kinds[s->kind], s->slot, s->a, s->b,
 		s->len);

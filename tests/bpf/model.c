@@ -1,125 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bpf/model.h"
-
 #include <string.h>
 
-enum way { FUNCTION, CALL, REPLY, RELEASE, GRANT, REFILL };
+#include "tests/bpf/model_route.h"
 
-/* A send, as far as it is understood. */
-struct send {
-	struct model *m;
-	struct model_result *ret;
-	enum way way;
-	uint32_t slot, fn, home, edge, to, to_fn, flag;
-	bool homecoming, stray;
-	uint16_t life;
-	uint32_t turns_ended, turns_begun, parts, failed, dropped;
-	uint8_t was[SP_BATCH_MAX];
-};
-
-static const struct sp_route *route_of(const struct model *m, uint32_t fn, uint32_t edge)
-{
-	static const struct sp_route none;
-
-	return edge < MODEL_EDGES ? &m->fns[fn].routes[edge] : &none;
-}
-
-static bool is_worker(const struct model *m, uint32_t slot)
-{
-	return slot < MODEL_SLOTS && m->slots[slot].fn == SP_GATEWAY_FN &&
-	       m->slots[slot].lender != SP_SLOT_NONE;
-}
-
-static bool is_function(const struct model *m, uint32_t slot)
-{
-	return slot < MODEL_SLOTS && m->slots[slot].fn != SP_GATEWAY_FN;
-}
-
-static bool reachable(const struct model *m, uint32_t slot)
-{
-	return slot < MODEL_SLOTS && m->slots[slot].reachable;
-}
-
-uint32_t model_choices(const struct model *m, uint32_t slot, const struct sp_desc *first)
-{
-	const struct sp_route *r = route_of(m, m->slots[slot].fn, first->edge);
-	uint32_t mask = 0, local = 0, least = UINT32_MAX;
-
-	if (r->kind != SP_ROUTE_FUNCTION && r->kind != SP_ROUTE_CALL)
-		return 0;
-	for (uint32_t s = 1; s < MODEL_SLOTS; s++) {
-		const struct model_slot *i = &m->slots[s];
-
-		if (!i->enabled || i->fn != r->fn)
-			continue;
-		mask = i->in_flight < least ? 0 : mask;
-		least = i->in_flight < least ? i->in_flight : least;
-		mask |= i->in_flight == least ? 1U << s : 0;
-		local = i->cpu == m->cpu ? s : local;
-	}
-	if (local && (m->slots[local].in_flight < m->fns[r->fn].behind || mask & 1U << local))
-		return 1U << local;
-	return mask;
-}
-
-/* Whose the send would be: a violation, or -1. */
-static int way_of(struct send *s, uint32_t choice)
-{
-	const struct model *m = s->m;
-	const struct sp_route *r = route_of(m, s->fn, s->edge);
-
-	s->to = s->home;
-	s->to_fn = SP_GATEWAY_FN;
-	if (s->edge < SP_EDGE_MAX && (r->kind == SP_ROUTE_FUNCTION || r->kind == SP_ROUTE_CALL)) {
-		s->way = r->kind == SP_ROUTE_CALL ? CALL : FUNCTION;
-		s->to_fn = r->fn;
-		s->to = choice;
-		if (s->way == CALL) {
-			s->home = s->slot;
-			s->life = m->slots[s->slot].life;
-		}
-		return s->way == CALL && s->fn == SP_GATEWAY_FN ? SP_VIOLATION_EDGE : -1;
-	}
-	if (s->edge == SP_EDGE_RELEASE || s->edge == SP_EDGE_REFILL) {
-		s->way = s->edge == SP_EDGE_RELEASE ? RELEASE : REFILL;
-		if (s->way == REFILL && (s->fn == SP_GATEWAY_FN || s->ret->count != 1))
-			return SP_VIOLATION_REFILL;
-		return is_worker(m, s->home) ? -1 : SP_VIOLATION_HOME;
-	}
-	if (s->edge == SP_EDGE_GRANT && s->fn == SP_GATEWAY_FN)
-		s->way = GRANT;
-	else if (s->edge == SP_EDGE_REPLY || r->kind == SP_ROUTE_REPLY)
-		s->way = REPLY;
-	else
-		return SP_VIOLATION_EDGE;
-	if (s->home >= SP_INST_MAX)
-		return s->way == GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
-	s->to_fn = s->home < MODEL_SLOTS ? m->slots[s->home].fn : SP_GATEWAY_FN;
-	s->life = s->home < MODEL_SLOTS ? m->slots[s->home].life : 0;
-	s->homecoming = s->way == REPLY && is_function(m, s->home);
-	return -1;
-}
-
-/* Nobody is there: home, and when that is a caller that is gone, its lender. */
-static void undeliverable(struct send *s)
-{
-	const struct model *m = s->m;
-
-	s->flag = SP_DESC_UNDELIVERABLE;
-	s->homecoming = false;
-	s->to = s->way == GRANT ? s->slot : s->home;
-	if (s->way > REPLY || !is_function(m, s->home))
-		return;
-	if (s->way != REPLY && reachable(m, s->home)) {
-		s->homecoming = true;
-		s->life = m->slots[s->home].life;
-		s->flag |= s->way == FUNCTION ? SP_DESC_FAILED : 0;
-	} else {
-		s->to = m->slots[s->home].lender;
-	}
-}
-
-static int move(struct send *s, struct model_buffer *from, uint32_t index)
+static int move(struct model_sending *s, struct model_buffer *from, uint32_t index)
 {
 	struct model_buffer *to, was;
 
@@ -140,7 +24,7 @@ static int move(struct send *s, struct model_buffer *from, uint32_t index)
 	return -1;
 }
 
-static int share(struct send *s, struct model_buffer *reader, struct sp_desc *d)
+static int share(struct model_sending *s, struct model_buffer *reader, struct sp_desc *d)
 {
 	const struct model_buffer *of;
 	uint32_t root;
@@ -157,7 +41,8 @@ static int share(struct send *s, struct model_buffer *reader, struct sp_desc *d)
 }
 
 /* Stock leaves: as a call, a message, or part of a request. */
-static int judge_stock(struct send *s, struct model_buffer *b, struct sp_desc *d, bool first)
+static int judge_stock(struct model_sending *s, struct model_buffer *b, struct sp_desc *d,
+		       bool first)
 {
 	bool part = d->flags & SP_DESC_PART, shares = d->flags & SP_DESC_SHARES;
 	int bad = d->len > b->cap ? SP_VIOLATION_LENGTH : -1;
@@ -170,7 +55,7 @@ static int judge_stock(struct send *s, struct model_buffer *b, struct sp_desc *d
 	}
 	if (b->ref)
 		return SP_VIOLATION_OWNER;
-	if (s->way == FUNCTION && !is_worker(s->m, s->home))
+	if (s->way == FUNCTION && !model_is_worker(s->m, s->home))
 		return SP_VIOLATION_HOME;
 	if (shares)
 		bad = s->way == CALL && s->flag ? -1 : share(s, b, d);
@@ -187,7 +72,7 @@ static int judge_stock(struct send *s, struct model_buffer *b, struct sp_desc *d
 }
 
 /* A violation, or -1 when the entry and what the receiver reads are as they should be. */
-static int judge(struct send *s, struct model_buffer *b, struct sp_desc *d, bool first)
+static int judge(struct model_sending *s, struct model_buffer *b, struct sp_desc *d, bool first)
 {
 	bool request = b->leased == SP_LEASE_NONE;
 	int bad = d->len > b->cap ? SP_VIOLATION_LENGTH : -1;
@@ -215,14 +100,16 @@ static int judge(struct send *s, struct model_buffer *b, struct sp_desc *d, bool
 	return bad;
 }
 
-/* Flags that only the kernel sets. */
-static uint8_t told(const struct send *s, uint8_t flags)
+/* Without flags that only the kernel sets, or reads. */
+static uint8_t cleared(const struct model_sending *s, uint8_t flags)
 {
 	flags &= (uint8_t) ~(SP_DESC_UNDELIVERABLE | SP_DESC_DENIED);
+	if (s->way == REPLY && s->fn != SP_GATEWAY_FN)
+		flags &= (uint8_t)~SP_DESC_BLAMELESS;
 	return s->way < REPLY ? flags & (uint8_t) ~(SP_DESC_SHARES | SP_DESC_FAILED) : flags;
 }
 
-static int hand_over(struct send *s, uint32_t i)
+static int hand_over(struct model_sending *s, uint32_t i)
 {
 	struct sp_desc *d = &s->ret->descs[i];
 	const struct sp_desc sent = *d;
@@ -234,7 +121,7 @@ static int hand_over(struct send *s, uint32_t i)
 	if (d->buf >= MODEL_BUFFERS)
 		return SP_VIOLATION_INDEX;
 	b = &s->m->buffers[d->buf];
-	if (b->gen != d->gen)
+	if (b->gen != d->gen || s->ret->drawn & 1ULL << d->buf)
 		return SP_VIOLATION_STALE;
 	if (b->holder != s->slot)
 		return SP_VIOLATION_OWNER;
@@ -245,22 +132,26 @@ static int hand_over(struct send *s, uint32_t i)
 		return bad;
 	if (s->way == RELEASE && sent.flags & SP_DESC_MOVED)
 		s->was[i] = SP_LEASE_STOCK;
-	d->flags = told(s, sent.flags) | (uint8_t)s->flag | (s->stray ? SP_DESC_UNDELIVERABLE : 0);
+	d->flags =
+		cleared(s, sent.flags) | (uint8_t)s->flag | (s->stray ? SP_DESC_UNDELIVERABLE : 0);
 	if (s->way <= REPLY && b->refs)
 		d->flags |= SP_DESC_SHARED;
 	b->holder = s->to;
 	b->hops = b->hops < SP_HOPS_MAX ? b->hops + 1 : SP_HOPS_MAX;
-	b->last = (struct sp_hop){ .fn = (uint16_t)s->to_fn, .slot = (uint16_t)s->to };
+	b->last = (struct sp_hop){ .fn = (uint16_t)s->meant, .slot = (uint16_t)s->to };
+	s->ret->drawn |= s->homecoming ? 1ULL << d->buf : 0;
 	s->turns_ended += s->was[i] != SP_LEASE_STOCK;
 	s->turns_begun += b->leased != SP_LEASE_STOCK;
 	/* What stays stock at both ends of an edge goes with another's request. */
 	s->parts += s->way < REPLY && sent.flags & SP_DESC_PART;
 	s->failed += s->way == REPLY && !s->flag && sent.flags & SP_DESC_FAILED;
+	s->faults += s->way == REPLY && !s->flag &&
+		     (sent.flags & (SP_DESC_FAILED | SP_DESC_BLAMELESS)) == SP_DESC_FAILED;
 	s->dropped += s->way == REPLY && !s->flag && sent.flags & SP_DESC_DROPPED;
 	return -1;
 }
 
-static void take_back(struct send *s, uint32_t i)
+static void take_back(struct model_sending *s, uint32_t i)
 {
 	struct model_buffer *b = &s->m->buffers[s->ret->descs[i].buf];
 
@@ -273,7 +164,7 @@ static void take_back(struct send *s, uint32_t i)
 		b->leased = SP_LEASE_OUT;
 }
 
-static void account(struct send *s)
+static void account(struct model_sending *s)
 {
 	struct model *m = s->m;
 	struct model_slot *from = &m->slots[s->slot], *to = &m->slots[s->to];
@@ -283,6 +174,9 @@ static void account(struct send *s)
 	if (s->edge <= SP_EDGE_REPLY) {
 		f->out += s->turns_ended;
 		f->failed += s->fn != SP_GATEWAY_FN ? s->failed : 0;
+		f->faults += s->fn != SP_GATEWAY_FN ? s->faults : 0;
+		if (s->fn != SP_GATEWAY_FN && s->faults)
+			model_watched(s, s->slot);
 		f->dropped += s->fn != SP_GATEWAY_FN ? s->dropped : 0;
 		f->edges[s->edge < SP_EDGE_MAX ? s->edge : SP_EDGE_MAX] += left;
 		m->fns[s->to_fn].undeliverable += s->flag ? left : 0;
@@ -301,7 +195,7 @@ static void account(struct send *s)
 	m->counters[SP_COUNT_UNDELIVERABLE] += s->flag ? n : 0;
 }
 
-static int signal_send(struct send *s)
+static int signal_send(struct model_sending *s)
 {
 	struct sp_desc *d = &s->ret->descs[0];
 	struct model *m = s->m;
@@ -317,7 +211,7 @@ static int signal_send(struct send *s)
 		return SP_VIOLATION_WAKE;
 	s->ret->renewed = d->edge == SP_EDGE_WAKE;
 	if (s->ret->renewed)
-		return reachable(m, s->slot) ? -1 : SP_VIOLATION_COUNT;
+		return model_reachable(m, s->slot) ? -1 : SP_VIOLATION_COUNT;
 	if (d->buf >= MODEL_BUFFERS)
 		return SP_VIOLATION_INDEX;
 	b = &m->buffers[d->buf];
@@ -326,13 +220,14 @@ static int signal_send(struct send *s)
 		return SP_VIOLATION_HOME;
 	}
 	finds = b->gen == d->gen && b->leased != SP_LEASE_STOCK && b->home == s->slot &&
-		is_function(m, b->holder) && reachable(m, b->holder);
+		model_is_function(m, b->holder) && model_reachable(m, b->holder);
 	s->to = finds ? b->holder : s->slot;
 	d->flags = finds ? 0 : SP_DESC_UNDELIVERABLE;
-	return reachable(m, s->to) ? -1 : SP_VIOLATION_COUNT; /* dropped, and nobody to blame */
+	return model_reachable(m, s->to) ? -1 :
+					   SP_VIOLATION_COUNT; /* dropped, and nobody to blame */
 }
 
-static int refill_send(struct send *s)
+static int refill_send(struct model_sending *s)
 {
 	struct sp_desc *d = &s->ret->descs[0];
 	struct model_slot *from = &s->m->slots[s->slot];
@@ -341,7 +236,7 @@ static int refill_send(struct send *s)
 	if (from->refill & bit)
 		return SP_VIOLATION_REFILL;
 	d->gen = s->slot;
-	if (reachable(s->m, s->to)) {
+	if (model_reachable(s->m, s->to)) {
 		from->refill |= bit;
 		return -1;
 	}
@@ -349,16 +244,16 @@ static int refill_send(struct send *s)
 	d->edge = SP_EDGE_GRANT;
 	d->flags = SP_DESC_DENIED | (d->buf & SP_DESC_ASKED_MASK);
 	d->home = (uint16_t)s->slot;
-	return reachable(s->m, s->to) ? -1 : SP_VIOLATION_COUNT;
+	return model_reachable(s->m, s->to) ? -1 : SP_VIOLATION_COUNT;
 }
 
-static int batch_send(struct send *s)
+static int batch_send(struct model_sending *s)
 {
 	uint32_t moved = 0;
 	int bad = -1;
 
-	if (!reachable(s->m, s->to))
-		undeliverable(s);
+	if (!model_reachable(s->m, s->to))
+		model_undeliverable(s);
 	if (s->way == GRANT && s->ret->count == 1 && s->ret->descs[0].flags & SP_DESC_DENIED)
 		return -1;
 	while (moved < s->ret->count && bad < 0) {
@@ -375,7 +270,7 @@ static int batch_send(struct send *s)
 void model_send(struct model *m, uint32_t slot, const void *data, size_t len, uint32_t choice,
 		struct model_result *ret)
 {
-	struct send s = { .m = m, .ret = ret, .slot = slot, .fn = m->slots[slot].fn };
+	struct model_sending s = { .m = m, .ret = ret, .slot = slot, .fn = m->slots[slot].fn };
 
 	*ret = (struct model_result){ .count = (uint32_t)(len / sizeof(struct sp_desc)) };
 	if (len == 0 || len % sizeof(struct sp_desc) || ret->count > SP_BATCH_MAX) {
@@ -387,13 +282,13 @@ void model_send(struct model *m, uint32_t slot, const void *data, size_t len, ui
 		if (s.edge == SP_EDGE_WAKE || s.edge == SP_EDGE_CANCEL)
 			ret->reason = signal_send(&s);
 		else
-			ret->reason = way_of(&s, choice);
+			ret->reason = model_way(&s, choice);
 		if (ret->reason < 0 && s.edge == SP_EDGE_REFILL)
 			ret->reason = refill_send(&s);
 		else if (ret->reason < 0 && s.edge < SP_EDGE_WAKE)
 			ret->reason = batch_send(&s);
 	}
-	ret->to = ret->reason < 0 && reachable(m, s.to) ? s.to : SP_SLOT_NONE;
+	ret->to = ret->reason < 0 && model_reachable(m, s.to) ? s.to : SP_SLOT_NONE;
 	if (ret->reason >= 0 && ret->reason < SP_VIOLATION_COUNT)
 		m->counters[SP_COUNT_VIOLATION + ret->reason]++;
 }

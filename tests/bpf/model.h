@@ -6,7 +6,7 @@
  * How: plain structs, no concurrency; written from bpf/README.md and bpf/wire.h, not from the
  * program. model_send() is the whole of it: judge every descriptor, move all or none, count.
  * To extend it: a new reason or edge is a line in way_of() or judge(), a new choice among
- * instances one in model_choices(), a new count one in account().
+ * instances one in model_choices() and pick(), a new count one in account().
  * Thread-safety: none needed; one chain per struct.
  */
 #ifndef SPROCKET_TESTS_BPF_MODEL_H
@@ -34,16 +34,17 @@ struct model_buffer {
 };
 
 struct model_slot {
-	uint32_t fn, cpu, lender, in_flight, refill, cancels, wake;
+	uint32_t fn, cpu, lender, in_flight, refill, cancels, wake, watch, probes;
 	uint64_t in, out;
-	uint16_t life;
+	uint16_t life, limit;
 	bool reachable; /* has a receiver */
 	bool enabled;
 };
 
 struct model_fn {
-	uint64_t in, out, failed, dropped, undeliverable, edges[SP_EDGE_MAX + 1];
+	uint64_t in, out, failed, dropped, undeliverable, faults, edges[SP_EDGE_MAX + 1];
 	uint32_t behind;
+	uint8_t gate; /* enum sp_gate */
 	struct sp_route routes[MODEL_EDGES];
 };
 
@@ -61,13 +62,17 @@ struct model_result {
 	bool renewed; /* a wake: the kernel chose its next number */
 	uint32_t to;  /* slot that gets it; 0: nobody does */
 	uint32_t count;
+	uint32_t told; /* slots that were watched, and of which there is an event now, a bit each */
+	uint64_t drawn; /* buffers whose generation the kernel drew, a bit each: whoever sees it
+			 * writes it into the model */
 	struct sp_desc descs[SP_BATCH_MAX]; /* as they arrive */
 };
 
-/* The slots that the program may choose for a send, a bit each; 0: none, it says by itself. */
+/* What the program may choose for a send, a bit each: a slot, or, from MODEL_SLOTS on, nobody of
+ * function bit - MODEL_SLOTS. 0: the edge leads to no function. */
 uint32_t model_choices(const struct model *m, uint32_t slot, const struct sp_desc *first);
 
-/* What becomes of `len` bytes sent by `slot`, when `choice` of model_choices() was taken. */
+/* What becomes of `len` bytes sent by `slot`, when bit `choice` of model_choices() was taken. */
 void model_send(struct model *m, uint32_t slot, const void *data, size_t len, uint32_t choice,
 		struct model_result *ret);
 

@@ -33,7 +33,7 @@ static size_t step_read(const struct model *m, const uint8_t *data, size_t size,
 	size_t used = STEP;
 	uint32_t count = data[3];
 
-	*s = (struct step){ .kind = data[0] % (STEP_BEHIND + 1),
+	*s = (struct step){ .kind = data[0] % STEP_KINDS,
 			    .slot = (uint8_t)(1 + data[1] % 6),
 			    .a = data[2],
 			    .b = data[3] };
@@ -64,7 +64,12 @@ static bool sensible(const struct model *m, struct step *s)
 		s->b %= 2;
 		return m->slots[b->holder].fn == SP_GATEWAY_FN && b->refs == 0;
 	}
-	s->a = s->kind == STEP_ENABLE || s->kind == STEP_RECEIVE ? s->a & 1 : s->a;
+	if (s->kind == STEP_ENABLE || s->kind == STEP_RECEIVE || s->kind == STEP_WATCH)
+		s->a &= 1;
+	else if (s->kind == STEP_GATE)
+		s->a %= SP_GATE_AJAR + 1;
+	else if (s->kind == STEP_SPLIT)
+		return m->fns[fn].routes[s->a %= MODEL_EDGES].fn != SP_GATEWAY_FN;
 	return s->kind == STEP_SEND || s->kind == STEP_RECEIVE || fn != SP_GATEWAY_FN;
 }
 

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kernel: bpf/sproxy.bpf.c as it is, over plain arrays. */
-#include <linux/bpf.h>
-#include <linux/types.h>
-/* The helpers need the types above. */
-#include <bpf/bpf_helpers.h>
-
-/* It sets the number of buffers before load; here the map's definition is just not const. */
-#define const
-#include "sproxy_maps.bpf.h"
-#undef const
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include "sproxy.bpf.c"
-
+/* The kernel: its helpers, over plain arrays. The program is tests/fuzz/native's. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/bpf.h>
+
 #include "sim.h"
+#include "tests/fuzz/native/bpf/bpf_helpers.h"
+
+volatile __u32 buffer_count; /* as set before load; the program's own is weak */
+
+/* The program's maps: their addresses are their names. */
+extern char owners, instances, functions, routes, counters, function_counts, settings, receivers,
+	events;
 
 static struct {
 	struct sp_owner *owners;

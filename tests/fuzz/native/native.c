@@ -30,6 +30,7 @@ static struct {
 	uint64_t now;
 	struct sp_event event;
 	int reason;
+	uint32_t told;
 	size_t waiting[MODEL_SLOTS];
 	char queue[MODEL_SLOTS][STEP_BYTES_MAX];
 } t;
@@ -94,7 +95,10 @@ void bpf_ringbuf_submit(void *data, __u64 flags)
 {
 	(void)data;
 	(void)flags;
-	t.reason = (int)t.event.reason;
+	if (t.event.reason == SP_EVENT_WATCHED)
+		t.told |= 1U << t.event.slot;
+	else
+		t.reason = (int)t.event.reason;
 }
 
 long bpf_loop(__u32 count, long (*fn)(__u32, void *), void *arg, __u64 flags)
@@ -131,6 +135,7 @@ static void functions_write(const struct model *m)
 		struct sp_function_slots *f = &t.functions[m->slots[s].fn];
 
 		f->behind = (uint16_t)m->fns[m->slots[s].fn].behind;
+		f->gate = m->fns[m->slots[s].fn].gate;
 		if (!m->slots[s].enabled)
 			continue;
 		f->slot[f->count++] = (uint8_t)s;
@@ -139,11 +144,18 @@ static void functions_write(const struct model *m)
 	}
 }
 
+static void routes_write(const struct model *m)
+{
+	for (uint32_t fn = 0; fn < MODEL_FNS; fn++)
+		memcpy(&t.routes[fn * SP_EDGE_MAX], m->fns[fn].routes, sizeof(m->fns[fn].routes));
+}
+
 static int table(void *arg, const struct step *s, const struct model *after)
 {
 	(void)arg;
 	t.reachable[s->slot] = after->slots[s->slot].reachable;
 	functions_write(after);
+	routes_write(after);
 	return 0;
 }
 
@@ -185,6 +197,15 @@ static size_t receive(void *arg, uint32_t slot, void *data, size_t size)
 	return n;
 }
 
+static uint32_t told(void *arg)
+{
+	uint32_t ret = t.told;
+
+	(void)arg;
+	t.told = 0;
+	return ret;
+}
+
 static int counts(void *arg, uint64_t ret[SP_COUNT_MAX], struct sp_function_counts fns[MODEL_FNS])
 {
 	(void)arg;
@@ -206,8 +227,7 @@ static int reset(void *arg, const struct model *m)
 		t.instances[s].cpu = m->slots[s].cpu;
 		t.instances[s].lender = m->slots[s].lender;
 	}
-	for (uint32_t fn = 0; fn < MODEL_FNS; fn++)
-		memcpy(&t.routes[fn * SP_EDGE_MAX], m->fns[fn].routes, sizeof(m->fns[fn].routes));
+	routes_write(m);
 	return 0;
 }
 
@@ -223,6 +243,7 @@ int chain_side_open(struct chain_side *ret)
 				    .table = table,
 				    .send = native_send,
 				    .receive = receive,
+				    .told = told,
 				    .counts = counts,
 				    .reset = reset,
 				    .close = native_close };

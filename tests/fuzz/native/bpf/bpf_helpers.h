@@ -2,9 +2,11 @@
 /*
  * bpf_helpers.h - in place of libbpf's: the kernel program compiled for this machine.
  *
- * For: the fuzz target `program`, which runs its C source under sanitizers, far faster than the
- * kernel does. What the verifier and real sockets do is left to tests/bpf/test_differential.c.
- * How: found before libbpf's by the include path; native.c has the helpers.
+ * For: the fuzz target `program` and the simulation, which run its C source under sanitizers, far
+ * faster than the kernel does. What the verifier and real sockets do is left to
+ * tests/bpf/test_differential.c.
+ * How: found before libbpf's by the include path; who links the program has the helpers (native.c,
+ * tests/sim/kernel.c), the maps by their addresses, and `buffer_count`.
  */
 #ifndef SPROCKET_TESTS_FUZZ_NATIVE_BPF_HELPERS_H
 #define SPROCKET_TESTS_FUZZ_NATIVE_BPF_HELPERS_H
@@ -21,8 +23,9 @@ struct sk_msg_md;
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
 
-/* The native one is another object's, whose value is not 0. */
+#ifdef SPROXY_NATIVE /* the program itself: the definition with a value is another object's */
 extern const volatile __u32 buffer_count __attribute__((weak));
+#endif
 int sproxy(struct sk_msg_md *msg);
 int sproxy_entry(struct sk_msg_md *msg);
 
