@@ -136,7 +136,7 @@ static void test_no_more_than_the_limit(void **state)
 	assert_int_equal(put(f, GW, batch, 3 * sizeof(*batch)), 3 * sizeof(*batch));
 	assert_int_equal(take(f, GW, d, 4), 3);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(d[i].flags, SP_DESC_UNDELIVERABLE | SP_DESC_FAILED);
+		assert_int_equal(d[i].flags, SP_DESC_UNDELIVERABLE | SP_DESC_FULL);
 		assert_int_equal(d[i].edge, 1);
 		assert_int_equal(word(f, d[i].buf), SP_OWNER_WORD(7, GW));
 		assert_int_equal(sproxy_owners(f->proxy)[d[i].buf].hop[0].fn, 1);
@@ -171,7 +171,7 @@ static void test_limit_of_a_next_function(void **state)
 	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
 	assert_int_equal(put_one(f, A, desc(1, EDGE_NEXT)), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
-	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE | SP_DESC_FAILED);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE | SP_DESC_FULL);
 	stock(f, 2, A);
 	assert_int_equal(put_one(f, A, call(2, A)), 0);
 	d = taken(f, A);

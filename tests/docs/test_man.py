@@ -193,7 +193,8 @@ class ManTest(unittest.TestCase):
         text = (SOURCE / "sproxy/wiring.h").read_text()
         fields = set(re.findall(r"^\tX\((\w+), \"", text, re.M))
         metrics = code_of("metrics.c")
-        for field in fields - {"leased"}:
+        # Some of those shed are told apart only for the gateway that takes over.
+        for field in fields - {"leased", "shed_inside"}:
             with self.subTest(field):
                 self.assertRegex(metrics, rf"gateway\.{field}\b|ERROR\({field}\)"
                                  rf"|CUT\({field.removeprefix('cut_')}\)")

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "session.h"
 
-#define NO_ROOM (SP_DESC_UNDELIVERABLE | SP_DESC_FAILED)
+#define NO_ROOM (SP_DESC_UNDELIVERABLE | SP_DESC_FULL)
 
 static void bounds(uint32_t in_flight, uint32_t queue, uint32_t interval_ms)
 {
@@ -27,14 +28,21 @@ static void instance_set(uint32_t in_flight, uint32_t limit)
 	__atomic_store_n(&i->limit, (uint16_t)limit, __ATOMIC_RELAXED);
 }
 
+/* Until as many requests wait, or wait and have waited, for room. */
+static void queued(uint64_t count)
+{
+	for (int i = 0; i < 2500 && rig_stats(&rig).queued < count; i++)
+		usleep(2000);
+	assert_true(rig_stats(&rig).queued >= count);
+}
+
 /* Sends it back as the kernel program does when the function is full. */
 static void bounce(struct sp_desc d)
 {
 	uint64_t before = rig_stats(&rig).queued;
 
 	rig_send(&rig, d, 1, NO_ROOM);
-	while (rig_stats(&rig).queued == before)
-		;
+	queued(before + 1);
 }
 
 static void answered(struct client *client, struct sp_desc d)
@@ -138,8 +146,7 @@ static void test_a_full_queue_is_503_at_once(void **state)
 	for (int i = 0; i < 3; i++) {
 		client_open(&many[i], rig.port);
 		client_post(&many[i], "/work", "", "more", 4);
-		while (rig_stats(&rig).queued < 2)
-			;
+		queued(2);
 	}
 	client_reply(&many[1], &reply, false);
 	reply_assert_problem(&reply, 503, "function-overloaded");
@@ -165,8 +172,7 @@ static void test_before_the_chain(void **state)
 	for (int i = 0; i < 2; i++)
 		client_open(&many[i], rig.port);
 	client_say(&many[0], "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-	while (rig_stats(&rig).queued == 0)
-		;
+	queued(1);
 	client_say(&many[1], "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
 	client_reply(&many[1], &reply, false);
 	reply_assert_problem(&reply, 503, "overloaded");
