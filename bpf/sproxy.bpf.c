@@ -280,6 +280,7 @@ static __always_inline int batch_move(struct batch *b, __u32 size)
 
 	b->now = bpf_ktime_get_ns();
 	b->reason = -1;
+	b->renew = b->homecoming || (!b->flag && (b->way < WAY_REPLY || b->way == WAY_GRANT));
 	if (!stats_begin(b))
 		return refuse(b, SP_VIOLATION_IDENTITY, size);
 	bpf_loop(b->count, hand_over_nth, b, 0);

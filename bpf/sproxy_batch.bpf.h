@@ -27,6 +27,7 @@ struct batch {
 	__u32 flag;                  /* not deliverable: what its descriptors are flagged, or 0 */
 	__u32 full;                  /* SP_DESC_FULL: the one picked is at its limit; or 0 */
 	__u32 homecoming;            /* it arrives where its calls were made */
+	__u32 renew;                 /* a function gets it: its descriptors' generations are new */
 	__u32 life;                  /* of the instance that calls, or is called from */
 	__u32 stray;                 /* what a call is flagged whose caller had the slot before */
 	__u32 special;               /* flags that ask for more than the plain check */

@@ -89,6 +89,7 @@ static __always_inline int move_request(struct leased *l, struct sp_owner *from)
 	to->leased = from->leased;
 	to->tag = from->tag;
 	to->life = from->life;
+	to->called = from->called;
 	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
 	/* What it reads of others stays with it until the gateway has it. */
 	from->leased = SP_LEASE_STOCK;
@@ -155,6 +156,7 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	o->home = l->home;
 	o->tag = l->tag;
 	o->life = l->life;
+	o->called = o->word >> 32;
 	o->hops = 0;
 	return -1;
 }

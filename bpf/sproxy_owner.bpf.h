@@ -108,9 +108,10 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	stamp(b, o);
 	d->flags &= ~b->clear;
 	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
-	/* What comes home is stock, which can leave again at once. No buffer would limit the
-	 * answers that a caller leaves unread, so a number does that only who reads them knows. */
-	if (b->homecoming)
+	/* Whoever hands on what it did not read (an answer to a number that it guessed, or once
+	 * more around a cycle) would leave one more unread each time, and no buffer would limit
+	 * that: so it takes a number that only who reads it knows. */
+	if (b->renew)
 		d->gen = bpf_get_prandom_u32();
 	assign(o, d->gen, b->to);
 	return -1;

@@ -90,8 +90,9 @@ enum sp_flag {
  * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
-	__u32 gen;  /* the buffer's generation when the sender received it; the kernel draws a new
-		     * one for a call that comes home */
+	__u32 gen;  /* the buffer's generation when the sender received it: the kernel draws a new
+		     * one for whatever a function gets. Of a function's cancel, that with which
+		     * its call left */
 	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
@@ -131,13 +132,14 @@ struct sp_owner {
 	__u8 leased;      /* enum sp_lease */
 	__u8 hops;        /* stamps in hop[] */
 	__u64 arrived_ns; /* CLOCK_MONOTONIC of the last hand-over; stamps saturate, this does not */
-	__u32 refs; /* requests in other buffers that read the payload of this one: raised by the
+	__u32 refs;   /* requests in other buffers that read the payload of this one: raised by the
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
-	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
+	__u32 ref;    /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
-	__u16 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
-	__u16 life; /* of a call: its caller's, so that whoever has the slot next is told apart */
-	__u32 reserved;
+	__u16 tag;    /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u16 life;   /* of a call: its caller's, so that whoever has the slot next is told apart */
+	__u32 called; /* of a call: the buffer's generation when it left, by which its caller
+		       * knows it */
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 

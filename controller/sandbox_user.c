@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FOLDER "/run/sprocket-users"
+#define END_TRIES 100
 
 /* FNV-1a */
 static uint32_t hash(const char *name)
@@ -51,8 +53,10 @@ int sandbox_user_take(const char *name, uid_t *ret)
 	return -EUSERS;
 }
 
-void sandbox_user_end(uid_t uid)
+/* True when whoever was to do it was killed first. */
+static bool end_once(uid_t uid)
 {
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -62,6 +66,14 @@ void sandbox_user_end(uid_t uid)
 			kill(-1, SIGKILL);
 		_exit(0);
 	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
+	return pid > 0 && WIFSIGNALED(status);
+}
+
+/* Where landlock keeps no signals back, those that are to end can be faster. */
+void sandbox_user_end(uid_t uid)
+{
+	for (int i = 0; i < END_TRIES && end_once(uid); i++)
+		;
 }

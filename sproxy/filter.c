@@ -69,6 +69,18 @@ static int clone_add(scmp_filter_ctx ctx)
 	return r == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) : r;
 }
 
+/* Limits of others of the same user, which the chain's other functions are, and families of sockets
+ * whose mere name makes the kernel load their code. */
+static int own_add(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				 SCMP_A0(SCMP_CMP_EQ, 0));
+
+	return r == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
+					 SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) :
+			r;
+}
+
 /* The program as the kernel takes it. */
 static int export(scmp_filter_ctx ctx, struct sock_fprog *ret)
 {
@@ -121,6 +133,8 @@ static int function_add(scmp_filter_ctx ctx, uint32_t mask)
 {
 	int r = calls_add(ctx, SCMP_ACT_ALLOW, calls_common, COUNT(calls_common));
 
+	if (r == 0)
+		r = own_add(ctx);
 	/* The SDK's wait for the next timer. Everything else can be set on sockets of its own:
 	 * TCP_ULP, for one, would take the chain's out of the kernel program's sight. */
 	if (r == 0)
@@ -163,6 +177,8 @@ static int gateway_add(scmp_filter_ctx ctx, uint32_t mask)
 	}
 	if (r == 0)
 		r = calls_add(ctx, SCMP_ACT_ALLOW, calls, COUNT(calls));
+	if (r == 0)
+		r = own_add(ctx);
 #ifdef SANITIZED
 	if (r == 0)
 		r = calls_add(ctx, SCMP_ACT_ALLOW, calls_ptrace, COUNT(calls_ptrace));

@@ -12,7 +12,8 @@
 
 #define S(name) SCMP_SYS(name)
 
-/* What a program does with itself and its files. `clone` is beside them: by its flags. */
+/* What a program does with itself and its files. Beside them, by their arguments: `clone`,
+ * `prlimit64`, `socketpair`. */
 static const int calls_common[] = {
 	/* memory */
 	S(brk),
@@ -114,7 +115,6 @@ static const int calls_common[] = {
 	S(capget),
 	S(getrlimit),
 	S(setrlimit),
-	S(prlimit64),
 	S(getrusage),
 	S(pidfd_open),
 	S(pidfd_send_signal),
@@ -242,7 +242,6 @@ static const int calls_common[] = {
 	S(sendto),
 	S(sendmsg),
 	S(sendmmsg),
-	S(socketpair),
 	S(getsockopt),
 	S(getsockname),
 	S(getpeername),

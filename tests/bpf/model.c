@@ -66,6 +66,7 @@ static int judge_stock(struct model_sending *s, struct model_buffer *b, struct s
 	b->home = (uint16_t)s->home;
 	b->tag = d->home;
 	b->life = s->life;
+	b->called = b->gen;
 	b->hops = 0;
 	d->home = (uint16_t)(s->way == CALL && !s->homecoming ? s->slot : d->home);
 	return -1;
@@ -139,7 +140,9 @@ static int hand_over(struct model_sending *s, uint32_t i)
 	b->holder = s->to;
 	b->hops = b->hops < SP_HOPS_MAX ? b->hops + 1 : SP_HOPS_MAX;
 	b->last = (struct sp_hop){ .fn = (uint16_t)s->meant, .slot = (uint16_t)s->to };
-	s->ret->drawn |= s->homecoming ? 1ULL << d->buf : 0;
+	s->ret->drawn |= model_is_function(s->m, s->to) || (s->way == GRANT && !s->flag) ?
+				 1ULL << d->buf :
+				 0;
 	s->turns_ended += s->was[i] != SP_LEASE_STOCK;
 	s->turns_begun += b->leased != SP_LEASE_STOCK;
 	/* What stays stock at both ends of an edge goes with another's request. */
@@ -219,9 +222,11 @@ static int signal_send(struct model_sending *s)
 		from->cancels = 0;
 		return SP_VIOLATION_HOME;
 	}
-	finds = b->gen == d->gen && b->leased != SP_LEASE_STOCK && b->home == s->slot &&
+	finds = (s->fn != SP_GATEWAY_FN ? b->called : b->gen) == d->gen &&
+		b->leased != SP_LEASE_STOCK && b->home == s->slot &&
 		model_is_function(m, b->holder) && model_reachable(m, b->holder);
 	s->to = finds ? b->holder : s->slot;
+	d->gen = finds ? b->gen : d->gen;
 	d->flags = finds ? 0 : SP_DESC_UNDELIVERABLE;
 	return model_reachable(m, s->to) ? -1 :
 					   SP_VIOLATION_COUNT; /* dropped, and nobody to blame */

@@ -27,7 +27,7 @@ enum {
 };
 
 struct model_buffer {
-	uint32_t gen, holder, cap, refs, ref;
+	uint32_t gen, holder, cap, refs, ref, called;
 	uint16_t home, tag, life;
 	uint8_t leased, hops;
 	struct sp_hop last; /* the last stamp, without its time */

@@ -190,7 +190,7 @@ static void test_refused_move_into_a_call(void **state)
 	d.flags = SP_DESC_MOVED;
 	d.len = 0;
 	refused(f, B, d, SP_VIOLATION_OWNER);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal(holder(f, 0), B);
 }
 
 /* Nothing of a refused batch has happened: answers are still owed, stock is still stock. (A
@@ -238,7 +238,7 @@ static void test_refused_calls_are_stock(void **state)
 	assert_int_equal(put(f, A, d, sizeof(d)), -1);
 	assert_refused(f, A, SP_VIOLATION_OWNER);
 	for (uint32_t i = 0; i < SP_BATCH_MAX; i++) {
-		assert_int_equal(word(f, i), SP_OWNER_WORD(7, A));
+		assert_int_equal(holder(f, i), A);
 		assert_int_equal(owner(f, i)->leased,
 				 i < SP_BATCH_MAX - 1 ? SP_LEASE_STOCK : SP_LEASE_OUT);
 	}
@@ -282,8 +282,7 @@ static void test_sender_that_races_with_itself(void **state)
 		if (i % 2 == 0)
 			assert_int_equal(one.r + two.r, -EACCES);
 		assert_int_equal(owner(f, 2 * i)->refs, owner(f, 2 * i + 1)->ref != 0);
-		assert_int_equal(word(f, 2 * i),
-				 SP_OWNER_WORD(7, one.r == 0 || i % 2 == 0 ? B : A));
+		assert_int_equal(holder(f, 2 * i), one.r == 0 || i % 2 == 0 ? B : A);
 		sproxy_detach(f->proxy, A);
 		close(f->ends[A].send);
 		close(f->ends[A].receive);

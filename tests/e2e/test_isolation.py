@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a function can do to the machine and to other chains: nothing that was not declared."""
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -91,6 +92,9 @@ class Default(IsolationTest):
                      "unshare", "clone", "bpf", "mount /tmp", "setuid 0",
                      f"setuid {os.getuid()}"):
             self.assertRefused(deed, "Operation not permitted")
+        for family in (2, 10, 16, 30):
+            self.assertRefused(f"pair {family}", "Operation not permitted")
+        self.assertTrue(self.try_it("pair 1").startswith("done"))
 
     @unittest.skipUnless(os.uname().machine == "x86_64", "numbers of calls are x86-64's")
     def test_system_calls_by_number(self):
@@ -107,6 +111,9 @@ class Default(IsolationTest):
                 self.assertRefused(f"{deed} {pid}", "Operation not permitted")
             self.assertRefused(f"write /proc/{pid}/mem")
             self.assertRefused(f"read /proc/{pid}/environ")
+            self.assertRefused(f"limit {pid}", "Operation not permitted")
+        # Not even its own by that name: the other functions of the chain are its user's, too.
+        self.assertRefused(f"limit {inside}", "Operation not permitted")
         self.try_it("kill-all")
         self.assertEqual((inside, gateway), pids_of(self.chain))
         self.assertEqual(other, pids_of(self.other))
@@ -122,6 +129,19 @@ class Default(IsolationTest):
         self.assertRefused(f"write {INTRUDER}")
         self.assertRefused(f"chmod {INTRUDER}")
         self.assertRefused("device /tmp/mem")
+
+    def test_fds_are_those_of_the_sdk(self):
+        pid = pids_of(self.chain)[0]
+        kinds = sorted(re.sub(r"[\[(].*", "", os.readlink(fd)).strip()
+                       for fd in Path(f"/proc/{pid}/fd").iterdir())
+        self.assertEqual(kinds, ["/dev/null", "/memfd:inside", "/memfd:sprocket-instance",
+                                 "pipe:", "pipe:", "socket:", "socket:", "socket:"])
+
+    def test_pool_is_not_its_own(self):
+        said = self.try_it("shell chmod 666 /proc/$PPID/fd/3; chown $(id -u) /proc/$PPID/fd/3; "
+                           "stat -Lc %a /proc/$PPID/fd/3; "
+                           "(exec 9<>/proc/$PPID/fd/3) 2>/dev/null && echo opened || echo kept")
+        self.assertEqual(said.split(), ["done", "400", "kept"])
 
     def test_tmp_is_its_own_and_limited(self):
         with tempfile.NamedTemporaryFile(prefix="isolation-") as mine:

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -122,6 +123,20 @@ static long do_signal_by_pidfd(const char *arg)
 	long fd = syscall(SYS_pidfd_open, atoi(arg), 0);
 
 	return fd < 0 ? fd : syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+}
+
+static long do_limit(const char *arg)
+{
+	const struct rlimit few = { 3, 3 };
+
+	return prlimit(atoi(arg), RLIMIT_NOFILE, &few, NULL);
+}
+
+static long do_pair(const char *arg)
+{
+	int ends[2];
+
+	return socketpair(atoi(arg), SOCK_STREAM, 0, ends);
 }
 
 static long do_setuid(const char *arg)
@@ -264,6 +279,8 @@ static const struct {
 	{ "kill", do_kill },
 	{ "kill-all", do_kill_all },
 	{ "pidfd", do_signal_by_pidfd },
+	{ "limit", do_limit },
+	{ "pair", do_pair },
 	{ "setuid", do_setuid },
 	{ "mount", do_mount },
 	{ "unshare", do_unshare },

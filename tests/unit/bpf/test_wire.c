@@ -67,7 +67,7 @@ static void test_owner(void **state)
 			      .ref = 0xf4f3f2f1,
 			      .tag = 0x0201,
 			      .life = 0x0403,
-			      .reserved = 0x08070605 };
+			      .called = 0x08070605 };
 
 	(void)state;
 	o.hop[0] = (struct sp_hop){ 0x84838281, 0x9291, 0xa2a1 };
