@@ -38,17 +38,9 @@ struct block {
 	bool late_update;       /* of the table's size, behind a field (RFC 7541, 4.2) */
 };
 
-/* RFC 7541, 5.1, within libh2o's bounds; -1: none. */
-static int64_t integer_take(struct block *b, unsigned bits)
+/* The rest of an integer whose first byte is `value`. */
+static int64_t integer_rest(struct block *b, int64_t value)
 {
-	uint32_t most = (1U << bits) - 1;
-	int64_t value;
-
-	if (b->at >= b->end)
-		return -1;
-	value = *b->at++ & most;
-	if (value != most)
-		return value;
 	for (unsigned shift = 0; shift < 28; shift += 7) {
 		if (b->at >= b->end)
 			return -1;
@@ -57,6 +49,18 @@ static int64_t integer_take(struct block *b, unsigned bits)
 			return value;
 	}
 	return -1;
+}
+
+/* RFC 7541, 5.1, within libh2o's bounds; -1: none. Nearly all are one byte. */
+static inline int64_t integer_take(struct block *b, unsigned bits)
+{
+	uint32_t most = (1U << bits) - 1;
+	int64_t value;
+
+	if (b->at >= b->end)
+		return -1;
+	value = *b->at++ & most;
+	return value != most ? value : integer_rest(b, value);
 }
 
 /* A string, as it is encoded; NULL: none. */
@@ -83,18 +87,26 @@ static bool literal_is_length(const uint8_t *text, size_t len, bool huffman)
 	return len == 14 && memcmp(text, "content-length", 14) == 0;
 }
 
-static bool index_is_length(const struct block *b, uint32_t index)
+static bool entry_is_length(const struct block *b, uint32_t index)
 {
-	h2o_hpack_header_table_t *table = (h2o_hpack_header_table_t *)(uintptr_t)b->table;
+	const h2o_hpack_header_table_t *table = b->table;
+	size_t at;
 
-	if (index <= STATIC_ENTRIES)
-		return index == STATIC_CONTENT_LENGTH;
 	index -= STATIC_ENTRIES + 1;
 	if (index < b->added)
 		return index < 64 && b->added_lengths >> index & 1;
 	index -= b->added;
-	return index < table->num_entries &&
-	       h2o_hpack_header_table_get(table, index)->name == &H2O_TOKEN_CONTENT_LENGTH->buf;
+	if (index >= table->num_entries)
+		return false;
+	/* As h2o_hpack_header_table_get(), without a division. */
+	at = table->entry_start_index + index;
+	at -= at >= table->entry_capacity ? table->entry_capacity : 0;
+	return table->entries[at].name == &H2O_TOKEN_CONTENT_LENGTH->buf;
+}
+
+static inline bool index_is_length(const struct block *b, uint32_t index)
+{
+	return index <= STATIC_ENTRIES ? index == STATIC_CONTENT_LENGTH : entry_is_length(b, index);
 }
 
 /* One field with a name of its own, or of an entry. False: garbage, which libh2o finds, too. */
@@ -233,10 +245,12 @@ static bool fields_valid(h2o_req_t *req, size_t *size)
 		*size += FIELD_OVERHEAD + h->name->len + h->value.len;
 		if (!field_valid(h))
 			return false;
-		if (h->name != &H2O_TOKEN_HOST->buf)
-			req->headers.entries[kept++] = *h;
-		else if (!host_take(req, &h->value, &host))
-			return false;
+		if (h->name == &H2O_TOKEN_HOST->buf) {
+			if (!host_take(req, &h->value, &host))
+				return false;
+		} else if (kept++ != i) {
+			req->headers.entries[kept - 1] = *h;
+		}
 	}
 	req->headers.size = kept;
 	return true;

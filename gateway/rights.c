@@ -8,25 +8,21 @@
 #include <unistd.h>
 
 #include "sproxy/filter.h"
+#include "sproxy/filter_programs.h" /* of filter_print.c */
 
-static int filter_enter(int (*make)(struct sock_fprog *ret))
+static int filter_enter(const struct sock_filter *filter, size_t size)
 {
-	struct sock_fprog filter;
-	int r;
+	struct sock_fprog program = { .len = (unsigned short)(size / sizeof(*filter)),
+				      .filter = (struct sock_filter *)(uintptr_t)filter };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = make(&filter);
-	if (r == 0) {
-		r = filter_install(&filter, true);
-		filter_free(&filter);
-	}
-	return r;
+	return filter_install(&program, true);
 }
 
 int gw_rights_drop_front(void)
 {
-	return filter_enter(filter_front);
+	return filter_enter(filter_of_front, sizeof(filter_of_front));
 }
 
 int gw_rights_drop(uint32_t user)
@@ -40,5 +36,5 @@ int gw_rights_drop(uint32_t user)
 		return -errno;
 	/* Not for others to trace, but its own /proc/self stays open to it. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	return filter_enter(filter_gateway);
+	return filter_enter(filter_of_gateway, sizeof(filter_of_gateway));
 }

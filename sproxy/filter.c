@@ -7,10 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#include <linux/seccomp.h>
 
 #include "sproxy/filter_calls.h"
 
@@ -214,12 +211,4 @@ void filter_free(struct sock_fprog *program)
 {
 	free(program->filter);
 	*program = (struct sock_fprog){ 0 };
-}
-
-int filter_install(const struct sock_fprog *program, bool all)
-{
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all ? SECCOMP_FILTER_FLAG_TSYNC : 0,
-			 program);
-
-	return r == 0 ? 0 : r > 0 ? -ECANCELED : -errno;
 }

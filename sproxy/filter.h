@@ -4,8 +4,9 @@
  *
  * For: the controller, which gives each function a filter; the gateway and sprocketd, which
  * give themselves one once they have started.
- * How: libseccomp builds the program once (about a millisecond); installing it is one system
- * call and needs no library, so that a child does that alone. Of a function and of a gateway
+ * How: libseccomp builds the program once (about a millisecond; those of gateway and front at
+ * build time, by filter_print.c); installing it is one system call and needs no library, so that
+ * a child does that alone. Of a function and of a gateway
  * what is not named is refused with EPERM, not with death: libraries try calls and live
  * without them, and to a hostile function a refusal is of no more use. clone3, whose flags a
  * filter cannot see, does not exist (ENOSYS), so that the C library uses clone. A call by
