@@ -246,30 +246,25 @@ static void describe_traffic(const json_t *functions)
 }
 
 /* Of each instance. */
+static bool add_limits(struct table *table, const json_t *function, const char *name)
+{
+	const char *cpu = object_text(function, "limits.cpu");
+	const char *memory = object_text(function, "limits.memory");
+	char pids[OBJECT_NUMBER_MAX];
+	const char *cells[] = { name, cpu ? cpu : "<none>", memory ? memory : "<none>",
+				object_number(function, "limits.pids", pids) };
+
+	if (!cells[3])
+		return false;
+	table_row(table, cells);
+	return true;
+}
+
 static void describe_limits(const json_t *functions)
 {
 	static const char *const headers[] = { "  FUNCTION", "CPU", "MEMORY", "PROCESSES" };
-	const json_t *function;
-	struct table table;
-	bool any = false;
-	size_t i;
 
-	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
-	json_array_foreach(functions, i, function) {
-		const char *text = object_text(function, "name");
-		const char *cpu = object_text(function, "limits.cpu");
-		const char *memory = object_text(function, "limits.memory");
-		char name[CLI_LABEL_MAX], pids[OBJECT_NUMBER_MAX];
-		const char *cells[] = { name, cpu ? cpu : "<none>", memory ? memory : "<none>",
-					object_number(function, "limits.pids", pids) };
-
-		if (!cells[3])
-			continue;
-		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
-		table_row(&table, cells);
-		any = true;
-	}
-	print_table(&table, "Limits of an instance", any);
+	describe_some(functions, "Limits of an instance", headers, 4, add_limits);
 }
 
 static void describe_breakers(const json_t *functions)
