@@ -68,8 +68,9 @@ class Parking(ChainTest):
         with tempfile.TemporaryDirectory(prefix="sprocket-e2e-") as folder:
             file = Path(folder) / "visitors.txt"
             os.chmod(folder, 0o777)  # the chain has a user of its own
-            text = golden.example_text("parking").replace("[/var/tmp]", f"[{folder}]").replace(
-                "persist, exec", f'persist, config: {{file: "{file}", sync: "yes"}}, exec')
+            text = golden.example_text("parking").replace(
+                "persist, exec", f'persist, config: {{file: "{file}", sync: "yes"}}, '
+                f"security: {{files: {{write: [{folder}]}}}}, exec")
             with golden.Chain(text=text) as chain:
                 for name in ("ZZ-9999-3.jpg", "AB-1234-1.jpg", "ZZ-8888-5.jpg", "ZZ-9999-4.jpg"):
                     self.assertEqual(chain.request("POST", "/snapshot", picture(name)).status, 200)
@@ -80,7 +81,8 @@ class Parking(ChainTest):
     def test_a_start_that_is_refused_names_the_key(self):
         with tempfile.TemporaryDirectory(prefix="sprocket-e2e-") as folder:
             file = Path(folder) / "chain.yaml"
-            file.write_text(golden.example_text("parking").replace("[/var/tmp]", "[]"))
+            file.write_text(golden.example_text("parking").replace(
+                "persist, exec", "persist, config: {file: /var/lib/visitors.txt}, exec"))
             made = run("run", file, "--listen", "127.0.0.1:0")
             self.assertEqual(made.returncode, 1, made.stderr)
             self.assertRegex(made.stderr, "persist cannot start: init failed: No such file or "
