@@ -71,10 +71,10 @@ static int clone_add(scmp_filter_ctx ctx)
 static int own_add(scmp_filter_ctx ctx)
 {
 	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				 SCMP_A0(SCMP_CMP_EQ, 0));
+				 SCMP_A0(SCMP_CMP_EQ, 0, 0));
 
 	return r == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
-					 SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) :
+					 SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)) :
 			r;
 }
 
