@@ -114,8 +114,7 @@ static uint32_t bad_put(char *out)
 	static const char *const heads[] = {
 		"POST /work HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
 		"POST /work HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-		"POST /work HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: "
-		"chunked\r\n\r\n",
+		"POST /work HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
 		"POST /work HTTP/1.1\r\nhost : a\r\n\r\n",
 		"POST /work HTTP/1.1\r\nhost: a\r\n b: c\r\n\r\n",
 	};
