@@ -203,12 +203,14 @@ static void end_all(void)
 {
 	for (uint32_t fn = 1; fn < MODEL_FNS; fn++) {
 		f.m.slots[3].enabled = true;
-		f.m.slots[3].limit = UINT16_MAX;
+		f.m.slots[3].limit = f.g.instances[3].limit = UINT16_MAX;
 		f.m.fns[1].gate = SP_GATE_OPEN;
 		f.m.fns[0].routes[fn].fn = 1;
+		f.g.instances[3].fn = fn; /* the gateway looks where there is room */
 		gw_instance_announce_up(&f.g, fn);
 		turns();
 		f.m.fns[0].routes[fn].fn = (uint16_t)fn;
+		f.g.instances[3].fn = f.m.slots[3].fn;
 	}
 	for (uint32_t s = 3; s < 7; s++)
 		lost(s);
