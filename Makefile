@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build install uninstall deb bench peers clean deps format-check
+.PHONY: help run test build install uninstall deb battery bench peers chaos soak fuzz differential simulate clean deps format-check
 
 help:
 	@echo 'make run            build, and show an example chain at work'
@@ -17,8 +17,14 @@ help:
 	@echo 'make install        [PREFIX=/usr/local] [DESTDIR=]'
 	@echo 'make uninstall      the same in reverse'
 	@echo 'make deb            build a Debian package'
+	@echo 'make fuzz           [FUZZ_SECONDS=60] [FUZZ=TARGET] search with the fuzz targets'
+	@echo 'make differential   the kernel program beside its model: 10^8 sends, 10^8 forged ones'
+	@echo 'make simulate       [SCHEDULES=1000000] [SEED=] [FAULTS=percent] the gateway, any order of events'
 	@echo 'make bench          measure, and fail when a promised figure is missed'
 	@echo 'make peers          install and build also what the bench compares with: nginx, gRPC'
+	@echo 'make battery        what HTTP clients may not do: against Sprocket, nginx, haproxy, h2o'
+	@echo 'make chaos          faults under load: kill, stop, flood, exhaust; ARGS=--help tells more'
+	@echo 'make soak           the same for an hour: nothing may grow'
 	@echo 'make format-check   code that clang-format would change'
 	@echo 'make deps           install missing packages (the others do so first; SKIP_DEPS=1: not)'
 	@echo 'make clean          remove what was built'
@@ -37,8 +43,28 @@ run: build
 test: deps
 	@cd "$(ROOT)" && tests/run-suite
 
+# 20 minutes on two cores; BATCHES=10000000 FORGED=1 is what `make test` does. SEED=N: once more.
+BATCHES ?= 100000000
+FORGED ?= 100000000
+differential: build
+	@cd "$(ROOT)" && $(BUILD)/tests/bpf_differential batches=$(BATCHES) forged=$(FORGED) \
+		$(if $(SEED),seed=$(SEED))
+
+fuzz: deps
+	@cd "$(ROOT)" && FUZZ_SECONDS="$(or $(FUZZ_SECONDS),60)" FUZZ="$(FUZZ)" tests/fuzz/run
+
+simulate: build
+	@cd "$(ROOT)" && $(BUILD)/tests/sim/simulate --schedules $(or $(SCHEDULES),1000000) \
+		$(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
+
 bench: build
 	@cd "$(ROOT)" && bench/figures $(BUILD)
+
+chaos: build
+	@cd "$(ROOT)" && tests/chaos/chaos.py --build $(BUILD) $(ARGS)
+
+soak: build
+	@cd "$(ROOT)" && tests/chaos/chaos.py soak --build $(BUILD) $(ARGS)
 
 # What is built of bench/baselines depends on what meson finds: it must look again.
 peers: deps
@@ -46,6 +72,10 @@ peers: deps
 	@cd "$(ROOT)" && flock . sh -c \
 		'if [ -e $(BUILD)/build.ninja ]; then meson setup --reconfigure $(BUILD); \
 		 else meson setup $(BUILD); fi && ninja -C $(BUILD)'
+
+battery: build
+	@[ -n "$(SKIP_DEPS)" ] || "$(ROOT)/tools/deps" --idle tests/http/packages.txt
+	@cd "$(ROOT)" && SPROCKET_BUILD="$$PWD/$(BUILD)" tests/http/run -v
 
 install: build
 	cd "$(ROOT)" && meson configure $(BUILD) -Dprefix="$(PREFIX)"
@@ -70,4 +100,4 @@ format-check:
 	@cd "$(ROOT)" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
 
 clean:
-	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan
+	cd "$(ROOT)" && rm -rf $(BUILD) $(BUILD)-deb build-asan build-tsan build-fuzz

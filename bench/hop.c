@@ -212,8 +212,9 @@ static void checked_open(struct bench *b)
 	close(home.receive);
 }
 
-/* `size` bytes there and back; what comes back must be what was sent. */
-static void round_trip(const struct lane *lane, const struct sp_desc *descs, size_t size)
+/* `size` bytes there and back; what comes back must be what was sent, but for the generations,
+ * which are new. */
+static void round_trip(const struct lane *lane, struct sp_desc *descs, size_t size)
 {
 	struct sp_desc back[SP_BATCH_MAX];
 	size_t got = 0;
@@ -227,6 +228,8 @@ static void round_trip(const struct lane *lane, const struct sp_desc *descs, siz
 			err(1, "the other process is gone");
 		got += (size_t)n;
 	}
+	for (size_t i = 0; i < size / sizeof(*descs); i++)
+		descs[i].gen = back[i].gen;
 	if (memcmp(back, descs, size) != 0)
 		errx(1, "what came back is not what was sent");
 }
@@ -276,7 +279,7 @@ static void checks_prove(struct bench *b)
 
 	counters_check(b, 0);
 	for (uint32_t i = 0; i < SP_BATCH_MAX; i++)
-		if (owners[i].word != SP_OWNER_WORD(i + 1, SLOT_PING))
+		if (owners[i].word != SP_OWNER_WORD(b->descs[i].gen, SLOT_PING))
 			errx(1, "buffer %u is not held by the process that received it", i);
 	stale.gen++;
 	if (send(b->checked.send, &stale, sizeof(stale), MSG_NOSIGNAL) >= 0 || errno != EACCES)

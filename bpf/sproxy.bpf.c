@@ -13,8 +13,9 @@
  * quarantine: after SK_DROP every send on the socket fails with EACCES until the
  * controller has taken the instance out.
  *
- * The parts: sproxy_batch (one send), sproxy_owner (the checks), sproxy_lease (calls and what
- * else leased buffers do), sproxy_signal (wake, cancel), sproxy_stats, sproxy_tap.
+ * The parts: sproxy_batch (one send), sproxy_gate (who gets it: revisions, gates), sproxy_owner
+ * (the checks), sproxy_lease (calls and what else leased buffers do), sproxy_signal (wake, cancel),
+ * sproxy_stats, sproxy_tap.
  *
  * Needs: Linux 5.17 or later (bpf_loop). Concurrency: runs on every CPU at once; owner words are
  * changed by compare-and-swap, in-flight counts by atomic add, everything else of a
@@ -25,6 +26,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_gate.bpf.h"
 #include "sproxy_lease.bpf.h"
 #include "sproxy_owner.bpf.h"
 #include "sproxy_signal.bpf.h"
@@ -54,45 +56,6 @@ __noinline int refuse(struct batch *b, __u32 reason, __u32 size)
 	return SK_DROP;
 }
 
-/* The instance of `fn` on this CPU unless it is behind; then the less loaded of two. */
-static __always_inline __u32 pick_instance(__u32 fn)
-{
-	struct sp_function_slots *f = bpf_map_lookup_elem(&functions, &fn);
-	struct sp_instance *here = NULL, *a, *b;
-	__u32 n, local, i, slot_a, slot_b;
-
-	if (!f)
-		return SP_SLOT_NONE;
-	n = f->count;
-	if (n == 0)
-		return SP_SLOT_NONE;
-	local = f->on_cpu[bpf_get_smp_processor_id() % SP_CPU_MAX];
-	if (local) {
-		here = bpf_map_lookup_elem(&instances, &local);
-		if (n == 1 || (here && here->in_flight < f->behind))
-			return local;
-	}
-	i = bpf_get_prandom_u32() % n;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_a = f->slot[i];
-	i = i + 1 < n ? i + 1 : 0;
-	if (i >= SP_FN_INST_MAX)
-		return SP_SLOT_NONE;
-	slot_b = f->slot[i];
-	a = bpf_map_lookup_elem(&instances, &slot_a);
-	b = bpf_map_lookup_elem(&instances, &slot_b);
-	if (!a || !b)
-		return SP_SLOT_NONE;
-	if (b->in_flight < a->in_flight) {
-		a = b;
-		slot_a = slot_b;
-	}
-	if (local && here && here->in_flight <= a->in_flight)
-		return local;
-	return slot_a;
-}
-
 /* What the sender may not say, and what asks for more than the plain check. */
 static __always_inline void way_set(struct batch *b, __u32 way)
 {
@@ -103,6 +66,8 @@ static __always_inline void way_set(struct batch *b, __u32 way)
 		b->special = SP_DESC_SHARES | SP_DESC_PART;
 	} else if (way == WAY_RELEASE) {
 		b->special = SP_DESC_MOVED;
+	} else if (way == WAY_REPLY && b->fn != SP_GATEWAY_FN) {
+		b->clear |= SP_DESC_BLAMELESS; /* counted here; of a gateway it is SP_DESC_AGAIN */
 	}
 	b->shared = way <= WAY_REPLY ? SP_DESC_SHARED : 0;
 }
@@ -131,8 +96,7 @@ static __always_inline int route_edge(struct batch *b)
 		b->home = b->slot;
 		b->life = from ? from->life : 0;
 	}
-	b->to_fn = r->fn;
-	b->to = pick_instance(r->fn);
+	pick(b, r->fn, r->split);
 	return -1;
 }
 
@@ -147,7 +111,7 @@ __noinline int route(struct batch *b)
 	if (!b)
 		return SP_VIOLATION_EDGE;
 	b->to = b->home;
-	b->to_fn = SP_GATEWAY_FN;
+	b->to_fn = b->meant = SP_GATEWAY_FN;
 	if (b->edge < SP_EDGE_MAX) {
 		bad = route_edge(b);
 		if (bad >= 0 || b->way != WAY_REPLY)
@@ -167,7 +131,7 @@ __noinline int route(struct batch *b)
 	home = bpf_map_lookup_elem(&instances, &b->to);
 	if (!home)
 		return b->way == WAY_GRANT ? SP_VIOLATION_EDGE : SP_VIOLATION_HOME;
-	b->to_fn = home->fn;
+	b->to_fn = b->meant = home->fn;
 	b->life = home->life;
 	b->homecoming = b->way == WAY_REPLY && home->fn != SP_GATEWAY_FN;
 	return -1;
@@ -216,11 +180,12 @@ static __always_inline __u32 refill_bit(const struct sp_desc *d)
 static __always_inline int refill_check(struct batch *b, struct sp_desc *d)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
-	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
 
 	if (b->count != 1 || !from || from->fn == SP_GATEWAY_FN)
 		return SP_VIOLATION_REFILL;
-	if (!to || to->fn != SP_GATEWAY_FN)
+	/* Where no worker can ever be, each would be denied at once, and nothing bound how many
+	 * denials lie unread. */
+	if (!is_worker(b->to))
 		return SP_VIOLATION_HOME;
 	if (__sync_fetch_and_or(&from->refill, refill_bit(d)) & refill_bit(d))
 		return SP_VIOLATION_REFILL;
@@ -250,11 +215,13 @@ static __always_inline int undeliverable(struct sk_msg_md *msg, struct batch *b)
 {
 	struct sp_instance *home = bpf_map_lookup_elem(&instances, &b->home);
 
-	b->flag = SP_DESC_UNDELIVERABLE;
+	b->flag = SP_DESC_UNDELIVERABLE | b->shut;
 	b->homecoming = 0;
 	b->to = b->way == WAY_GRANT ? b->slot : b->home;
-	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN)
+	if (b->way > WAY_REPLY || !home || home->fn == SP_GATEWAY_FN) {
+		b->flag |= b->full;
 		return redirect(msg, b->to) || to_sink(msg);
+	}
 	if (b->way != WAY_REPLY && redirect(msg, b->to)) {
 		b->homecoming = 1;
 		b->life = home->life;
@@ -313,6 +280,7 @@ static __always_inline int batch_move(struct batch *b, __u32 size)
 
 	b->now = bpf_ktime_get_ns();
 	b->reason = -1;
+	b->renew = b->homecoming || (!b->flag && (b->way < WAY_REPLY || b->way == WAY_GRANT));
 	if (!stats_begin(b))
 		return refuse(b, SP_VIOLATION_IDENTITY, size);
 	bpf_loop(b->count, hand_over_nth, b, 0);

@@ -18,12 +18,16 @@ struct batch {
 	__u32 fn;    /* sender's function */
 	__u32 to;    /* receiver */
 	__u32 to_fn; /* receiver's function; of an undeliverable batch, the one meant */
+	__u32 meant; /* the same, whichever revision it is that gets it */
+	__u32 shut;  /* SP_DESC_FAILED when the gate of that function is shut, or 0 */
 	__u32 count; /* descriptors in it */
 	__u32 edge;
 	__u32 home;
 	__u32 way;                   /* enum way */
 	__u32 flag;                  /* not deliverable: what its descriptors are flagged, or 0 */
+	__u32 full;                  /* SP_DESC_FULL: the one picked is at its limit; or 0 */
 	__u32 homecoming;            /* it arrives where its calls were made */
+	__u32 renew;                 /* a function gets it: its descriptors' generations are new */
 	__u32 life;                  /* of the instance that calls, or is called from */
 	__u32 stray;                 /* what a call is flagged whose caller had the slot before */
 	__u32 special;               /* flags that ask for more than the plain check */
@@ -41,7 +45,7 @@ struct batch {
 	__u64 begin_ns;                         /* when the sender began with the next descriptor */
 	__u64 share_ns;                         /* what it spent on each */
 	__u64 wait_ns, end_ns;                  /* sums over the batch */
-	__u32 failed, dropped;                  /* replies that say so */
+	__u32 failed, dropped, faults;          /* replies that say so */
 	struct sp_desc shown;                   /* what an event or a tap's record is about */
 };
 
@@ -64,6 +68,17 @@ static __always_inline struct sp_desc *nth(struct batch *b, __u32 i)
 	/* One register for check and use: the verifier ties the bound to it. */
 	__asm__ volatile("" : "+r"(d));
 	return d + 1 > b->end ? NULL : d;
+}
+
+/* The instance picked, unless the batch is more than it may take. */
+static __always_inline __u32 admit(struct batch *b, __u32 slot)
+{
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &slot);
+
+	if (!to || to->limit == 0 || to->in_flight + b->count <= to->limit)
+		return slot;
+	b->full = SP_DESC_FULL;
+	return SP_SLOT_NONE;
 }
 
 #endif

@@ -49,6 +49,7 @@ struct leased {
 	__u32 homecoming;
 	__u32 undeliverable;
 	__u32 life;
+	__u32 first; /* of its send */
 	__u32 stray; /* afterwards: the one who made the call is gone, and another has its slot */
 };
 
@@ -88,6 +89,7 @@ static __always_inline int move_request(struct leased *l, struct sp_owner *from)
 	to->leased = from->leased;
 	to->tag = from->tag;
 	to->life = from->life;
+	to->called = from->called;
 	__builtin_memcpy(to->hop, from->hop, sizeof(to->hop));
 	/* What it reads of others stays with it until the gateway has it. */
 	from->leased = SP_LEASE_STOCK;
@@ -130,7 +132,9 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	if (l->way == WAY_REPLY)
 		return SP_VIOLATION_OWNER;
 	if (l->flags & SP_DESC_PART) {
-		if (l->flags & SP_DESC_SHARES)
+		/* One of no request has a home that nobody checked: with no instance to go to it
+		 * would be whose the sender likes, also nobody's. */
+		if (l->flags & SP_DESC_SHARES || l->first)
 			return SP_VIOLATION_OWNER;
 		return l->len > o->cap ? SP_VIOLATION_LENGTH : -1;
 	}
@@ -152,6 +156,7 @@ static __always_inline int check_stock(struct leased *l, struct sp_owner *o)
 	o->home = l->home;
 	o->tag = l->tag;
 	o->life = l->life;
+	o->called = o->word >> 32;
 	o->hops = 0;
 	return -1;
 }

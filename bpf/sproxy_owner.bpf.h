@@ -26,7 +26,7 @@ static __always_inline void stamp(struct batch *b, struct sp_owner *o)
 	if (i >= SP_HOPS_MAX)
 		i = SP_HOPS_MAX - 1;
 	o->hop[i].at_ns = since > 0xffffffffULL ? 0xffffffffU : since;
-	o->hop[i].fn = b->to_fn;
+	o->hop[i].fn = b->meant;
 	o->hop[i].slot = b->to;
 	o->hops = i + 1;
 	o->arrived_ns = b->now;
@@ -45,6 +45,7 @@ static __always_inline int hand_over_leased(struct batch *b, struct sp_desc *d, 
 			    .way = b->way,
 			    .homecoming = b->homecoming,
 			    .undeliverable = b->flag,
+			    .first = b->moved == 0,
 			    .life = b->life };
 	int bad = check_leased(&l);
 
@@ -107,6 +108,11 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	stamp(b, o);
 	d->flags &= ~b->clear;
 	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
+	/* Whoever hands on what it did not read (an answer to a number that it guessed, or once
+	 * more around a cycle) would leave one more unread each time, and no buffer would limit
+	 * that: so it takes a number that only who reads it knows. */
+	if (b->renew)
+		d->gen = bpf_get_prandom_u32();
 	assign(o, d->gen, b->to);
 	return -1;
 }

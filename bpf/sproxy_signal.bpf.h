@@ -13,19 +13,21 @@
 
 #include "sproxy_batch.bpf.h"
 
-/* Whether `d`, a cancel of the sender's, has a holder to be told: sets b->to. */
-static __always_inline int cancel_finds(struct batch *b, const struct sp_desc *d,
+/* Whether `d`, a cancel of the sender's, has a holder to be told: sets b->to, and in `d` the
+ * generation that the holder knows. A caller knows but that with which its call left. */
+static __always_inline int cancel_finds(struct batch *b, struct sp_desc *d,
 					const struct sp_owner *o)
 {
 	__u64 word = *(const volatile __u64 *)&o->word;
-	__u32 holder = word;
+	__u32 holder = word, gen = b->fn == SP_GATEWAY_FN ? word >> 32 : o->called;
 	struct sp_instance *to = bpf_map_lookup_elem(&instances, &holder);
 
-	if (word >> 32 != d->gen || o->leased == SP_LEASE_STOCK || o->home != b->slot)
+	if (gen != d->gen || o->leased == SP_LEASE_STOCK || o->home != b->slot)
 		return 0;
 	if (!to || to->fn == SP_GATEWAY_FN || *(const volatile __u64 *)&o->word != word)
 		return 0;
 	b->to = holder;
+	d->gen = word >> 32;
 	return 1;
 }
 

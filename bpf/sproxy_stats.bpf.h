@@ -17,6 +17,7 @@
 #define SPROCKET_BPF_SPROXY_STATS_BPF_H
 
 #include "sproxy_batch.bpf.h"
+#include "sproxy_gate.bpf.h"
 
 #define NS_BITS 36 /* 68 s, beyond the last bucket's begin: above it, times are all one */
 
@@ -77,6 +78,7 @@ static __always_inline void stats_descriptor(struct batch *b, const struct sp_de
 		return;
 	b->failed += d->flags / SP_DESC_FAILED & 1;
 	b->dropped += d->flags / SP_DESC_DROPPED & 1;
+	b->faults += (d->flags & (SP_DESC_FAILED | SP_DESC_BLAMELESS)) == SP_DESC_FAILED;
 	if (was == SP_LEASE_NONE) {
 		ns = b->now - o->start_ns;
 		b->end_ns += ns;
@@ -108,6 +110,9 @@ static __always_inline void stats_end(struct batch *b)
 		from->stats.run.sum_us += us_near(b->share_ns * n);
 		histogram_add(&from->stats.run, b->share_ns, n);
 		from->stats.failed += b->failed;
+		from->faults += b->faults;
+		if (b->faults)
+			watched(b->slot);
 		from->stats.dropped += b->dropped;
 	}
 	b->end_counts->stats.run.sum_us += us_near(b->end_ns);

@@ -16,16 +16,17 @@
 #include <linux/types.h>
 
 /* Limits of one chain. `sprocket doctor` prints them. */
-#define SP_BATCH_MAX 64     /* descriptors in one send */
-#define SP_INST_MAX 256     /* instance slots, gateway workers included; a slot fits a byte */
-#define SP_FN_MAX 64        /* functions, the gateway (function 0) included */
-#define SP_EDGE_MAX 64      /* edges one function may name */
-#define SP_FN_INST_MAX 60   /* instances of one function */
-#define SP_CPU_MAX 64       /* CPUs a function's table tells apart; higher ones share */
-#define SP_HOPS_MAX 26      /* hops stamped per request; later ones overwrite the last */
-#define SP_HIST_BUCKETS 100 /* of a histogram; the last begins at 58.7 s and is open */
-#define SP_GATEWAY_FN 0     /* the function number of the gateway's workers */
-#define SP_SLOT_NONE 0      /* no instance has slot 0 */
+#define SP_BATCH_MAX 64         /* descriptors in one send */
+#define SP_INST_MAX 256         /* instance slots, gateway workers included; a slot fits a byte */
+#define SP_FN_MAX 64            /* functions, the gateway (function 0) included */
+#define SP_EDGE_MAX 64          /* edges one function may name */
+#define SP_FN_INST_MAX 60       /* instances of one function */
+#define SP_CPU_MAX 64           /* CPUs a function's table tells apart; higher ones share */
+#define SP_HOPS_MAX 26          /* hops stamped per request; later ones overwrite the last */
+#define SP_HIST_BUCKETS 100     /* of a histogram; the last begins at 58.7 s and is open */
+#define SP_GATEWAY_FN 0         /* the function number of the gateway's workers */
+#define SP_SLOT_NONE 0          /* no instance has slot 0 */
+#define SP_SPLIT_ALL (1U << 23) /* the share of a split that is everything */
 #define SP_HOLDER_FREE 0xffffffffU   /* nobody: the buffer is in the gateway's free list */
 #define SP_HOLDER_MOVING 0xfffffffeU /* the kernel's, while it hands the buffer over */
 
@@ -55,14 +56,22 @@ enum sp_edge {
 enum sp_flag {
 	SP_DESC_QOS_MASK = 0x03,      /* QoS class, 0 is the highest */
 	SP_DESC_ELEPHANT = 0x04,      /* part of an elephant flow */
-	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance */
+	SP_DESC_UNDELIVERABLE = 0x08, /* set by the kernel: the edge's function has no instance,
+				       * or none that may take more */
 	SP_DESC_FAILED = 0x10,        /* reply: the function refused; the header says why. With
 				       * UNDELIVERABLE on an edge, by the kernel: not the home's
-				       * own call found no instance, but where it was sent on */
-	SP_DESC_MOVED = 0x20,         /* release: the request now lives in buffer `len` */
-	SP_DESC_DENIED = 0x40,        /* grant: the pool has no buffer of that class; buf unused.
+				       * own call found no instance, but where it was sent on; or
+				       * the function's gate is shut: trying again is no use */
+	SP_DESC_FULL = 0x20,      /* with UNDELIVERABLE at a gateway worker, by the kernel: there
+				       * is an instance, which is at its limit */
+	SP_DESC_MOVED = 0x20,     /* release: the request now lives in buffer `len` */
+	SP_DESC_DENIED = 0x40,    /* grant: the pool has no buffer of that class; buf unused.
 				       * The kernel clears it where a buffer is handed over */
-	SP_DESC_DROPPED = 0x80,       /* reply: no answer to give, the client gets 204; len is 0 */
+	SP_DESC_DROPPED = 0x80,   /* reply: no answer to give, the client gets 204; len is 0.
+				       * With FAILED: the function cannot write to the buffer, and
+				       * len is its error */
+	SP_DESC_BLAMELESS = 0x20, /* reply that failed, of a function: the request was at fault,
+				       * not the function. The kernel counts, and clears it */
 
 	SP_DESC_ASKED_MASK = 0x07, /* grant: the class that was asked for */
 
@@ -71,14 +80,19 @@ enum sp_flag {
 				* makes len 0 */
 	SP_DESC_SHARED = 0x40, /* edge, reply: set by the kernel: others read the payload of this
 				* buffer, which is not to be written */
-	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it */
+	SP_DESC_PART = 0x80,   /* edge: a leased buffer that goes with the request before it in the
+				* same send */
+	SP_DESC_AGAIN = 0x20,  /* reply that failed, by a gateway: who was called died and is
+				* idempotent; the call may be made again */
 };
 
 /* The only thing on the wire. 16 bytes. A send carries 1..SP_BATCH_MAX of them, all with
  * the same edge and, calls apart, the same home. */
 struct sp_desc {
 	__u32 buf;  /* buffer index in the chain's pool */
-	__u32 gen;  /* the buffer's generation when the sender received it */
+	__u32 gen;  /* the buffer's generation when the sender received it: the kernel draws a new
+		     * one for whatever a function gets. Of a function's cancel, that with which
+		     * its call left */
 	__u32 len;  /* payload bytes; of a grant, how many descriptors of the same answer follow */
 	__u8 edge;  /* enum sp_edge, or an edge of the sender */
 	__u8 flags; /* enum sp_flag */
@@ -118,13 +132,14 @@ struct sp_owner {
 	__u8 leased;      /* enum sp_lease */
 	__u8 hops;        /* stamps in hop[] */
 	__u64 arrived_ns; /* CLOCK_MONOTONIC of the last hand-over; stamps saturate, this does not */
-	__u32 refs; /* requests in other buffers that read the payload of this one: raised by the
+	__u32 refs;   /* requests in other buffers that read the payload of this one: raised by the
 		     * kernel, lowered by the gateway, which keeps the buffer until there are none */
-	__u32 ref;  /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
+	__u32 ref;    /* 1 + the buffer whose payload the request in this one reads; 0: none. Set by
 		     * the kernel; ended by the gateway when it has the buffer */
-	__u16 tag;  /* of a call: what its caller wrote into `home`, and gets back in it */
-	__u16 life; /* of a call: its caller's, so that whoever has the slot next is told apart */
-	__u32 reserved;
+	__u16 tag;    /* of a call: what its caller wrote into `home`, and gets back in it */
+	__u16 life;   /* of a call: its caller's, so that whoever has the slot next is told apart */
+	__u32 called; /* of a call: the buffer's generation when it left, by which its caller
+		       * knows it */
 	struct sp_hop hop[SP_HOPS_MAX];
 };
 
@@ -142,13 +157,24 @@ struct sp_instance {
 	__u32 wake;        /* gen of its last wake, by the kernel */
 	__u32 cancels;     /* that it may still send: one for each call, by the kernel */
 	__u16 life;        /* how often the slot was attached */
-	__u16 reserved1;
-	__u64 reserved;
+	__u16 limit;       /* in flight above which it takes no more; 0: none. By the controller;
+			    * 0 also when it is out of its function's table */
+	__u32 watch;  /* 1: the controller is told of the next failed reply, or of the next request
+		       * that passes a gate ajar; the kernel makes it 0 then */
+	__u32 probes; /* sends that may still pass while the gate is ajar */
+};
+
+/* What a function's gate does with those who want to reach it. */
+enum sp_gate {
+	SP_GATE_OPEN,
+	SP_GATE_SHUT, /* home, flagged undeliverable and failed */
+	SP_GATE_AJAR, /* as shut, but for the probes of each instance */
 };
 
 /* Instances of a function. Written by the controller: entry first, count last. */
 struct sp_function_slots {
-	__u16 count;
+	__u8 count;
+	__u8 gate;    /* enum sp_gate */
 	__u16 behind; /* in flight from which on an instance counts as behind */
 	__u8 slot[SP_FN_INST_MAX];
 	__u8 on_cpu[SP_CPU_MAX]; /* slot of the instance on CPU n % SP_CPU_MAX; 0 = none */
@@ -164,8 +190,14 @@ enum sp_route_kind {
 struct sp_route {
 	__u16 kind; /* enum sp_route_kind */
 	__u16 fn;
-	__u32 reserved; /* a mapped array's entries are multiples of 8 bytes */
+	__u32 split; /* 0: none; else SP_SPLIT(), the share of another function */
 };
+
+/* `share` of SP_SPLIT_ALL of the sends go to function `fn` instead of the route's, a number of
+ * which is the other revision of it. What has no instance gets nothing. */
+#define SP_SPLIT(fn, share) ((__u32)(share) << 8 | (fn))
+#define SP_SPLIT_FN(split) ((split)&0xff)
+#define SP_SPLIT_SHARE(split) ((split) >> 8)
 
 /* Who a socket belongs to; kept in socket storage, so a sender cannot say otherwise. */
 struct sp_identity {
@@ -206,12 +238,15 @@ enum sp_kernel_counter {
 	SP_COUNT_MAX = SP_COUNT_VIOLATION + SP_VIOLATION_COUNT,
 };
 
+/* Not refused, but watched for: sp_instance.watch of `slot`. */
+#define SP_EVENT_WATCHED 0x100
+
 /* A refused send, as the controller reads it from the ring buffer. */
 struct sp_event {
 	__u64 at_ns; /* CLOCK_MONOTONIC */
 	__u32 slot;  /* who sent it */
 	__u32 fn;
-	__u32 reason;        /* enum sp_violation */
+	__u32 reason;        /* enum sp_violation, or SP_EVENT_WATCHED: `desc` and `size` are 0 */
 	__u32 size;          /* bytes of the message */
 	struct sp_desc desc; /* the offending descriptor; zero for SIZE */
 };
@@ -245,10 +280,12 @@ struct sp_function_stats {
 };
 
 /* An entry of the statistics map: `edges` counts the requests that left by each edge, calls and
- * those that found no receiver included; the last one is SP_EDGE_REPLY. */
+ * those that found no receiver included; the last one is SP_EDGE_REPLY. `faults`: the failed
+ * replies that are not blameless. */
 struct sp_function_counts {
 	struct sp_function_stats stats;
 	__u64 edges[SP_EDGE_MAX + 1];
+	__u64 faults;
 };
 
 /* What the controller switches while the chain serves. */

@@ -94,7 +94,7 @@ static void read_call(struct chain_parse *parse, int number, const yaml_node_t *
 
 static bool has_function(const struct chain_parse *parse, const char *name)
 {
-	for (uint32_t i = 1; i <= parse->chain->function_count; i++) {
+	for (uint32_t i = 1; i <= parse->chain->declared_count; i++) {
 		if (parse->functions[i].name && !strcmp(parse->functions[i].name, name))
 			return true;
 	}
@@ -142,7 +142,7 @@ static void add_targets(struct chain_parse *parse, int number)
 
 void chain_read_calls(struct chain_parse *parse)
 {
-	for (int number = 1; number <= (int)parse->chain->function_count; number++) {
+	for (int number = 1; number <= (int)parse->chain->declared_count; number++) {
 		struct chain_source *source = &parse->functions[number];
 		const yaml_node_t *node = source->calls;
 		bool map = node && node->type == YAML_MAPPING_NODE;

@@ -35,7 +35,8 @@ static bool functions_same(const struct chain *old, const struct chain *next)
 	if (old->function_count != next->function_count)
 		return false;
 	for (uint32_t i = 0; i < old->function_count; i++)
-		if (strcmp(old->functions[i].name, next->functions[i].name) != 0)
+		if (strcmp(old->functions[i].name, next->functions[i].name) != 0 ||
+		    old->functions[i].traffic.first != next->functions[i].traffic.first)
 			return false;
 	return true;
 }
@@ -43,7 +44,7 @@ static bool functions_same(const struct chain *old, const struct chain *next)
 static bool has_function(const struct chain *chain, const char *name)
 {
 	for (uint32_t i = 0; i < chain->function_count; i++)
-		if (!strcmp(chain->functions[i].name, name))
+		if (!strcmp(chain->functions[i].label, name))
 			return true;
 	return false;
 }
@@ -53,12 +54,41 @@ static void functions_list(struct comparison *c, const struct chain *a, const st
 			   const char *text)
 {
 	for (uint32_t i = 0; i < a->function_count; i++) {
-		char path[CHAIN_NAME_MAX + 16];
+		char path[2 * CHAIN_NAME_MAX + 16];
 
-		snprintf(path, sizeof(path), "functions/%s", a->functions[i].name);
-		if (!has_function(b, a->functions[i].name))
+		snprintf(path, sizeof(path), "functions/%s", a->functions[i].label);
+		if (!has_function(b, a->functions[i].label))
 			differs(c, CHAIN_CHANGE_REPLACE, path, text);
 	}
+}
+
+static bool limits_same(const struct chain_limit *a, const struct chain_limit *b)
+{
+	return a->on == b->on &&
+	       (!a->on || (a->error_rate == b->error_rate && a->min_requests == b->min_requests &&
+			   a->window_ns == b->window_ns));
+}
+
+static void traffic_compare(struct comparison *c, const char *path, const struct chain_traffic *a,
+			    const struct chain_traffic *b)
+{
+	char text[2 * CHAIN_NAME_MAX + 32];
+
+	if (strcmp(a->revision, b->revision) != 0) {
+		snprintf(text, sizeof(text), "revision %s instead of %s",
+			 b->revision[0] ? b->revision : "none",
+			 a->revision[0] ? a->revision : "none");
+		differs(c, CHAIN_CHANGE_LIVE, path, text);
+	}
+	if (a->percent != b->percent && a->revision[0] && b->revision[0]) {
+		snprintf(text, sizeof(text), "%u %% of the requests instead of %u %%", b->percent,
+			 a->percent);
+		differs(c, CHAIN_CHANGE_LIVE, path, text);
+	}
+	if (!limits_same(&a->rollback, &b->rollback) || a->rollback_crashes != b->rollback_crashes)
+		differs(c, CHAIN_CHANGE_LIVE, path, "another roll-back");
+	if (!limits_same(&a->breaker, &b->breaker) || a->breaker_open_ns != b->breaker_open_ns)
+		differs(c, CHAIN_CHANGE_LIVE, path, "another breaker");
 }
 
 static void functions_compare(struct comparison *c, const struct chain *old,
@@ -66,9 +96,10 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 {
 	for (uint32_t i = 0; i < next->function_count; i++) {
 		const struct chain_function *a = &old->functions[i], *b = &next->functions[i];
-		char path[CHAIN_NAME_MAX + 16], text[64];
+		char path[2 * CHAIN_NAME_MAX + 16], text[64];
 
-		snprintf(path, sizeof(path), "functions/%s", b->name);
+		snprintf(path, sizeof(path), "functions/%s", b->label);
+		traffic_compare(c, path, &a->traffic, &b->traffic);
 		if (revised >> i & 1)
 			differs(c, CHAIN_CHANGE_LIVE, path, "new revision");
 		if (a->concurrency != b->concurrency) {
@@ -76,11 +107,20 @@ static void functions_compare(struct comparison *c, const struct chain *old,
 				 a->concurrency);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (a->max_in_flight != b->max_in_flight)
+			differs(c, CHAIN_CHANGE_LIVE, path, "another maxInFlight");
+		if (a->idempotent != b->idempotent)
+			differs(c, CHAIN_CHANGE_LIVE, path,
+				b->idempotent ? "idempotent" : "no more idempotent");
 		if (a->instances != b->instances) {
 			snprintf(text, sizeof(text), "instances %u instead of %u", b->instances,
 				 a->instances);
 			differs(c, CHAIN_CHANGE_LIVE, path, text);
 		}
+		if (memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0)
+			differs(c, CHAIN_CHANGE_LIVE, path, "other limits");
+		if (a->hang_ns != b->hang_ns)
+			differs(c, CHAIN_CHANGE_LIVE, path, "another hangTimeout");
 		if (a->workers != b->workers) { /* its revision differs too: new processes */
 			snprintf(text, sizeof(text), "workers %u instead of %u", b->workers,
 				 a->workers);
@@ -191,6 +231,15 @@ static void frame_compare(struct comparison *c, const struct chain *old, const s
 		differs(c, CHAIN_CHANGE_REPLACE, "timeout", "another timeout");
 	if (old->spin_ns != next->spin_ns)
 		differs(c, CHAIN_CHANGE_LIVE, "spin", "another time before workers sleep");
+	if (old->wipe_on_free != next->wipe_on_free)
+		differs(c, CHAIN_CHANGE_LIVE, "memory/wipeOnFree", "another wipeOnFree");
+	if (old->max_in_flight != next->max_in_flight || old->max_queue != next->max_queue ||
+	    old->queue_target_ns != next->queue_target_ns ||
+	    old->queue_interval_ns != next->queue_interval_ns)
+		differs(c, CHAIN_CHANGE_LIVE, "overload", "other bounds");
+	if (old->connections != next->connections ||
+	    old->connections_per_address != next->connections_per_address)
+		differs(c, CHAIN_CHANGE_LIVE, "clients", "other limits of connections");
 	if (!text_same(old->listen, next->listen))
 		differs(c, CHAIN_CHANGE_REPLACE, "listen", "another address");
 }

@@ -119,6 +119,10 @@ int chain_describe_parse(const char *text, size_t len, struct chain_description 
 	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	int err;
 
+	if (!root && json_error_code(&error) == json_error_out_of_memory) {
+		say(why, "out of memory");
+		return -ENOMEM;
+	}
 	if (!root)
 		return say(why, "not a Sprocket function: what it prints is no JSON (%.80s)",
 			   error.text);

@@ -3,8 +3,8 @@
  * chain_function.c - the functions section: what each function is and how many of it run.
  *
  * How: an item that cannot be read still takes its number, so that routes to it resolve
- * and one mistake is one error. `image` and `resources` speak to a cluster; here they are
- * accepted and mean nothing.
+ * and one mistake is one error. `image` speaks to a cluster; here it is accepted and
+ * means nothing.
  * Thread-safety: one owner.
  * Failure modes: see chain_parse.h.
  */
@@ -33,11 +33,36 @@ enum function_key {
 	RESOURCES,
 	WORKERS,
 	CALLS,
+	SECURITY,
+	SECRETS,
+	IDEMPOTENT,
+	MAX_IN_FLIGHT,
+	TRAFFIC,
+	ROLLBACK,
+	BREAKER,
+	HANG_TIMEOUT,
 	FUNCTION
 };
 static const char *const function_keys[FUNCTION] = {
-	"name",      "exec",      "image",   "config", "env", "concurrency", "containerConcurrency",
-	"instances", "resources", "workers", "calls",
+	"name",
+	"exec",
+	"image",
+	"config",
+	"env",
+	"concurrency",
+	"containerConcurrency",
+	"instances",
+	"resources",
+	"workers",
+	"calls",
+	"security",
+	"secrets",
+	"idempotent",
+	"maxInFlight",
+	"traffic",
+	"rollback",
+	"breaker",
+	"hangTimeout",
 };
 
 enum env_key { ENV_NAME, ENV_VALUE, ENV_KEYS };
@@ -63,7 +88,7 @@ static void read_name(struct chain_parse *parse, const yaml_node_t *node, int nu
 				 "function name \"%s\" has a meaning of its own in routes: choose "
 				 "another",
 				 text);
-	for (int i = 1; i < number; i++) {
+	for (int i = 1; i < number && !function->traffic.first; i++) {
 		if (parse->functions[i].name && !strcmp(parse->functions[i].name, text)) {
 			chain_errors_add(parse->errors, chain_node_place(node),
 					 "function name \"%s\" is already taken on line %u", text,
@@ -72,6 +97,7 @@ static void read_name(struct chain_parse *parse, const yaml_node_t *node, int nu
 		}
 	}
 	memcpy(function->name, text, strlen(text) + 1);
+	memcpy(function->label, text, strlen(text) + 1);
 }
 
 /* `exec` from the folder of the file. Returns 0 and *ret, -ENAMETOOLONG or -ENOMEM. */
@@ -281,31 +307,44 @@ static bool need_exec(struct chain_parse *parse, const yaml_node_t *node,
 {
 	if (v[EXEC] || (v[IMAGE] && (parse->flags & CHAIN_NO_DESCRIBE)))
 		return v[EXEC];
+	if (v[TRAFFIC]) /* each revision has its own; what is missing is said there */
+		return false;
 	return chain_node_need(parse, node, "function", v[EXEC], "exec");
 }
 
-static int read_function(struct chain_parse *parse, const yaml_node_t *node)
+int chain_read_function(struct chain_parse *parse, const yaml_node_t *node)
 {
 	int number = (int)++parse->chain->function_count;
 	struct chain_function *function = &parse->chain->functions[number - 1];
+	struct chain_source *source = &parse->functions[number];
 	const yaml_node_t *v[FUNCTION];
+	bool exec;
 	int err = 0;
 
 	function->concurrency = CONCURRENCY_DEFAULT;
 	function->workers = 1;
-	parse->functions[number].at = chain_node_place(node);
+	source->at = chain_node_place(node);
 	if (!chain_node_take(parse, node, "function", function_keys, FUNCTION, v))
 		return 0;
 	if (chain_node_need(parse, node, "function", v[NAME], "name"))
 		read_name(parse, v[NAME], number);
-	if (need_exec(parse, node, v))
-		err = read_exec(parse, v[EXEC], number);
+	exec = need_exec(parse, node, v);
+	if (!function->traffic.first) {
+		source->exec_node = exec ? v[EXEC] : NULL;
+		err = chain_read_traffic(parse, v[TRAFFIC], v[ROLLBACK], v[BREAKER], number);
+	}
+	if (!err && source->exec_node)
+		err = read_exec(parse, source->exec_node, number);
 	if (v[IMAGE])
 		chain_node_text(parse, v[IMAGE], "image");
-	if (v[RESOURCES])
-		chain_node_map(parse, v[RESOURCES], "resources");
 	read_counts(parse, v, function);
-	parse->functions[number].calls = v[CALLS];
+	chain_read_resources(parse, v[RESOURCES], v[HANG_TIMEOUT], function);
+	chain_read_admission(parse, v[IDEMPOTENT], v[MAX_IN_FLIGHT], function);
+	if (!err)
+		err = chain_read_security(parse, v[SECURITY], &function->security);
+	if (!err)
+		err = chain_read_secrets(parse, v[SECRETS], number);
+	source->calls = v[CALLS];
 	if (!err && v[CONFIG])
 		err = read_config(parse, v[CONFIG], number);
 	if (!err && v[ENV])
@@ -322,7 +361,9 @@ int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list)
 	if (!chain_node_list(parse, list, "functions", SP_FN_MAX - 1))
 		return 0;
 	for (size_t i = 0; !err && i < chain_node_count(list); i++)
-		err = read_function(parse, chain_node_item(parse, list, i));
+		err = chain_read_function(parse, chain_node_item(parse, list, i));
+	if (!err)
+		err = chain_add_revisions(parse, list);
 	for (uint32_t i = 0; i < parse->chain->function_count; i++) {
 		const struct chain_function *f = &parse->chain->functions[i];
 

@@ -111,9 +111,9 @@ static void walk_routes(const struct walk *all)
 	struct chain *chain = all->parse->chain;
 
 	visit(&walk, 0);
-	for (uint32_t i = 1; i <= chain->function_count; i++)
+	for (uint32_t i = 1; i <= chain->declared_count; i++)
 		chain->functions[i - 1].called_only = walk.marks[i] == MARK_NEW;
-	for (int i = 1; i <= (int)chain->function_count; i++) {
+	for (int i = 1; i <= (int)chain->declared_count; i++) {
 		if (walk.marks[i] == MARK_NEW && all->marks[i] != MARK_NEW)
 			visit(&walk, i);
 	}
@@ -128,7 +128,7 @@ static bool routes_known(const struct chain_parse *parse)
 		if (route->from < 0 || route->to < 0 || route->unknown)
 			return false;
 	}
-	for (uint32_t i = 1; i <= parse->chain->function_count; i++) {
+	for (uint32_t i = 1; i <= parse->chain->declared_count; i++) {
 		if (parse->functions[i].calls_unknown)
 			return false;
 	}
@@ -139,7 +139,7 @@ static void check_reached(const struct walk *walk)
 {
 	const struct chain_parse *parse = walk->parse;
 
-	for (int i = 1; i <= (int)parse->chain->function_count; i++) {
+	for (int i = 1; i <= (int)parse->chain->declared_count; i++) {
 		const struct chain_source *source = &parse->functions[i];
 
 		if (walk->marks[i] == MARK_NEW && source->name)
@@ -174,7 +174,7 @@ static bool edge_routed(const struct chain_parse *parse, int number, int edge)
 
 static void check_edges(const struct chain_parse *parse)
 {
-	for (int i = 1; i <= (int)parse->chain->function_count; i++) {
+	for (int i = 1; i <= (int)parse->chain->declared_count; i++) {
 		const struct chain_function *function = &parse->chain->functions[i - 1];
 		const struct chain_source *source = &parse->functions[i];
 
@@ -203,7 +203,7 @@ void chain_check_graph(struct chain_parse *parse)
 	check_edges(parse);
 	if (!routes_known(parse))
 		return;
-	if (parse->chain->function_count && walk.longest[0] == 0)
+	if (parse->chain->declared_count && walk.longest[0] == 0)
 		chain_errors_add(parse->errors, parse->routes_at,
 				 "no route begins at ingress: add {from: ingress, to: %.80s}",
 				 parse->functions[1].name ? parse->functions[1].name : "...");

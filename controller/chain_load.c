@@ -56,6 +56,8 @@ struct chain *chain_free(struct chain *chain)
 		free(function->exec);
 		free_pairs(&function->config);
 		free_pairs(&function->env);
+		free_pairs(&function->secrets);
+		chain_security_free(&function->security);
 	}
 	for (uint32_t i = 0; i < chain->ingress_count; i++) {
 		for (uint32_t m = 0; m < chain->ingress[i].method_count; m++)
@@ -63,6 +65,7 @@ struct chain *chain_free(struct chain *chain)
 		free(chain->ingress[i].host);
 		free(chain->ingress[i].path);
 	}
+	chain_security_free(&chain->security);
 	free(chain->file);
 	free(chain->listen);
 	munmap(chain, sizeof(*chain));
@@ -80,6 +83,8 @@ static int read_document(struct chain_parse *parse, yaml_document_t *document)
 		return err;
 	chain_build_tables(parse);
 	chain_check_graph(parse);
+	chain_check_memory(parse);
+	chain_finish_revisions(parse);
 	return chain_compute_pool(parse);
 }
 

@@ -12,7 +12,7 @@
 
 /* Keys that the format reserves and this release does not read. */
 static const char *const later_keys[] = {
-	"qos", "scale", "security", "traffic", "deadLetter", "idempotent",
+	"qos", "scale", "security", "traffic", "deadLetter",
 };
 
 struct chain_place chain_node_place(const yaml_node_t *node)

@@ -20,6 +20,13 @@
 #define CHAIN_ROUTES_MAX 4096 /* items of one routes list */
 #define CHAIN_UNKNOWN (-1)
 
+/* A revision in a function's traffic. */
+struct chain_revision_text {
+	const char *name; /* NULL: there is none */
+	const yaml_node_t *exec;
+	uint32_t percent;
+};
+
 /* What else is known of a function while it is read. */
 struct chain_source {
 	const char *name;          /* as written, also when it is no valid name */
@@ -28,6 +35,8 @@ struct chain_source {
 	const yaml_node_t *calls;  /* as written, or NULL */
 	struct chain_place at;
 	struct chain_place exec_at;
+	const yaml_node_t *exec_node; /* where `exec` is, when not at the function */
+	struct chain_revision_text second;
 	bool described;     /* edges, calls and config are what the executable says */
 	bool calls_unknown; /* some of its calls have an error */
 };
@@ -77,6 +86,31 @@ int chain_compute_pool(struct chain_parse *parse);
 int chain_read_ingress(struct chain_parse *parse, const yaml_node_t *list);
 /* chain_function.c */
 int chain_read_functions(struct chain_parse *parse, const yaml_node_t *list);
+/* Reads one as the next number, or as the second revision that the number is already. */
+int chain_read_function(struct chain_parse *parse, const yaml_node_t *node);
+/* chain_security.c: what a function may do to the machine. NULL nodes: defaults, of a function
+ * those of the chain. */
+int chain_read_security(struct chain_parse *parse, const yaml_node_t *node,
+			struct chain_security *ret);
+void chain_security_free(struct chain_security *security);
+int chain_read_secrets(struct chain_parse *parse, const yaml_node_t *node, int number);
+/* chain_resources.c: what it may use of the machine, and for how long without a sign of life; and
+ * of the pool, the latter after all functions. */
+void chain_read_resources(struct chain_parse *parse, const yaml_node_t *node,
+			  const yaml_node_t *hang, struct chain_function *function);
+void chain_read_memory(struct chain_parse *parse, const yaml_node_t *node);
+/* After the routes: what only reads asks for nothing that has to be written. */
+void chain_check_memory(struct chain_parse *parse);
+/* chain_overload.c: how many requests may be under way. */
+void chain_read_overload(struct chain_parse *parse, const yaml_node_t *node);
+void chain_read_admission(struct chain_parse *parse, const yaml_node_t *idempotent,
+			  const yaml_node_t *max_in_flight, struct chain_function *function);
+/* chain_traffic.c: revisions that share a function's requests, and when to stop giving them any. */
+int chain_read_traffic(struct chain_parse *parse, const yaml_node_t *traffic,
+		       const yaml_node_t *rollback, const yaml_node_t *breaker, int number);
+/* Second revisions: after all functions were read from `list`; and once the tables are built. */
+int chain_add_revisions(struct chain_parse *parse, const yaml_node_t *list);
+void chain_finish_revisions(struct chain_parse *parse);
 /* chain_declare.c: asks the executables what they declare, compares it with the file. */
 int chain_read_declarations(struct chain_parse *parse);
 /* chain_call.c: after the declarations. */

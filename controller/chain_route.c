@@ -23,7 +23,7 @@ int chain_find_function(struct chain_parse *parse, const yaml_node_t *node, cons
 			const char *name, const char *zero, bool *broken)
 {
 	const char *names[SP_FN_MAX] = { zero };
-	size_t count = parse->chain->function_count + 1;
+	size_t count = parse->chain->declared_count + 1;
 	char help[SUGGEST_TEXT_MAX];
 
 	for (size_t i = 0; i < count; i++) {

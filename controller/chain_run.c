@@ -18,6 +18,7 @@
 
 #include <linux/close_range.h>
 
+#include "controller/chain_confine.h"
 #include "controller/clock.h"
 
 static int64_t now_ms(void)
@@ -42,8 +43,9 @@ static void drop(struct chain_run *run, int which)
 }
 
 /* In the child: only what is safe after fork. Does not return. */
-__attribute__((noreturn)) static void child(char *const *argv, pid_t parent, int out, int err,
-					    int start)
+__attribute__((noreturn)) static void child(char *const *argv, pid_t parent,
+					    const struct chain_confinement *confinement, int out,
+					    int err, int start)
 {
 	int null = open("/dev/null", O_RDONLY);
 	sigset_t none;
@@ -59,6 +61,11 @@ __attribute__((noreturn)) static void child(char *const *argv, pid_t parent, int
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		goto failed;
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	code = chain_confine_enter(confinement);
+	if (code < 0) {
+		errno = -code;
+		goto failed;
+	}
 	execv(argv[0], argv);
 failed:
 	code = errno;
@@ -87,8 +94,11 @@ int chain_run_start(char *const *argv, struct chain_run *ret)
 	pid_t parent = getpid();
 	struct chain_run run = { .pid = -1, .epoll = -1, .fds = { -1, -1, -1, -1 } };
 	struct chain_output ignored = { 0 };
-	int err = 0;
+	struct chain_confinement confinement;
+	int err = chain_confine_make(&confinement);
 
+	if (err)
+		return err;
 	for (int i = 0; i < 3 && !err; i++)
 		err = pipe2(pipes[i], O_CLOEXEC) < 0 ? -errno : 0;
 	if (!err) {
@@ -96,7 +106,8 @@ int chain_run_start(char *const *argv, struct chain_run *ret)
 		err = run.pid < 0 ? -errno : 0;
 	}
 	if (run.pid == 0)
-		child(argv, parent, pipes[0][1], pipes[1][1], pipes[2][1]);
+		child(argv, parent, &confinement, pipes[0][1], pipes[1][1], pipes[2][1]);
+	chain_confine_done(&confinement);
 	for (int i = 0; i < 3; i++) {
 		close_fd(&pipes[i][1]);
 		if (err)

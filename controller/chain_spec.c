@@ -32,15 +32,24 @@ enum spec_key {
 	FUNCTIONS,
 	STEPS,
 	ROUTES,
+	SECURITY,
+	MEMORY,
+	OVERLOAD,
+	CLIENTS,
 	SPEC
 };
 static const char *const spec_keys[SPEC] = {
-	"listen", "ingress", "timeout",   "timeoutSeconds", "maxHops",
-	"spin",   "pool",    "functions", "steps",          "routes",
+	"listen",    "ingress", "timeout", "timeoutSeconds", "maxHops", "spin",     "pool",
+	"functions", "steps",   "routes",  "security",       "memory",  "overload", "clients",
 };
 
 enum root_key { API, KIND_KEY, METADATA, SPEC_KEY, ROOT };
 static const char *const root_keys[ROOT] = { "apiVersion", "kind", "metadata", "spec" };
+
+#define CONNECTIONS_MAX 1000000U
+
+enum client_key { CONNECTIONS, PER_ADDRESS, CLIENT_KEYS };
+static const char *const client_keys[CLIENT_KEYS] = { "connections", "connectionsPerAddress" };
 
 enum metadata_key { NAME, NAMESPACE, ANNOTATIONS, LABELS, METADATA_KEYS };
 static const char *const metadata_keys[METADATA_KEYS] = { "name", "namespace", "annotations",
@@ -102,6 +111,20 @@ static int read_flow(struct chain_parse *parse, const yaml_node_t *spec,
 	return 0;
 }
 
+static void read_clients(struct chain_parse *parse, const yaml_node_t *node)
+{
+	const yaml_node_t *v[CLIENT_KEYS];
+
+	if (!node || !chain_node_take(parse, node, "clients", client_keys, CLIENT_KEYS, v))
+		return;
+	if (v[CONNECTIONS])
+		chain_node_number(parse, v[CONNECTIONS], "connections", 1, CONNECTIONS_MAX,
+				  &parse->chain->connections);
+	if (v[PER_ADDRESS])
+		chain_node_number(parse, v[PER_ADDRESS], "connectionsPerAddress", 1,
+				  CONNECTIONS_MAX, &parse->chain->connections_per_address);
+}
+
 static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 {
 	const yaml_node_t *v[SPEC];
@@ -114,8 +137,12 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 	if (v[SPIN])
 		chain_node_duration(parse, v[SPIN], "spin", SPIN_MIN_NS, SPIN_MAX_NS,
 				    &parse->chain->spin_ns);
+	chain_read_overload(parse, v[OVERLOAD]);
+	read_clients(parse, v[CLIENTS]);
 	if (v[LISTEN])
 		err = read_listen(parse, v[LISTEN]);
+	if (!err) /* before the functions, which may say otherwise */
+		err = chain_read_security(parse, v[SECURITY], &parse->chain->security);
 	if (!err)
 		err = chain_read_pool(parse, v[POOL]);
 	if (!err && chain_node_need(parse, node, "spec", v[INGRESS], "ingress"))
@@ -123,6 +150,7 @@ static int read_spec(struct chain_parse *parse, const yaml_node_t *node)
 	if (err || !chain_node_need(parse, node, "spec", v[FUNCTIONS], "functions"))
 		return err;
 	err = chain_read_functions(parse, v[FUNCTIONS]);
+	chain_read_memory(parse, v[MEMORY]);
 	if (!err)
 		err = chain_read_declarations(parse);
 	if (!err)

@@ -60,7 +60,8 @@ static int report(const yaml_parser_t *parser, const char *text, size_t len,
 {
 	struct chain_place at = place(parser->problem_mark);
 
-	if (parser->error == YAML_MEMORY_ERROR)
+	/* It does not always say that memory was short: then it names no problem. */
+	if (parser->error == YAML_MEMORY_ERROR || !parser->problem)
 		return -ENOMEM;
 	if (parser->error == YAML_READER_ERROR) {
 		at = place_of_byte(text, len, parser->problem_offset);

@@ -16,10 +16,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "controller/fdstore_start.h"
 #include "controller/fdstore_wire.h"
@@ -340,6 +344,18 @@ static void serve(struct program *p)
 	}
 }
 
+/* All it does is with fds that it is handed, and with a path that is its user's. */
+static void rights_drop(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	syscall(SYS_capset, &head, none);
+}
+
 int main(int argc, char **argv)
 {
 	static const char usage[] = "sprocket-fdstore is started by sprocketd, with its socket.\n";
@@ -358,6 +374,7 @@ int main(int argc, char **argv)
 	program.path = argv[1];
 	signals_ignore();
 	files_limit_raise();
+	rights_drop();
 	serve(&program);
 	return 0;
 }

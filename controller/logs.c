@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/logstore_text.h"
 #include "controller/loop.h"
 
 #define SECOND_NS 1000000000ULL
@@ -15,8 +16,13 @@
 
 static void to_stderr(void *arg, const char *source, const char *text, size_t len)
 {
+	char clean[4 * LOGS_LINE_MAX];
+	size_t n = len > LOGS_LINE_MAX ? LOGS_LINE_MAX : len;
+
 	(void)arg;
-	fprintf(stderr, "%s: %.*s\n", source, (int)len, text);
+	/* What a function writes is a stranger's, and stderr may be a terminal. */
+	n = logstore_text(text, n, clean);
+	fprintf(stderr, "%s: %.*s\n", source, (int)n, clean);
 }
 
 static const struct logs_sink stderr_sink = { .line = to_stderr };

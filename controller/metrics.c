@@ -20,6 +20,9 @@ typedef void chain_writer(FILE *out, const char *name, const struct runtime_stat
 CHAIN_COUNT(write_requests, s->gateway.requests)
 CHAIN_COUNT(write_answered, s->gateway.answered)
 CHAIN_COUNT(write_held, s->gateway.held)
+CHAIN_COUNT(write_retried, s->gateway.retried)
+CHAIN_COUNT(write_shed_inside, s->gateway.shed_inside)
+CHAIN_COUNT(write_queued, s->gateway.queued)
 CHAIN_COUNT(write_in_flight, s->gateway.in_flight)
 CHAIN_COUNT(write_connections, s->gateway.connections)
 CHAIN_COUNT(write_descriptors, s->kernel[SP_COUNT_DESCRIPTORS])
@@ -28,16 +31,19 @@ CHAIN_COUNT(write_remote, s->kernel[SP_COUNT_REMOTE])
 CHAIN_COUNT(write_gateway_rss, s->gateway_process.rss_bytes)
 CHAIN_COUNT(write_gateway_restarts, s->gateway_restarts)
 
+/* A revision is told from the other one where there are two. */
+#define REVISION_LABEL(f) (f)->revision[0] ? "revision" : NULL, (f)->revision, NULL
+#define FUNCTION_LABELS(s, f) "chain", (s)->chain, "function", (f)->plain, REVISION_LABEL(f)
+
 /* A number of each function. */
-#define FUNCTION_COUNT(writer, value)                                                       \
-	static void writer(FILE *out, const char *name, const struct runtime_stats *s)      \
-	{                                                                                   \
-		for (uint32_t fn = 1; fn < s->function_count; fn++) {                       \
-			const struct function_stats *f = &s->functions[fn];                 \
-                                                                                            \
-			metrics_text_count(out, name, value, "chain", s->chain, "function", \
-					   f->name, NULL);                                  \
-		}                                                                           \
+#define FUNCTION_COUNT(writer, value)                                                  \
+	static void writer(FILE *out, const char *name, const struct runtime_stats *s) \
+	{                                                                              \
+		for (uint32_t fn = 1; fn < s->function_count; fn++) {                  \
+			const struct function_stats *f = &s->functions[fn];            \
+                                                                                       \
+			metrics_text_count(out, name, value, FUNCTION_LABELS(s, f));   \
+		}                                                                      \
 	}
 FUNCTION_COUNT(write_received, f->kernel.in)
 FUNCTION_COUNT(write_sent, f->kernel.out)
@@ -47,6 +53,10 @@ FUNCTION_COUNT(write_undeliverable, f->kernel.undeliverable)
 FUNCTION_COUNT(write_ready, f->ready)
 FUNCTION_COUNT(write_desired, f->desired)
 FUNCTION_COUNT(write_restarts, f->restarts)
+FUNCTION_COUNT(write_hangs, f->hangs)
+FUNCTION_COUNT(write_rolled_back, f->rolled_back)
+FUNCTION_COUNT(write_breaker, f->breaker)
+FUNCTION_COUNT(write_opened, f->opened)
 
 /* A number of each instance; its slot tells it from those that come and go beside it. */
 #define INSTANCE_NUMBER(writer, write, value)                                          \
@@ -58,7 +68,8 @@ FUNCTION_COUNT(write_restarts, f->restarts)
                                                                                        \
 			snprintf(slot, sizeof(slot), "%u", i->slot);                   \
 			write(out, name, value, "chain", s->chain, "function",         \
-			      s->functions[i->fn].name, "slot", slot, NULL);           \
+			      s->functions[i->fn].plain, "slot", slot,                 \
+			      REVISION_LABEL(&s->functions[i->fn]));                   \
 		}                                                                      \
 	}
 INSTANCE_NUMBER(write_instance_in_flight, metrics_text_count, i->in_flight)
@@ -73,19 +84,50 @@ static void write_gateway_cpu(FILE *out, const char *name, const struct runtime_
 	metrics_text_ns(out, name, s->gateway_process.cpu_ns, "chain", s->chain, NULL);
 }
 
+static void write_queue_time(FILE *out, const char *name, const struct runtime_stats *s)
+{
+	metrics_text_ns(out, name, s->gateway.queued_us * 1000, "chain", s->chain, NULL);
+}
+
 static void write_errors(FILE *out, const char *name, const struct runtime_stats *s)
 {
 #define ERROR(reason) \
 	metrics_text_count(out, name, s->gateway.reason, "chain", s->chain, "reason", #reason, NULL)
 	ERROR(failed);
+	ERROR(shed);
 	ERROR(refused);
 	ERROR(no_buffer);
 	ERROR(timed_out);
 	ERROR(lost);
+	ERROR(circuit_open);
 	ERROR(bad_buffer);
 	ERROR(abandoned);
 #undef ERROR
 }
+
+static void write_cut(FILE *out, const char *name, const struct runtime_stats *s)
+{
+#define CUT(reason)                                                                         \
+	metrics_text_count(out, name, s->gateway.cut_##reason, "chain", s->chain, "reason", \
+			   #reason, NULL)
+	CUT(reset);
+	CUT(error);
+	CUT(continuation);
+	CUT(ping);
+	CUT(settings);
+	CUT(priority);
+	CUT(window);
+	CUT(data);
+	CUT(empty);
+	CUT(frame);
+	CUT(header);
+	CUT(memory);
+	CUT(slow);
+	CUT(limit);
+#undef CUT
+}
+
+CHAIN_COUNT(write_messages_lost, s->gateway.messages_lost)
 
 static void write_end_to_end(FILE *out, const char *name, const struct runtime_stats *s)
 {
@@ -96,15 +138,15 @@ static void write_end_to_end(FILE *out, const char *name, const struct runtime_s
 static void write_wait(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	for (uint32_t fn = 1; fn < s->function_count; fn++)
-		metrics_text_histogram(out, name, &s->functions[fn].kernel.wait, "chain", s->chain,
-				       "function", s->functions[fn].name, NULL);
+		metrics_text_histogram(out, name, &s->functions[fn].kernel.wait,
+				       FUNCTION_LABELS(s, &s->functions[fn]));
 }
 
 static void write_run(FILE *out, const char *name, const struct runtime_stats *s)
 {
 	for (uint32_t fn = 1; fn < s->function_count; fn++)
-		metrics_text_histogram(out, name, &s->functions[fn].kernel.run, "chain", s->chain,
-				       "function", s->functions[fn].name, NULL);
+		metrics_text_histogram(out, name, &s->functions[fn].kernel.run,
+				       FUNCTION_LABELS(s, &s->functions[fn]));
 }
 
 static void write_starts(FILE *out, const char *name, const struct runtime_stats *s)
@@ -116,10 +158,17 @@ static void write_starts(FILE *out, const char *name, const struct runtime_stats
 	for (uint32_t fn = 1; fn < s->function_count; fn++) {
 		const struct function_stats *f = &s->functions[fn];
 
-		metrics_text_ns(out, sum, f->start_ns, "chain", s->chain, "function", f->name,
-				NULL);
-		metrics_text_count(out, count, f->starts, "chain", s->chain, "function", f->name,
-				   NULL);
+		metrics_text_ns(out, sum, f->start_ns, FUNCTION_LABELS(s, f));
+		metrics_text_count(out, count, f->starts, FUNCTION_LABELS(s, f));
+	}
+}
+
+static void write_ratio(FILE *out, const char *name, const struct runtime_stats *s)
+{
+	for (uint32_t fn = 1; fn < s->function_count; fn++) {
+		const struct function_stats *f = &s->functions[fn];
+
+		metrics_text_ns(out, name, f->percent * 10000000ULL, FUNCTION_LABELS(s, f));
 	}
 }
 
@@ -164,10 +213,22 @@ static const struct family {
 	  write_answered },
 	{ "sprocket_request_errors_total", "counter", "Requests not answered, by reason.",
 	  write_errors },
+	{ "sprocket_messages_lost_total", "counter",
+	  "Messages lost with who held them; also counted as lost.", write_messages_lost },
 	{ "sprocket_requests_held_total", "counter", "Requests that waited for an instance.",
 	  write_held },
+	{ "sprocket_requests_retried_total", "counter",
+	  "Requests sent again whose instance had died.", write_retried },
+	{ "sprocket_requests_shed_inside_total", "counter",
+	  "Of those shed, requests that had been taken in.", write_shed_inside },
+	{ "sprocket_requests_queued_total", "counter", "Requests that waited for room.",
+	  write_queued },
+	{ "sprocket_queue_seconds_total", "counter", "Time that requests waited for room.",
+	  write_queue_time },
 	{ "sprocket_requests_in_flight", "gauge", "Requests in the chain now.", write_in_flight },
 	{ "sprocket_connections", "gauge", "Client connections open now.", write_connections },
+	{ "sprocket_connections_cut_total", "counter",
+	  "Client connections that were cut off, by reason.", write_cut },
 	{ "sprocket_request_duration_seconds", "histogram",
 	  "From a request's first hand-over to its reply's arrival.", write_end_to_end },
 	{ "sprocket_function_received_total", "counter", "Requests handed to the function.",
@@ -179,7 +240,8 @@ static const struct family {
 	{ "sprocket_function_dropped_total", "counter", "Requests the function dropped.",
 	  write_dropped },
 	{ "sprocket_function_undeliverable_total", "counter",
-	  "Requests sent home because the function had no instance.", write_undeliverable },
+	  "Requests sent home because the function had no instance, or none with room.",
+	  write_undeliverable },
 	{ "sprocket_function_wait_seconds", "histogram",
 	  "From hand-over until the instance had done what came before.", write_wait },
 	{ "sprocket_function_run_seconds", "histogram",
@@ -190,8 +252,18 @@ static const struct family {
 	  write_desired },
 	{ "sprocket_function_restarts_total", "counter", "Instances replaced after their death.",
 	  write_restarts },
+	{ "sprocket_function_hangs_total", "counter",
+	  "Instances killed as they held a request and handed on none.", write_hangs },
 	{ "sprocket_function_start_seconds", "summary",
 	  "From an instance's fork until it was ready.", write_starts },
+	{ "sprocket_function_traffic_ratio", "gauge",
+	  "Share of the function's requests that the revision gets.", write_ratio },
+	{ "sprocket_function_rolled_back", "gauge",
+	  "1: the revision gets nothing, as too much of it went wrong.", write_rolled_back },
+	{ "sprocket_function_breaker_state", "gauge",
+	  "The circuit breaker: 0 closed, 1 half-open, 2 open.", write_breaker },
+	{ "sprocket_function_breaker_opened_total", "counter", "How often the breaker opened.",
+	  write_opened },
 	{ "sprocket_instance_in_flight", "gauge", "Requests that the instance holds.",
 	  write_instance_in_flight },
 	{ "sprocket_instance_buffers", "gauge", "Buffers that the instance has, leased ones too.",

@@ -2,13 +2,11 @@
 #include "controller/privilege.h"
 
 #include <errno.h>
-#include <linux/capability.h>
-#include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* True when the calling thread has capability `cap` (CAP_*) effectively. */
-static bool has(int cap)
+bool privilege_has(int cap)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
@@ -16,6 +14,14 @@ static bool has(int cap)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
 	return data[cap / 32].effective & (1U << (cap % 32));
+}
+
+void privilege_bound(uint64_t keep)
+{
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!(keep >> cap & 1))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
 int privilege_check(FILE *errors)
@@ -28,11 +34,11 @@ int privilege_check(FILE *errors)
 		{ CAP_PERFMON, "CAP_PERFMON (for its pointer arithmetic)" },
 		{ CAP_NET_ADMIN, "CAP_NET_ADMIN (to attach it to sockets)" },
 	};
-	bool all = has(CAP_SYS_ADMIN);
+	bool all = privilege_has(CAP_SYS_ADMIN);
 	unsigned missing = 0;
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
-		if (has(needed[i].cap) || (all && needed[i].cap != CAP_NET_ADMIN))
+		if (privilege_has(needed[i].cap) || (all && needed[i].cap != CAP_NET_ADMIN))
 			continue;
 		fprintf(errors, "%s%s",
 			missing++ ? ", " : "sprocket: missing privilege: ", needed[i].why);

@@ -3,27 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <poll.h>
-#include <sched.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "controller/process_child.h"
 #include "controller/runstate_file.h"
 #include "sproxy/wiring.h"
 
 #define LOG_PIPE_SIZE (1 << 20)
-#define REAP_LIMIT_MS 200 /* for the parent of an adopted process to reap it */
 
 #ifndef PIDFD_SIGNAL_PROCESS_GROUP
 #define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* since Linux 6.9 */
@@ -40,133 +36,6 @@ struct pidfd_info_v0 {
 _Static_assert(sizeof(struct pidfd_info_v0) == 64, "PIDFD_INFO_SIZE_VER0");
 #define PIDFD_INFO_EXIT_BIT (1ULL << 3)
 #define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
-
-static void child_pin(const struct process_spec *spec)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (uint32_t i = 0; i < spec->cpu_count; i++)
-		CPU_SET(spec->cpus[i], &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static void child_environment(const struct process_spec *spec, int wiring)
-{
-	char number[16];
-
-	for (size_t i = 0; spec->env && i < spec->env->count; i++)
-		setenv(spec->env->items[i].key, spec->env->items[i].value, 1);
-	snprintf(number, sizeof(number), "%d", wiring);
-	setenv(WIRING_ENV, number, 1);
-}
-
-static void child_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-}
-
-/* No child needs a right: the kernel's objects come to it as fds. Root keeps its way to
- * files (a user's home may be closed to others, also to a root without that right). */
-static void child_rights_drop(void)
-{
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap != CAP_DAC_OVERRIDE && cap != CAP_DAC_READ_SEARCH)
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-}
-
-static void child_core(const struct process_spec *spec)
-{
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-
-	if (!spec->core_folder) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-		return;
-	}
-	if (setrlimit(RLIMIT_CORE, &limit) < 0 && getrlimit(RLIMIT_CORE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_CORE, &limit);
-	}
-	if (mkdir(spec->core_folder, 0700) < 0 && errno != EEXIST)
-		fprintf(stderr, "cannot make %s: %s\n", spec->core_folder, strerror(errno));
-	if (chdir(spec->core_folder) < 0)
-		fprintf(stderr, "no cores: cannot go to %s: %s\n", spec->core_folder,
-			strerror(errno));
-}
-
-/* With close-on-exec a program does not inherit its own file. A script's interpreter opens
- * it once more, and the kernel says that it could not: ENOENT. */
-static void child_exec_fd(int fd, char *const argv[])
-{
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-	if (errno != ENOENT)
-		return;
-	fcntl(fd, F_SETFD, 0);
-	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-}
-
-/* A process of its own group; unless detached it dies with `parent`. */
-static void child_bind(const struct process_spec *spec, pid_t parent)
-{
-	if (spec->detached) {
-		setsid();
-		return;
-	}
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
-}
-
-/* Until exec a child holds all that we have open: stopped, it would keep our lock, our
- * listeners and our clients' connections from ending with us. */
-static void child_stop(int wiring, int exec_fd)
-{
-	unsigned low = (unsigned)wiring, high = (unsigned)(exec_fd >= 0 ? exec_fd : wiring);
-
-	if (low > high) {
-		low = high;
-		high = (unsigned)wiring;
-	}
-	if (low > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
-	raise(SIGSTOP);
-}
-
-static _Noreturn void child_run(const struct process_spec *spec, int wiring, int log, pid_t parent)
-{
-	char *argv[] = { (char *)(uintptr_t)spec->name, NULL };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	child_bind(spec, parent);
-	child_signals();
-	child_pin(spec);
-	dup2(null, STDIN_FILENO);
-	dup2(log, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	fcntl(wiring, F_SETFD, 0);
-	child_environment(spec, wiring);
-	child_core(spec);
-	child_rights_drop();
-	if (spec->stopped)
-		child_stop(wiring, spec->exec_fd);
-	if (spec->exec_fd >= 0)
-		child_exec_fd(spec->exec_fd, argv);
-	else
-		execv(spec->path, argv);
-	fprintf(stderr, "cannot execute %s: %s\n", spec->path, strerror(errno));
-	_exit(127);
-}
 
 static void pair_close(int pair[2])
 {
@@ -187,6 +56,19 @@ static int log_pipe(bool detached, int log[2])
 	return fcntl(log[1], F_SETFL, O_NONBLOCK);
 }
 
+/* A fork into a control group, where there is one to begin in: moving there later waits for
+ * an RCU grace period. */
+static pid_t child_fork(int cgroup)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+				   .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)cgroup };
+
+	if (cgroup <= 0)
+		return fork();
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 int process_start(const struct process_spec *spec, struct process *ret)
 {
 	int wiring[2] = { -1, -1 }, log[2] = { -1, -1 }, pidfd = -1, r;
@@ -196,9 +78,9 @@ int process_start(const struct process_spec *spec, struct process *ret)
 	    log_pipe(spec->detached, log) < 0)
 		goto fail;
 	wiring_refuse_fds(wiring[0]);
-	pid = fork();
+	pid = child_fork(spec->cgroup_into);
 	if (pid == 0)
-		child_run(spec, wiring[1], log[1], parent);
+		process_child_run(spec, wiring[1], log[1], parent);
 	if (pid < 0)
 		goto fail;
 	if (!spec->detached)
@@ -272,17 +154,37 @@ static int exit_status(int pidfd, int *ret)
 	return 0;
 }
 
-/* How a process ended that we are not the parent of, or -1. */
+/* The wait status in the last field of /proc/PID/stat but for those that nobody may read; 0 also
+ * for who may not know it, and without such a process. */
+static int zombie_status(pid_t pid)
+{
+	char path[64], text[1024];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ' ');
+	return end ? atoi(end + 1) : 0;
+}
+
+/* How a process ended that we are not the parent of, or -1. Nobody waits here for its parent to
+ * reap it: one that takes its time, or never does, would hold up all chains. */
 static int adopted_status(const struct process *process)
 {
-	struct pollfd reaped = { .fd = process->pidfd }; /* POLLHUP: it is */
-	int status, r = exit_status(process->pidfd, &status);
+	int seen = zombie_status(process->pid), status = -1;
+	int r = exit_status(process->pidfd, &status);
 
-	if (r == -ENODATA) {
-		poll(&reaped, 1, REAP_LIMIT_MS);
-		r = exit_status(process->pidfd, &status);
-	}
-	return r < 0 ? -1 : status;
+	if (r == 0)
+		return status;
+	/* Not reaped, so the number was still its own. */
+	return r == -ENODATA && seen != 0 ? seen : -1;
 }
 
 int process_reap(const struct process *process, char *text, size_t size)

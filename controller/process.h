@@ -22,6 +22,8 @@
 
 #include "controller/chain.h"
 
+struct sandbox_child;
+
 struct process_spec {
 	const char *path;     /* of the executable */
 	const char *name;     /* argv[0], and what messages call it */
@@ -31,11 +33,21 @@ struct process_spec {
 	/* >= 0: what is executed, whatever lies at `path` by now. Must be open for reading. A
 	 * script finds itself as /dev/fd/N. -1: the file at `path`. */
 	int exec_fd;
-	bool detached; /* outlives us: a session of its own, no death signal; its output never
+	bool read_only; /* keeps no right over files: what it is handed to read it cannot open to
+			 * write */
+	bool detached;  /* outlives us: a session of its own, no death signal; its output never
 			* waits for a reader: what does not fit into the pipe is lost */
-	bool stopped;  /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
+	bool stopped;   /* stops itself (SIGSTOP) right before exec: a debugger attaches to it, or
 			* SIGCONT lets it go on */
+	/* > 0: the folder of a control group (v2) that it begins in. Else it is in ours. */
+	int cgroup_into;
+	/* Ended by -1; NULL: none. It writes "0" to each: they are files of control groups that it
+	 * joins before it executes anything. */
+	const int *cgroup_fds;
 	const char *core_folder; /* it runs and leaves its core here; NULL: no core, our folder */
+	const struct sandbox_child *sandbox; /* what it enters; NULL: it has our user, and no
+					      * capability but root's to reach files */
+	bool changes_user; /* it becomes another user by itself, once it has started */
 };
 
 /* What the parent keeps; each fd is close-on-exec and the caller's. */

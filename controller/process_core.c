@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 #define SUFFIX ".core"
-#define TIME_LEN 16            /* 20260102T030405Z */
-#define NOTES_MAX (1U << 20)   /* bytes of notes that are read */
-#define SEGMENT_MAX UINT16_MAX /* of a core */
+#define TIME_LEN 16          /* 20260102T030405Z */
+#define NOTES_MAX (1U << 20) /* bytes of notes that are read */
+#define SEGMENT_MAX 8        /* looked at: the kernel writes the notes first */
+#define FILES_MAX 256        /* looked at: functions can make more of them */
 #define FILE_NAME_MAX 256
 
 static bool read_at(int fd, void *to, size_t len, uint64_t offset)
@@ -93,13 +94,16 @@ static bool ends_in(const char *text, const char *end)
 static int core_find(DIR *folder, pid_t pid, char ret_name[FILE_NAME_MAX], time_t *ret_time)
 {
 	const struct dirent *entry;
+	unsigned files = 0;
 	struct stat st;
 	pid_t found;
 	int fd;
 
-	while ((entry = readdir(folder))) {
+	/* The folder is the functions' own: what they made up must not keep the controller busy. */
+	while (files < FILES_MAX && (entry = readdir(folder))) {
 		if (ends_in(entry->d_name, SUFFIX))
 			continue;
+		files++;
 		fd = openat(dirfd(folder), entry->d_name,
 			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)

@@ -9,23 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* FNV-1a, 64 bits: tells apart what one operator makes, not what an attacker makes. */
-#define HASH_START 0xcbf29ce484222325ULL
-#define HASH_PRIME 0x100000001b3ULL
-
-static void hash_add(uint64_t *hash, const void *data, size_t len)
-{
-	const unsigned char *at = data;
-
-	for (size_t i = 0; i < len; i++)
-		*hash = (*hash ^ at[i]) * HASH_PRIME;
-}
-
-/* With its NUL, so that "ab" "c" and "a" "bc" differ. */
-static void hash_text(uint64_t *hash, const char *text)
-{
-	hash_add(hash, text, strlen(text) + 1);
-}
+#include "controller/hash.h"
 
 static void hash_pairs(uint64_t *hash, const struct chain_pairs *pairs)
 {
@@ -45,6 +29,34 @@ static void hash_file(uint64_t *hash, const struct stat *st)
 	hash_add(hash, identity, sizeof(identity));
 }
 
+static void hash_paths(uint64_t *hash, const struct chain_paths *paths)
+{
+	hash_add(hash, &paths->count, sizeof(paths->count));
+	for (size_t i = 0; i < paths->count; i++)
+		hash_text(hash, paths->items[i]);
+}
+
+/* What a process may do is settled when it starts; so is what its secrets say. The defaults
+ * leave the hash as it was before there were others. */
+static void hash_security(uint64_t *hash, const struct chain_function *f)
+{
+	const struct chain_security *s = &f->security;
+	const uint32_t numbers[] = { s->host_network, s->user_kind, s->calls };
+	struct stat st;
+
+	if (!s->host_network && s->user_kind == CHAIN_USER_AUTO && !s->calls && !s->read.count &&
+	    !s->write.count && !f->secrets.count)
+		return;
+	hash_add(hash, numbers, sizeof(numbers));
+	hash_text(hash, s->user ? s->user : "");
+	hash_paths(hash, &s->read);
+	hash_paths(hash, &s->write);
+	hash_pairs(hash, &f->secrets);
+	for (size_t i = 0; i < f->secrets.count; i++)
+		if (stat(f->secrets.items[i].value, &st) == 0)
+			hash_file(hash, &st);
+}
+
 static void name_make(const struct chain *chain, const struct chain_function *f,
 		      const struct stat *st, char ret[REVISION_NAME_MAX])
 {
@@ -62,8 +74,11 @@ static void name_make(const struct chain *chain, const struct chain_function *f,
 		hash_add(&hash, &f->call_count, sizeof(f->call_count));
 	for (size_t i = 0; i < f->call_count; i++)
 		hash_text(&hash, f->calls[i]);
+	hash_security(&hash, f);
 	if (f->workers > 1) /* a process has as many threads all its life */
 		hash_add(&hash, &f->workers, sizeof(f->workers));
+	if (f->read_only) /* it maps the pool once */
+		hash_add(&hash, &f->read_only, sizeof(f->read_only));
 	for (int i = 0; i < 12; i++, hash >>= 5)
 		ret[i] = letters[hash % 32];
 	ret[12] = '\0';

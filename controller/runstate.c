@@ -228,6 +228,16 @@ int runstate_set_overcommit(struct runstate *state, long pages)
 	return record_write(state, RECORD_OVERCOMMIT, text);
 }
 
+void runstate_change_overcommit(void *arg, long change, long limit)
+{
+	struct runstate *state = arg;
+	char text[RECORD_WIDTH];
+
+	snprintf(text, sizeof(text), "overcommit %ld above %ld", labs(change),
+		 change < 0 ? limit + change : limit);
+	record_write(state, RECORD_OVERCOMMIT, text);
+}
+
 int runstate_add_path(struct runstate *state, const char *path)
 {
 	char text[RECORD_WIDTH];

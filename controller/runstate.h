@@ -42,6 +42,11 @@ void runstate_remove_child(struct runstate *state, pid_t pid);
 /* Pages that vm.nr_overcommit_hugepages is raised by for the run, all in all. */
 int runstate_set_overcommit(struct runstate *state, long pages);
 
+/* The limit, `limit` now, is about to be changed by `change` pages. When the run is killed before
+ * it says what it is raised by, the limit itself tells whether it was: unless others have changed
+ * it by then. For shm_hugepages_watch(). */
+void runstate_change_overcommit(void *state, long change, long limit);
+
 /* Adds a file, socket or empty folder that must not outlive the run; `path` is absolute.
  * Returns 0, -EINVAL, -ENAMETOOLONG, -ENOSPC, or -errno. */
 int runstate_add_path(struct runstate *state, const char *path);

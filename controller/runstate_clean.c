@@ -102,10 +102,13 @@ static void clean_child(struct left *left, const char *line)
 static void clean_overcommit(struct left *left, const char *line)
 {
 	char what[64];
-	long pages;
-	int r;
+	long pages, above;
+	int r, fields = sscanf(line, "overcommit %ld above %ld", &pages, &above);
 
-	if (left->rebooted || sscanf(line, "overcommit %ld", &pages) != 1 || pages <= 0)
+	if (left->rebooted || fields < 1 || pages <= 0)
+		return;
+	/* Killed while it changed the limit: before, or after? */
+	if (fields == 2 && shm_hugepages_limit() < above + pages)
 		return;
 	snprintf(what, sizeof(what), "vm.nr_overcommit_hugepages, raised by %ld", pages);
 	if (left->dry_run) {

@@ -6,7 +6,7 @@
  * A record is lines of RECORD_WIDTH bytes, padded with spaces; an empty line is nothing:
  *
  *     run PID START BOOT_ID
- *     overcommit PAGES
+ *     overcommit PAGES       or, while it is changed, overcommit PAGES above LIMIT
  *     child PID START        or        path /ABSOLUTE/PATH        (any number, any order)
  *
  * Thread-safety: the functions keep no state.

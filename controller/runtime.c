@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "controller/tables.h"
-
 double runtime_ms_since(uint64_t ns)
 {
 	return (double)(loop_now_ns() - ns) / 1e6;
@@ -52,15 +50,7 @@ void runtime_tell(struct runtime *runtime, const char *reason, const char *forma
 
 const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn)
 {
-	return fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].name;
-}
-
-uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,
-				  uint32_t fn)
-{
-	uint32_t count = runtime->options.inlined ? 1 : chain->functions[fn - 1].instances;
-
-	return count ? count : runtime->options.workers;
+	return fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].label;
 }
 
 void runtime_changed(struct runtime *runtime)
@@ -115,7 +105,8 @@ void runtime_check_ready(struct runtime *runtime)
 	if (runtime->state != RUNTIME_STARTING || runtime->gateway.state != GATEWAY_READY)
 		return;
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
-		if (runtime->functions[fn].ready == 0)
+		if (runtime->functions[fn].ready == 0 &&
+		    !runtime->functions[fn].traffic.rolled_back)
 			return;
 	runtime_set_state(runtime, RUNTIME_SERVING);
 }
@@ -162,6 +153,11 @@ static void on_event(const struct sp_event *event, void *arg)
 	struct runtime *runtime = arg;
 	struct instance *instance = slots_instance(runtime, event->slot);
 
+	if (event->reason == SP_EVENT_WATCHED) {
+		if (instance)
+			traffic_alarm(runtime, instance->fn);
+		return;
+	}
 	if (event->slot > runtime->options.workers) {
 		if (instance)
 			instance_violated(instance, event);
@@ -191,72 +187,6 @@ int runtime_watch_kernel(struct runtime *runtime)
 	return loop_add(runtime->loop, &runtime->on_event, EPOLLIN);
 }
 
-static int memory_start(struct runtime *runtime)
-{
-	struct chain *chain = runtime->chain;
-	char why[256] = "";
-	int r = shm_memory_create(chain->name, chain->layout.size, chain->hugepages,
-				  &runtime->memory, why);
-
-	if (why[0])
-		runtime_warn(runtime, "Hugepages", "%s", why);
-	if (r < 0 && !why[0]) {
-		snprintf(why, sizeof(why), "cannot create the pool: %s", strerror(-r));
-		runtime_warn(runtime, "Pool", "%s", why);
-	}
-	if (r < 0)
-		snprintf(runtime->why, sizeof(runtime->why), "%s", why);
-	if (r == 0 && runtime->runstate && runtime->memory.overcommit > 0)
-		runstate_set_overcommit(runtime->runstate, runtime->memory.overcommit);
-	return r;
-}
-
-static int kernel_start(struct runtime *runtime)
-{
-	const struct sproxy_options options = { .buffer_count = runtime->chain->layout.buffer_count,
-						.fn_count = runtime->chain->function_count,
-						.pins = runtime->options.pins };
-	int r = sproxy_open(&options, &runtime->proxy);
-
-	if (r < 0) {
-		runtime_warn(runtime, "Kernel",
-			     "cannot load the kernel program: %s (`sprocket doctor` says why)",
-			     strerror(-r));
-		return r;
-	}
-	r = tables_routes(runtime->chain, runtime->proxy);
-	return r < 0 ? r : runtime_watch_kernel(runtime);
-}
-
-static int revisions_open(struct runtime *runtime)
-{
-	const struct chain *chain = runtime->chain;
-	int r = 0;
-
-	for (uint32_t fn = 1; r == 0 && fn <= chain->function_count; fn++) {
-		r = revision_open(chain, fn - 1, &runtime->functions[fn].revision);
-		if (r < 0)
-			runtime_warn(runtime, "Program", "cannot open %s: %s",
-				     chain->functions[fn - 1].exec, strerror(-r));
-	}
-	return r;
-}
-
-static int instances_start(struct runtime *runtime)
-{
-	const struct chain *chain = runtime->chain;
-	int r = 0;
-
-	for (uint32_t fn = 1; r == 0 && fn <= chain->function_count; fn++) {
-		struct function_state *f = &runtime->functions[fn];
-
-		for (uint32_t i = 0; r == 0 && i < runtime_instances_wanted(runtime, chain, fn);
-		     i++)
-			r = instance_start(runtime, chain, fn, i, f->revision, NULL);
-	}
-	return r;
-}
-
 /* Untouched, its many slots take no memory. */
 struct runtime *runtime_new(void)
 {
@@ -277,7 +207,7 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 	runtime->began_ns = loop_now_ns();
 	runtime->memory.fd = -1;
 	runtime->on_event.fd = -1;
-	runtime->front_listener = -1;
+	runtime->front_listener = runtime->user_fd = -1;
 	runtime->stats_fd = -1;
 	if (options->incarnation)
 		snprintf(runtime->name, sizeof(runtime->name), "%s_%u", chain->name,
@@ -290,48 +220,7 @@ void runtime_init(struct runtime *runtime, struct chain *chain, int document, st
 		runtime->functions[fn].runtime = runtime;
 		runtime->functions[fn].fn = fn;
 	}
-}
-
-static int all_start(struct runtime *runtime)
-{
-	uint64_t began = loop_now_ns();
-	int r = revisions_open(runtime);
-
-	if (r == 0)
-		r = memory_start(runtime);
-	if (r == 0 && runtime->options.fdstore)
-		r = keep_memory(runtime);
-	runtime_tell(runtime, "Phase", "phase memory %.1f ms", runtime_ms_since(began));
-	if (r < 0)
-		return r;
-	began = loop_now_ns();
-	r = kernel_start(runtime);
-	runtime_tell(runtime, "Phase", "phase kernel %.1f ms", runtime_ms_since(began));
-	if (r == 0)
-		r = gateway_open(runtime);
-	if (r == 0 && runtime->options.fdstore)
-		r = keep_chain(runtime);
-	if (r == 0 && runtime->options.fdstore)
-		r = keep_workers(runtime);
-	if (r == 0)
-		r = gateway_start(runtime);
-	if (r == 0 && runtime->options.inlined)
-		r = host_start(runtime);
-	if (r == 0)
-		r = instances_start(runtime);
-	return r == 0 && runtime->options.inlined ? host_go(runtime) : r;
-}
-
-int runtime_start(struct runtime *runtime, struct chain *chain, int document, struct loop *loop,
-		  struct runstate *runstate, const struct runtime_options *options)
-{
-	int r;
-
-	runtime_init(runtime, chain, document, loop, runstate, options);
-	r = all_start(runtime);
-	if (r < 0)
-		runtime_fail(runtime, "it did not start");
-	return r;
+	traffic_rolled_back(runtime, options->rolled_back);
 }
 
 bool runtime_owns(const struct runtime *runtime, pid_t pid)
@@ -348,6 +237,8 @@ static void sources_remove(struct runtime *runtime)
 	loop_disarm(runtime->loop, &runtime->gateway.limit);
 	loop_disarm(runtime->loop, &runtime->gateway.backoff);
 	loop_disarm(runtime->loop, &runtime->stale_timer);
+	loop_disarm(runtime->loop, &runtime->watch);
+	traffic_end(runtime);
 	for (uint32_t fn = 0; fn < SP_FN_MAX; fn++)
 		loop_disarm(runtime->loop, &runtime->functions[fn].backoff);
 }
@@ -369,17 +260,20 @@ static void memory_free(struct runtime *runtime)
 void runtime_done(struct runtime *runtime)
 {
 	sources_remove(runtime);
+	cgroups_done(runtime);
 	gateway_close(runtime);
 	runtime->proxy = sproxy_close(runtime->proxy);
 	if (runtime->options.fdstore)
 		keep_remove_chain(runtime);
 	shm_memory_done(&runtime->memory);
+	runtime_sandbox_done(runtime, true);
 	memory_free(runtime);
 }
 
 void runtime_leave(struct runtime *runtime)
 {
 	sources_remove(runtime);
+	cgroups_done(runtime);
 	update_drop(runtime);
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].state != INSTANCE_NONE)
@@ -392,5 +286,6 @@ void runtime_leave(struct runtime *runtime)
 	runtime->proxy = sproxy_leave(runtime->proxy);
 	if (runtime->memory.fd >= 0)
 		close(runtime->memory.fd); /* the limit that was raised for it stays, too */
+	runtime_sandbox_done(runtime, false);
 	memory_free(runtime);
 }

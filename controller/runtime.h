@@ -24,6 +24,8 @@
 
 #include <jansson.h>
 
+#include "controller/breaker.h"
+#include "controller/cgroup.h"
 #include "controller/chain.h"
 #include "controller/fdstore.h"
 #include "controller/listen.h"
@@ -33,6 +35,7 @@
 #include "controller/process_core.h"
 #include "controller/revision.h"
 #include "controller/runstate.h"
+#include "controller/sandbox.h"
 #include "sproxy/sproxy.h"
 #include "sproxy/wiring.h"
 
@@ -41,7 +44,7 @@
 #define RUNTIME_DRAIN_GRACE_NS 3000000000ULL  /* beyond the chain's timeout, to drain */
 #define RUNTIME_BACKOFF_FIRST_NS 50000000ULL
 #define RUNTIME_BACKOFF_MAX_NS 5000000000ULL
-#define RUNTIME_STEADY_NS 10000000000ULL /* alive so long: the back-off starts anew */
+#define RUNTIME_FORGIVE_NS 100000000ULL  /* alive so long: one death less counts for the back-off */
 #define RUNTIME_DRAIN_POLL_NS 5000000ULL /* between two looks at what an instance still has */
 #define RUNTIME_NAME_MAX (CHAIN_NAME_MAX + 16)
 
@@ -111,6 +114,7 @@ struct instance {
 	bool violated;
 	bool late;      /* killed by us, as it did not become ready */
 	bool dismissed; /* killed by us, as the change it belonged to was not made */
+	bool hung;      /* killed by us, as it served nobody any more */
 	uint64_t started_ns;
 	uint64_t ready_ns;         /* from fork to ready; 0: not yet */
 	uint64_t drain_at_ns;      /* when a drain must be over */
@@ -121,6 +125,22 @@ struct instance {
 	struct logs logs;
 	struct loop_source on_exit, on_wiring, on_log;
 	struct loop_timer limit; /* for start, drain and stop */
+	struct cgroup cgroup;
+	struct chain_limits limits; /* of it */
+	uint64_t refused_forks;     /* seen so far */
+	struct loop_source on_refused;
+};
+
+/* What is known of a function's requests; of both revisions it is at the first, what names no
+ * revision. */
+struct function_traffic {
+	struct error_counts beside; /* of this number: what the kernel does not count */
+	bool rolled_back;           /* of this number: it has no instances, and gets nothing */
+	struct breaker breaker;
+	struct error_window window;                 /* of the second revision, for its roll-back */
+	struct error_counts seen_both, seen_second; /* when nobody looked any more */
+	uint64_t probed; /* half-open: requests that had ended at the last look */
+	struct loop_timer look;
 };
 
 struct function_state {
@@ -128,6 +148,7 @@ struct function_state {
 	uint32_t fn;
 	uint32_t ready; /* instances routed to */
 	uint32_t restarts;
+	uint32_t hangs;                  /* instances killed as they served nobody any more */
 	uint32_t starts;                 /* that became ready */
 	uint64_t starts_ns;              /* the time they took, together */
 	uint32_t deaths;                 /* in a row, for the back-off */
@@ -135,6 +156,7 @@ struct function_state {
 	bool missing[SP_FN_INST_MAX];    /* instances that wait for the back-off, by number */
 	char why[160];                   /* of the last death; "" when all is well */
 	char adopted[REVISION_NAME_MAX]; /* what `revision` was under another controller */
+	struct function_traffic traffic;
 	struct loop_timer backoff;
 };
 
@@ -184,6 +206,7 @@ struct runtime_options {
 	 * be gone on with by a debugger. No deadline passes until host_debug_end(). NULL: nobody
 	 * debugs it. */
 	void (*on_loaded)(struct runtime *runtime, pid_t pid, void *arg);
+	uint64_t rolled_back; /* bit n: function n, a second revision, was rolled back before */
 	/* For chains that outlive their controller; each may be NULL. */
 	uint32_t incarnation;    /* tells runtimes of one chain apart */
 	struct fdstore *fdstore; /* what must be kept is kept there */
@@ -206,6 +229,7 @@ typedef void runtime_updated_fn(struct runtime *runtime, int error, const char *
 
 struct update;
 struct stale_edge;
+struct grave;
 
 struct runtime {
 	struct chain *chain; /* owned */
@@ -242,6 +266,15 @@ struct runtime {
 	bool tables_sent; /* and the gateway has not said yet that it uses them */
 	struct stale_edge *stale;
 	struct loop_timer stale_timer;
+	bool lack_told;       /* that some limits cannot be kept */
+	struct grave *graves; /* control groups that are not empty yet */
+	struct loop_timer graves_timer;
+	struct loop_timer watch; /* of instances that may hang */
+	bool watch_again;
+	struct sandbox *sandbox; /* of its functions; NULL: not made yet */
+	bool sandbox_told;       /* what it lacks */
+	uid_t user;              /* the functions' own, while user_fd holds it */
+	int user_fd;             /* -1: none */
 };
 
 /* ---- life ---- */
@@ -284,10 +317,13 @@ uint32_t runtime_free_buffers(const struct runtime *runtime);
 /* Sum of the gateway's workers. */
 void runtime_gateway_stats(const struct runtime *runtime, struct wiring_stats *ret);
 
+/* Bit n: function n, a second revision, was rolled back since it was declared. */
+uint64_t runtime_rolled_back(const struct runtime *runtime);
+
 const char *instance_state_name(enum instance_state state);
 const char *runtime_state_name(enum runtime_state state);
 
-/* Name of a function; "gateway" for 0. */
+/* Name of a function, NAME@REVISION for a second revision; "gateway" for 0. */
 const char *runtime_fn_name(const struct runtime *runtime, uint32_t fn);
 /* Instances that `chain` asks for, of one of its functions. */
 uint32_t runtime_instances_wanted(const struct runtime *runtime, const struct chain *chain,

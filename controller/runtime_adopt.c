@@ -50,6 +50,7 @@ static int head_take(struct runtime *runtime, struct keep_entries *entries)
 		if (i + 1 < SP_FN_MAX)
 			snprintf(runtime->functions[i + 1].adopted, REVISION_NAME_MAX, "%s",
 				 json_string_value(revision));
+	traffic_rolled_back(runtime, (uint64_t)keep_number(data, "rolled_back"));
 	runtime->tables_sent = json_is_true(json_object_get(data, "tables_sent"));
 	if (runtime->front_listener >= 0 && runtime->options.front)
 		snprintf(runtime->front, sizeof(runtime->front), "%s/%s.sock",
@@ -133,6 +134,7 @@ static int all_take(struct runtime *runtime, struct keep_entries *entries)
 {
 	int r = head_take(runtime, entries);
 
+	runtime_sandbox_adopt(runtime, entries);
 	if (r == 0)
 		r = kernel_take(runtime);
 	if (r == 0)
@@ -147,6 +149,8 @@ static int all_take(struct runtime *runtime, struct keep_entries *entries)
 		if (runtime->instances[slot].debugged &&
 		    runtime->instances[slot].state == INSTANCE_READY)
 			debug_begin(&runtime->instances[slot]);
+	if (r == 0)
+		traffic_resume(runtime);
 	return r == 0 ? adopt_gaps_fill(runtime) : r;
 }
 

@@ -130,7 +130,10 @@ static int instance_take(struct runtime *runtime, struct fdstore_entry *entry,
 		r = instance_page_open(i, keep_fd_take(entry, 2));
 	if (r == 0 && keep_process_take(entry, data, 0, &i->process) == 0) {
 		runtime->children++;
+		instance_cgroup_adopt(i);
 		r = instance_sources_add(i);
+	} else {
+		instance_cgroup_adopt_missed(i, data);
 	}
 	json_decref(data);
 	return r;
@@ -157,6 +160,7 @@ int adopt_instances(struct runtime *runtime, struct keep_entries *entries)
 			r = instance_take(runtime, entries->items[n], states);
 	if (r == 0)
 		r = revisions_fill(runtime);
+	watch_go_on(runtime); /* nobody has looked meanwhile */
 	/* First those that live, so that the others are known to be missed. */
 	for (uint32_t slot = 0; r == 0 && slot < SP_INST_MAX; slot++)
 		if (runtime->instances[slot].process.pid > 0)

@@ -52,6 +52,7 @@ static void on_ready(struct runtime *runtime)
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++) {
 		struct wiring_msg up = { .type = WIRING_UP, .fn = fn };
 
+		up.fn = traffic_first(runtime, fn);
 		if (runtime->functions[fn].ready > 0)
 			gateway_send(runtime, &up);
 	}
@@ -113,8 +114,14 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 	case WIRING_UPDATED:
 		tables_taken(runtime);
 		break;
+	case WIRING_BUSY:
+		watch_go_on(runtime);
+		break;
 	case WIRING_DRAINED:
 		on_drained(runtime);
+		break;
+	case WIRING_LATE:
+		traffic_late(runtime, msg->fn, msg->count);
 		break;
 	default:
 		break;
@@ -189,8 +196,7 @@ static void replace(struct runtime *runtime)
 	struct gateway_state *g = &runtime->gateway;
 	uint64_t delay;
 
-	if (loop_now_ns() - g->started_ns > RUNTIME_STEADY_NS)
-		g->deaths = 0;
+	g->deaths = runtime_deaths_left(g->deaths, loop_now_ns() - g->started_ns);
 	delay = g->deaths < DEATHS_FREE ? 0 : runtime_backoff(g->deaths - DEATHS_FREE + 1);
 	g->deaths++;
 	g->backoff.on_time = restart;
@@ -312,7 +318,11 @@ int gateway_start(struct runtime *runtime)
 			     "cannot find sprocket-gateway beside this program");
 		return r;
 	}
+	r = runtime_user_take(runtime);
+	if (r < 0)
+		return r;
 	spec.path = path;
+	spec.changes_user = runtime->user_fd >= 0;
 	g->started_ns = loop_now_ns();
 	r = process_start(&spec, &g->process);
 	if (r == 0) {

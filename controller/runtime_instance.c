@@ -30,7 +30,9 @@ void instance_limit_arm(struct instance *instance, uint64_t ns)
 int instance_enable(struct instance *instance, uint32_t concurrency)
 {
 	struct runtime *runtime = instance->runtime;
-	struct wiring_msg up = { .type = WIRING_UP, .slot = instance->slot, .fn = instance->fn };
+	struct wiring_msg up = { .type = WIRING_UP,
+				 .slot = instance->slot,
+				 .fn = traffic_first(runtime, instance->fn) };
 	bool held = debug_holds(runtime, instance->fn);
 	int r = held ? 0 : slots_enable(instance, concurrency);
 
@@ -39,6 +41,7 @@ int instance_enable(struct instance *instance, uint32_t concurrency)
 	instance->next = false;
 	instance_set_state(instance, INSTANCE_READY);
 	runtime->functions[instance->fn].why[0] = '\0';
+	traffic_instance_ready(instance);
 	gateway_send(runtime, &up);
 	runtime_check_ready(runtime);
 	return 0;
@@ -68,6 +71,22 @@ static void on_ready(struct instance *instance)
 	}
 }
 
+/* What helps a function that its isolation refuses something: it has told an error alone. */
+static const char *refusal_help(const struct runtime *runtime, const char *text)
+{
+	static const int refusals[] = { ENOENT, EACCES, EPERM, EROFS };
+	size_t len = strlen(text);
+
+	for (size_t i = 0; runtime->sandbox && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const char *error = strerror(refusals[i]);
+		size_t tail = strlen(error);
+
+		if (len >= tail && !strcmp(text + len - tail, error))
+			return "; it sees what security.files declares, and its own folder";
+	}
+	return "";
+}
+
 static void on_wiring(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -82,10 +101,12 @@ static void on_wiring(void *arg, uint32_t events)
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
 		msg.text[sizeof(msg.text) - 1] = '\0';
-		runtime_warn(runtime, "FailedStart", "%s cannot start: %s",
-			     runtime_fn_name(runtime, instance->fn), msg.text);
+		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
+			     runtime_fn_name(runtime, instance->fn), msg.text,
+			     refusal_help(runtime, msg.text));
 		snprintf(runtime->functions[instance->fn].why,
-			 sizeof(runtime->functions[instance->fn].why), "%.150s", msg.text);
+			 sizeof(runtime->functions[instance->fn].why), "%.90s%s", msg.text,
+			 refusal_help(runtime, msg.text));
 	}
 }
 
@@ -113,6 +134,7 @@ void instance_let_go(struct instance *instance)
 	loop_remove(runtime->loop, &instance->on_log);
 	slots_unwatch(instance);
 	loop_disarm(runtime->loop, &instance->limit);
+	instance_cgroup_let_go(instance);
 	instance_page_close(instance);
 	process_done(&instance->process);
 }
@@ -125,6 +147,7 @@ static void process_forget(struct instance *instance)
 		logs_drain(&instance->logs, instance->process.log);
 	if (runtime->runstate)
 		runstate_remove_child(runtime->runstate, instance->process.pid);
+	instance_cgroup_end(instance);
 	instance_let_go(instance);
 }
 
@@ -141,8 +164,9 @@ void instance_lost_tell(struct instance *instance)
 {
 	struct runtime *runtime = instance->runtime;
 	struct wiring_msg lost = { .type = WIRING_LOST,
-				   .fn = instance->fn,
-				   .count = runtime->functions[instance->fn].ready };
+				   .fn = traffic_first(runtime, instance->fn),
+				   .count = traffic_ready(runtime, instance->fn) };
+	struct wiring_msg up = { .type = WIRING_UP, .fn = lost.fn };
 
 	for (uint32_t i = 0; i < instance->worker_count; i++) {
 		struct instance_worker *worker = &instance->workers[i];
@@ -153,6 +177,9 @@ void instance_lost_tell(struct instance *instance)
 		lost.slot = worker->slot;
 		gateway_send(runtime, &lost);
 	}
+	/* What came back from it goes to the other revision: nobody may follow at this one. */
+	if (lost.count > 0 && runtime->chain->functions[lost.fn - 1].traffic.second)
+		gateway_send(runtime, &up);
 }
 
 /* What follows for the chain. */
@@ -201,6 +228,8 @@ void instance_gone(struct instance *instance, const char *how)
 		if (!f->why[0] || was != INSTANCE_STARTING)
 			snprintf(f->why, sizeof(f->why), "%.150s", how);
 	}
+	if (how && !next && was != INSTANCE_STOPPING)
+		traffic_death(instance);
 	instance->next = false;
 	/* Out of the maps first: after that nothing more can come to it, so what it holds
 	 * can be taken back. */
@@ -234,6 +263,9 @@ static void on_end(void *arg, uint32_t events)
 	int status = process_reap(&instance->process, how, sizeof(how));
 
 	(void)events;
+	if (instance_cgroup_why(instance, how, sizeof(how)))
+		runtime_warn(instance->runtime, "OutOfMemory", "%s (slot %u): %s",
+			     runtime_fn_name(instance->runtime, instance->fn), instance->slot, how);
 	instance_ended(instance, status, how);
 }
 

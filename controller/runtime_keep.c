@@ -49,6 +49,17 @@ int keep_memory(struct runtime *runtime)
 		   0);
 }
 
+int keep_user(struct runtime *runtime)
+{
+	char name[FDSTORE_NAME_MAX];
+
+	if (runtime->user_fd < 0)
+		return 0;
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_USER, runtime->name);
+	return put(runtime, name, json_pack("{s:I}", "uid", (json_int_t)runtime->user),
+		   &runtime->user_fd, 1);
+}
+
 static json_t *revisions_json(const struct runtime *runtime)
 {
 	json_t *list = json_array();
@@ -74,12 +85,13 @@ int keep_chain(struct runtime *runtime)
 	for (uint32_t i = 0; i < runtime->options.cpu_count; i++)
 		json_array_append_new(cpus, json_integer(runtime->options.cpus[i]));
 	return put(runtime, name,
-		   json_pack("{s:I, s:i, s:b, s:b, s:i, s:o, s:o, s:I, s:b}", "incarnation",
+		   json_pack("{s:I, s:i, s:b, s:b, s:i, s:o, s:o, s:I, s:b, s:I}", "incarnation",
 			     (json_int_t)runtime->options.incarnation, "state", runtime->state,
 			     "handover", runtime->handover, "tables_sent", runtime->tables_sent,
 			     "workers", (int)runtime->options.workers, "cpus", cpus, "revisions",
 			     revisions_json(runtime), "size", (json_int_t)runtime->memory.size,
-			     "huge", runtime->memory.huge),
+			     "huge", runtime->memory.huge, "rolled_back",
+			     (json_int_t)runtime_rolled_back(runtime)),
 		   fds, runtime->front_listener >= 0 ? 4 : 3);
 }
 
@@ -127,6 +139,7 @@ static json_t *instance_json(const struct instance *instance)
 	json_object_set_new(data, "next", json_boolean(instance->next));
 	json_object_set_new(data, "debugged", json_boolean(instance->debugged));
 	json_object_set_new(data, "revision", json_string(instance->revision->name));
+	json_object_set_new(data, "groups", instance_cgroup_json(instance));
 	json_object_set_new(data, "restarts",
 			    json_integer(instance->runtime->functions[instance->fn].restarts));
 	return data;
@@ -184,11 +197,14 @@ void keep_remove_chain(struct runtime *runtime)
 	fdstore_remove(runtime->options.fdstore, name);
 	snprintf(name, sizeof(name), PREFIX "%s" KEEP_MEMORY, runtime->name);
 	fdstore_remove(runtime->options.fdstore, name);
+	snprintf(name, sizeof(name), PREFIX "%s" KEEP_USER, runtime->name);
+	fdstore_remove(runtime->options.fdstore, name);
 }
 
 void keep_all(struct runtime *runtime)
 {
 	keep_memory(runtime);
+	keep_user(runtime);
 	keep_chain(runtime);
 	keep_workers(runtime);
 	if (runtime->gateway.state != GATEWAY_NONE)
@@ -358,6 +374,7 @@ void keep_entry_end(struct fdstore *store, const struct fdstore_entry *entry)
 	json_t *data = json_loads(entry->data, 0, NULL);
 
 	process_end(data);
+	cgroup_kept_end(data);
 	/* Of a gateway that did not get to the end of its start. */
 	shm_dpdk_folder_remove((pid_t)json_integer_value(json_object_get(data, "pid")));
 	shm_hugepages_lower(json_integer_value(json_object_get(data, "overcommit")));

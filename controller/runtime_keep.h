@@ -3,8 +3,8 @@
  * runtime_keep.h - the entries of a runtime in the fdstore, as another controller finds them.
  *
  * For: deployments, which sort what the fdstore has by runtime; runtime_adopt().
- * How: names are chain/NAME (one runtime), chain/NAME/memory, chain/NAME/worker/N, chain/NAME/gateway and
- * chain/NAME/instance/SLOT, where NAME is runtime.name; the bytes are JSON.
+ * How: names are chain/NAME (one runtime), chain/NAME/memory, chain/NAME/user,
+ * chain/NAME/worker/N, chain/NAME/gateway and chain/NAME/instance/SLOT, where NAME is runtime.name; the bytes are JSON.
  */
 #ifndef SPROCKET_CONTROLLER_RUNTIME_KEEP_H
 #define SPROCKET_CONTROLLER_RUNTIME_KEEP_H
@@ -13,6 +13,7 @@
 #include "controller/runtime.h"
 
 #define KEEP_MEMORY "/memory" /* after the runtime's name */
+#define KEEP_USER "/user"
 
 /* fds of an instance: wiring, log, page, program, then for each thread both kept ends. */
 #define KEEP_INSTANCE_FDS 4

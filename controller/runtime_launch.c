@@ -67,10 +67,18 @@ static int wire(struct instance *instance, const struct chain *chain,
 		[WIRING_FN_MEMORY] = runtime->memory.fd, [WIRING_FN_PAGE] = instance->page_fd
 	};
 	uint32_t count = instance->worker_count;
-	int r;
+	int read_only = -1, r;
 
 	if (!message)
 		return -ENOMEM;
+	if (chain->functions[instance->fn - 1].read_only) {
+		read_only = shm_memory_read_only(runtime->memory.fd);
+		if (read_only < 0) {
+			free(message);
+			return read_only;
+		}
+		fds[WIRING_FN_MEMORY] = read_only;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		fds[WIRING_FN_SEND + 2 * i] = ends[i].send;
 		fds[WIRING_FN_RECEIVE + 2 * i] = ends[i].receive;
@@ -86,6 +94,8 @@ static int wire(struct instance *instance, const struct chain *chain,
 	if (r == 0)
 		r = wiring_send(instance->process.wiring, message, message->size, fds,
 				WIRING_FN_WORKERS + 2 * count);
+	if (read_only >= 0)
+		close(read_only);
 	free(message);
 	return r;
 }
@@ -95,6 +105,7 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 	struct runtime *runtime = instance->runtime;
 	const struct chain_function *f = &chain->functions[instance->fn - 1];
 	uint32_t cpus[WIRING_FN_WORKER_MAX];
+	int joined[CGROUP_KIND_COUNT + 1];
 	char cores[PROCESS_CORE_PATH_MAX];
 	struct process_spec spec = { .path = f->exec,
 				     .name = f->name,
@@ -104,16 +115,26 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 				     .exec_fd = instance->revision->exec_fd,
 				     .detached = runtime->options.fdstore != NULL,
 				     .stopped = instance->debugged,
+				     .cgroup_fds = joined,
+				     .read_only = f->read_only,
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
+	r = runtime_sandbox(runtime, chain);
+	if (r < 0)
+		return r;
+	if (runtime->sandbox)
+		spec.sandbox = sandbox_child(runtime->sandbox, instance->fn - 1);
 	for (uint32_t i = 0; i < instance->worker_count; i++)
 		cpus[i] = slots_cpu(instance, i);
 	instance->started_ns = loop_now_ns();
 	instance->ready_ns = 0;
-	instance->violated = instance->dismissed = instance->late = false;
+	instance->violated = instance->dismissed = instance->late = instance->hung = false;
+	instance_cgroup_make(instance, chain);
+	spec.cgroup_into = cgroup_join_open(&instance->cgroup, joined);
 	r = runtime->options.inlined ? host_add(instance, chain) :
 				       process_start(&spec, &instance->process);
+	cgroup_join_close(spec.cgroup_into, joined);
 	if (r < 0)
 		return r;
 	instance_set_state(instance, INSTANCE_STARTING);
@@ -147,6 +168,7 @@ static void begin_failed(struct instance *instance)
 		return;
 	}
 	instance->next = instance->debugged = false;
+	instance_cgroup_end(instance);
 	instance_page_close(instance);
 	slots_detach(instance);
 	instance->revision = revision_put(instance->revision);

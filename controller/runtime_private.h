@@ -96,6 +96,84 @@ void instance_ended(struct instance *instance, int status, const char *how);
 void instance_gone(struct instance *instance, const char *how);
 void instance_limit_arm(struct instance *instance, uint64_t ns);
 
+/* runtime_cgroup.c */
+/* Before its process starts; without one it goes on unlimited, and that is told. */
+void instance_cgroup_make(struct instance *instance, const struct chain *chain);
+/* The one that another controller made. */
+void instance_cgroup_adopt(struct instance *instance);
+/* The same by what was written down of it: its process has died. */
+void instance_cgroup_adopt_missed(struct instance *instance, json_t *data);
+json_t *instance_cgroup_json(const struct instance *instance);
+/* The limits of each instance of a function, those that there are. */
+json_t *limits_json(const struct chain_function *function);
+/* Ends what is in the one that was written down, and it. */
+void cgroup_kept_end(json_t *data);
+/* Once its process is gone: ends what that left behind. */
+void instance_cgroup_end(struct instance *instance);
+void instance_cgroup_let_go(struct instance *instance);
+/* Did the kernel end it for what it used? Says so in `ret`. */
+bool instance_cgroup_why(const struct instance *instance, char *ret, size_t size);
+/* Its process, what that has started, and what has left its process group. */
+void instance_kill(struct instance *instance);
+/* Has those that run keep the limits of the chain as it is now. */
+void cgroups_conform(struct runtime *runtime);
+/* Of the runtime that ends. */
+void cgroups_done(struct runtime *runtime);
+
+/* Does it start processes above its limit? Where the kernel gives no notice (v1). */
+void instance_cgroup_look(struct instance *instance);
+
+/* runtime_watch.c */
+/* There are requests: instances that serve nobody any more are looked for. */
+void watch_go_on(struct runtime *runtime);
+
+/* runtime_sandbox.c */
+/* Has the chain have a user, when we may give it one. Returns 0, or -errno, said. */
+int runtime_user_take(struct runtime *runtime);
+/* Has runtime->sandbox fit `chain`. Returns 0, or -errno, said. */
+int runtime_sandbox(struct runtime *runtime, const struct chain *chain);
+/* Takes over the user that the chain has. */
+struct keep_entries;
+void runtime_sandbox_adopt(struct runtime *runtime, struct keep_entries *entries);
+/* `ended`: and whoever is left of its user. */
+void runtime_sandbox_done(struct runtime *runtime, bool ended);
+
+/* What the chain says of function `fn`, which is not the gateway. */
+static inline struct chain_function *runtime_function(const struct runtime *runtime, uint32_t fn)
+{
+	return &runtime->chain->functions[fn - 1];
+}
+
+/* runtime_traffic.c */
+/* The number that goes for both revisions of a function. */
+uint32_t traffic_first(const struct runtime *runtime, uint32_t fn);
+/* Instances of both. */
+uint32_t traffic_ready(const struct runtime *runtime, uint32_t fn);
+/* What it gets of its function's requests. */
+uint32_t traffic_percent(const struct runtime *runtime, uint32_t fn);
+/* Writes the shares of the chain as it is now to the kernel's routes. */
+void traffic_split(struct runtime *runtime);
+/* Ends the second revision `second`, until the next change of the chain. */
+void traffic_roll_back(struct runtime *runtime, uint32_t second, const char *why);
+
+/* runtime_judge.c */
+/* Something went wrong at function `fn`, or may have: from now on it is looked at. */
+void traffic_alarm(struct runtime *runtime, uint32_t fn);
+/* Requests there have missed their deadline. */
+void traffic_late(struct runtime *runtime, uint32_t fn, uint32_t count);
+/* An instance has died; before its slots are given up. */
+void traffic_death(const struct instance *instance);
+void traffic_instance_ready(const struct instance *instance);
+/* It is of another revision from now on, to be judged by what it does. */
+void traffic_renew(struct runtime *runtime, uint32_t fn);
+/* The chain has changed / is another controller's. */
+void traffic_switch(struct runtime *runtime);
+void traffic_resume(struct runtime *runtime);
+/* Which revisions were rolled back before: bit n for function n. */
+void traffic_rolled_back(struct runtime *runtime, uint64_t mask);
+/* Nobody looks any more. */
+void traffic_end(struct runtime *runtime);
+
 /* runtime_core.c */
 /* Where cores of the chain's functions go; NULL: nowhere. */
 const char *instance_core_folder(const struct runtime *runtime, char ret[PROCESS_CORE_PATH_MAX]);
@@ -111,6 +189,8 @@ int adopt_gaps_fill(struct runtime *runtime);
 /* runtime_replace.c */
 /* The delay before something that died `deaths` times in a row is started again. */
 uint64_t runtime_backoff(uint32_t deaths);
+/* Deaths that still count when one dies that lived so long. */
+uint32_t runtime_deaths_left(uint32_t deaths, uint64_t lived_ns);
 /* Another one at once for the first death, later and later for those that follow. */
 void instance_replace(struct instance *instance);
 
@@ -155,6 +235,8 @@ void routes_free(struct runtime *runtime);
  * find out and have another one filled. */
 /* What the machine's limit of hugepages was raised by. */
 int keep_memory(struct runtime *runtime);
+/* The user of its functions. */
+int keep_user(struct runtime *runtime);
 int keep_chain(struct runtime *runtime);
 int keep_gateway(struct runtime *runtime);
 /* `whole`: a new entry with its fds, otherwise what has changed of it. */

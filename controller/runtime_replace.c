@@ -13,6 +13,15 @@ uint64_t runtime_backoff(uint32_t deaths)
 	return delay > RUNTIME_BACKOFF_MAX_NS ? RUNTIME_BACKOFF_MAX_NS : delay;
 }
 
+/* What dies as it starts is started later and later. What served for a while before, and was
+ * killed then, is missed by requests that wait: its deaths do not add up, however many. */
+uint32_t runtime_deaths_left(uint32_t deaths, uint64_t lived_ns)
+{
+	uint64_t forgiven = lived_ns / RUNTIME_FORGIVE_NS;
+
+	return forgiven >= deaths ? 0 : deaths - (uint32_t)forgiven;
+}
+
 static void replacements_start(void *arg)
 {
 	struct function_state *f = arg;
@@ -39,8 +48,9 @@ void instance_replace(struct instance *instance)
 	struct function_state *f = &runtime->functions[instance->fn];
 	uint64_t delay;
 
-	if (loop_now_ns() - instance->started_ns > RUNTIME_STEADY_NS)
-		f->deaths = 0;
+	if (f->traffic.rolled_back)
+		return;
+	f->deaths = runtime_deaths_left(f->deaths, loop_now_ns() - instance->started_ns);
 	delay = runtime_backoff(f->deaths++);
 	f->restarts++;
 	f->missing[instance->number] = true;

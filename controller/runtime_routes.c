@@ -112,6 +112,16 @@ static void stale_drop(struct runtime *runtime, uint32_t fn, uint32_t edge)
 	}
 }
 
+/* What is split stays so, until traffic_switch(). */
+static void route_write(struct runtime *runtime, uint32_t fn, uint32_t edge, struct sp_route route)
+{
+	struct sp_route was = sproxy_route_read(runtime->proxy, fn, edge);
+
+	if (was.kind == route.kind && was.fn == route.fn)
+		route.split = was.split;
+	sproxy_route(runtime->proxy, fn, edge, route);
+}
+
 /* Writes what `is` has, and remembers what only `was` has. */
 static void row_switch(struct runtime *runtime, uint32_t fn, const struct chain_function *was,
 		       const struct chain_function *is)
@@ -119,7 +129,7 @@ static void row_switch(struct runtime *runtime, uint32_t fn, const struct chain_
 	for (uint32_t edge = 0; edge < SP_EDGE_MAX; edge++) {
 		if (is->targets[edge].kind != SP_ROUTE_NONE) {
 			stale_drop(runtime, fn, edge);
-			sproxy_route(runtime->proxy, fn, edge, is->targets[edge]);
+			route_write(runtime, fn, edge, is->targets[edge]);
 		} else if (was->targets[edge].kind != SP_ROUTE_NONE) {
 			stale_add(runtime, fn, edge, was->targets[edge]);
 		}

@@ -129,12 +129,36 @@ void slots_detach(struct instance *instance)
 	sproxy_detach_many(instance->runtime->proxy, slots, list(instance, slots));
 }
 
+/* Its part of what the function may have. A message comes with all its parts, or not at all, so
+ * there is room for one at least. */
+static uint32_t limit_of(const struct instance *instance)
+{
+	const struct runtime *runtime = instance->runtime;
+	const struct chain *chain = runtime->chain;
+	uint32_t most = chain_in_flight_max(chain, instance->fn), least = 1, threads;
+
+	if (most == 0)
+		return UINT16_MAX;
+	threads = runtime_instances_wanted(runtime, chain, instance->fn) * instance->worker_count;
+	for (uint32_t i = 0; i < chain->function_count; i++)
+		if (chain->functions[i].rules.group_count > 0)
+			least = 1 + RULE_MEMBER_MAX;
+	most = threads > 0 ? (most + threads - 1) / threads : most;
+	return most > least ? most : least;
+}
+
 int slots_enable(struct instance *instance, uint32_t concurrency)
 {
+	uint32_t limit = limit_of(instance);
 	int r = 0;
+
+	/* Who can take no more is behind. */
+	concurrency = concurrency < limit ? concurrency : limit;
 
 	for (uint32_t i = 0; r == 0 && i < instance->worker_count; i++)
 		r = sproxy_enable(instance->runtime->proxy, instance->workers[i].slot, concurrency);
+	for (uint32_t i = 0; r == 0 && i < instance->worker_count; i++)
+		sproxy_limit(instance->runtime->proxy, instance->workers[i].slot, limit);
 	if (r < 0)
 		slots_disable(instance);
 	return r;

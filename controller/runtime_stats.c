@@ -87,17 +87,38 @@ static void read_edges(const struct runtime *runtime, uint32_t fn, struct functi
 		add_edge(chain, fn, SP_EDGE_REPLY, SP_GATEWAY_FN, counts[SP_EDGE_MAX], f);
 }
 
+static void read_traffic(const struct runtime *runtime, uint32_t fn, struct function_stats *f)
+{
+	const struct chain_function *function = &runtime->chain->functions[fn - 1];
+	const struct function_traffic *traffic = &runtime->functions[fn].traffic;
+
+	f->name = function->label;
+	f->plain = function->name;
+	f->revision = function->traffic.revision;
+	f->percent = traffic_percent(runtime, fn);
+	f->rolled_back = traffic->rolled_back;
+	f->opened = traffic->breaker.opened;
+	f->breaker = (uint32_t)traffic->breaker.state;
+}
+
 static void read_function(const struct runtime *runtime, uint32_t fn, struct function_stats *f)
 {
 	const struct function_state *state = &runtime->functions[fn];
 
 	memset(&f->kernel, 0, sizeof(f->kernel));
 	sproxy_function_stats(runtime->proxy, fn, &f->kernel);
-	f->name = fn == SP_GATEWAY_FN ? "gateway" : runtime->chain->functions[fn - 1].name;
+	f->name = f->plain = "gateway";
+	f->revision = "";
+	f->rolled_back = false;
+	f->breaker = f->opened = 0;
+	f->percent = 100;
+	if (fn != SP_GATEWAY_FN)
+		read_traffic(runtime, fn, f);
 	f->ready = state->ready;
 	f->desired = fn == SP_GATEWAY_FN ? runtime->options.workers :
 					   runtime_instances_wanted(runtime, runtime->chain, fn);
 	f->restarts = state->restarts;
+	f->hangs = state->hangs;
 	f->starts = state->starts;
 	f->start_ns = state->starts_ns;
 	read_edges(runtime, fn, f);

@@ -70,9 +70,16 @@ struct edge_stats {
 };
 
 struct function_stats {
-	const char *name;        /* valid as long as the chain */
+	const char *name;     /* valid as long as the chain; NAME@REVISION of a second revision */
+	const char *plain;    /* without the revision */
+	const char *revision; /* "": there is but one */
+	uint32_t percent;     /* of the function's requests */
+	bool rolled_back;
+	uint32_t breaker;        /* enum breaker_state; closed: it has none */
+	uint32_t opened;         /* the breaker, so often */
 	uint32_t ready, desired; /* instances */
 	uint64_t restarts;
+	uint64_t hangs;            /* instances killed as they served nobody any more */
 	uint64_t starts, start_ns; /* instances that became ready, and their time until then */
 	struct sp_function_stats kernel;
 	uint32_t edge_count;

@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include <unistd.h>
+
 #include "controller/runtime_private.h"
 
 uint32_t runtime_free_buffers(const struct runtime *runtime)
@@ -17,24 +19,43 @@ uint32_t runtime_free_buffers(const struct runtime *runtime)
 	return count;
 }
 
+/* Which slots somebody has, dead or alive. */
+static void slots_find(const struct runtime *runtime, bool ret[SP_INST_MAX])
+{
+	memset(ret, 0, SP_INST_MAX * sizeof(*ret));
+	for (uint32_t slot = 1; slot < SP_INST_MAX; slot++) {
+		const struct instance *i = &runtime->instances[slot];
+
+		for (uint32_t n = 0; i->state != INSTANCE_NONE && n < i->worker_count; n++)
+			ret[i->workers[n].slot] = true;
+	}
+}
+
 static json_t *buffers_json(const struct runtime *runtime)
 {
 	const struct sp_owner *owners = sproxy_owners(runtime->proxy);
 	uint32_t total = runtime->chain->layout.buffer_count, gateway = 0, functions = 0;
+	uint32_t stray = 0; /* of the functions': nobody has the slot that holds them */
+	bool known[SP_INST_MAX];
+
+	slots_find(runtime, known);
 
 	for (uint32_t i = 0; i < total; i++) {
 		uint32_t holder = (uint32_t)__atomic_load_n(&owners[i].word, __ATOMIC_RELAXED);
 
 		if (holder == SP_HOLDER_FREE)
 			continue;
-		if (holder <= runtime->options.workers)
+		if (holder <= runtime->options.workers) {
 			gateway++;
-		else
-			functions++;
+			continue;
+		}
+		functions++;
+		/* What is just being handed over is nobody's for a moment. */
+		stray += holder != SP_HOLDER_MOVING && (holder >= SP_INST_MAX || !known[holder]);
 	}
-	return json_pack("{s:i, s:i, s:i, s:i}", "total", (int)total, "free",
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "total", (int)total, "free",
 			 (int)(total - gateway - functions), "gateway", (int)gateway, "functions",
-			 (int)functions);
+			 (int)functions, "stray", (int)stray);
 }
 
 const char *instance_state_name(enum instance_state state)
@@ -113,8 +134,29 @@ static json_t *instance_json(const struct instance *i)
 			 (json_int_t)((loop_now_ns() - i->started_ns) / 1000000000));
 }
 
+/* Which revision it is, and what becomes of its requests; where something is said of them. */
+static void traffic_put(const struct runtime *runtime, uint32_t fn, json_t *json)
+{
+	const struct chain_traffic *traffic = &runtime->chain->functions[fn - 1].traffic;
+	const struct function_traffic *f = &runtime->functions[fn].traffic;
+
+	if (traffic->revision[0])
+		json_object_set_new(json, "traffic",
+				    json_pack("{s:s, s:i, s:i, s:b}", "revision", traffic->revision,
+					      "percent", (int)traffic_percent(runtime, fn),
+					      "declared", (int)traffic->percent, "rolledBack",
+					      f->rolled_back));
+	if (traffic->breaker.on)
+		json_object_set_new(json, "breaker",
+				    json_pack("{s:s, s:i}", "state",
+					      breaker_state_name(f->breaker.state), "opened",
+					      (int)f->breaker.opened));
+}
+
 static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 {
+	json_t *json;
+
 	const struct function_state *f = &runtime->functions[fn];
 	json_t *instances = json_array(), *counters = json_object();
 
@@ -126,12 +168,17 @@ static json_t *function_json(const struct runtime *runtime, uint32_t fn)
 		counters_add(i, counters);
 		json_array_append_new(instances, instance_json(i));
 	}
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
+	json = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o}", "name",
 			 runtime_fn_name(runtime, fn), "number", (int)fn, "ready", (int)f->ready,
 			 "desired", (int)runtime_instances_wanted(runtime, runtime->chain, fn),
-			 "restarts", (int)f->restarts, "revision",
+			 "restarts", (int)f->restarts, "hangs", (int)f->hangs, "revision",
 			 f->revision ? f->revision->name : "", "reason", f->why, "instances",
 			 instances, "counters", counters);
+	if (!runtime->options.inlined)
+		json_object_set_new(json, "limits",
+				    limits_json(&runtime->chain->functions[fn - 1]));
+	traffic_put(runtime, fn, json);
+	return json;
 }
 
 static json_t *kernel_json(const struct runtime *runtime)
@@ -165,6 +212,13 @@ static json_t *gateway_json(const struct runtime *runtime)
 	return gateway;
 }
 
+static json_t *isolation_json(const struct runtime *runtime)
+{
+	return json_pack("{s:I, s:s}", "user",
+			 runtime->user_fd >= 0 ? (json_int_t)runtime->user : (json_int_t)geteuid(),
+			 "lacks", runtime->sandbox ? sandbox_lacks(runtime->sandbox) : "");
+}
+
 json_t *runtime_json(const struct runtime *runtime)
 {
 	json_t *functions = json_array();
@@ -174,7 +228,8 @@ json_t *runtime_json(const struct runtime *runtime)
 				 functions);
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		json_array_append_new(functions, function_json(runtime, fn));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name, "address",
-			 runtime->address, "buffers", buffers_json(runtime), "functions", functions,
-			 "gateway", gateway_json(runtime), "kernel", kernel_json(runtime));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "chain", runtime->chain->name,
+			 "address", runtime->address, "buffers", buffers_json(runtime), "functions",
+			 functions, "gateway", gateway_json(runtime), "kernel",
+			 kernel_json(runtime), "isolation", isolation_json(runtime));
 }

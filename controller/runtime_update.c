@@ -120,6 +120,7 @@ static void functions_switch(struct runtime *runtime, struct update *u)
 			f->revision = u->functions[fn].revision;
 			u->functions[fn].revision = NULL;
 			f->deaths = 0;
+			traffic_renew(runtime, fn);
 		}
 		for (uint32_t n = 0; n < SP_FN_INST_MAX; n++)
 			f->missing[n] = f->missing[n] && !u->functions[fn].revised && n < wanted;
@@ -152,6 +153,7 @@ static void instances_switch(struct runtime *runtime)
 	}
 	for (uint32_t slot = 0; slot < SP_INST_MAX; slot++)
 		instance_conform(&runtime->instances[slot]);
+	cgroups_conform(runtime);
 }
 
 /* Once the chain is kept the change is made, whoever dies: a controller that takes over does
@@ -164,6 +166,7 @@ static void commit(struct runtime *runtime)
 	functions_switch(runtime, u);
 	runtime->tables_sent = true;
 	chain_switch(runtime, u);
+	traffic_switch(runtime);
 	instances_switch(runtime);
 	gateway_tables_tell(runtime);
 }
@@ -198,7 +201,8 @@ static int revisions_compare(const struct runtime *runtime, const struct chain *
 		if (r < 0)
 			return r;
 		running = runtime->functions[fn].revision; /* NULL: it could not be opened */
-		f->revised = !running || strcmp(f->revision->name, running->name) != 0;
+		f->revised = !running || strcmp(f->revision->name, running->name) != 0 ||
+			     runtime->functions[fn].traffic.rolled_back;
 	}
 	return 0;
 }

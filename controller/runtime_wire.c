@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controller/runtime_private.h"
+#include "controller/sandbox_user.h"
 #include "controller/tables.h"
 
 static void message_fill(const struct runtime *runtime, struct wiring_gateway *message)
@@ -12,6 +13,8 @@ static void message_fill(const struct runtime *runtime, struct wiring_gateway *m
 	message->trace = runtime->options.trace;
 	message->takeover = runtime->gateway.served;
 	message->front = runtime->front_listener >= 0;
+	if (runtime->user_fd >= 0)
+		message->user = runtime->user + SANDBOX_UID_GATEWAY;
 	for (uint32_t i = 0; i < runtime->options.workers; i++) {
 		message->slots[i] = i + 1;
 		message->cpus[i] = runtime->options.cpus[i % runtime->options.cpu_count];

@@ -44,13 +44,14 @@ int tables_function(const struct chain *chain, uint32_t index, const struct wiri
 		return -EINVAL;
 	memset(ret, 0, sizeof(*ret));
 	ret->abi = WIRING_ABI;
-	ret->fn = index + 1;
+	ret->fn = f->traffic.first ? f->traffic.first : index + 1;
 	ret->worker_count = worker_count;
 	memcpy(ret->workers, workers, worker_count * sizeof(*workers));
 	ret->concurrency = f->concurrency;
 	ret->max_hops = chain->max_hops;
-	ret->fn_count = chain->function_count;
+	ret->fn_count = chain->declared_count;
 	ret->layout = chain->layout;
+	ret->read_only = f->read_only;
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
 	if (r == 0)
 		r = wiring_put(&ret->heap, f->name, &ret->name);
@@ -58,7 +59,7 @@ int tables_function(const struct chain *chain, uint32_t index, const struct wiri
 		r = folder_put(f->exec, ret);
 	if (r == 0)
 		r = config_put(&f->config, ret);
-	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
+	for (uint32_t i = 0; r == 0 && i < chain->declared_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
 	ret->size = message_size(sizeof(*ret), &ret->heap);
 	return r;
@@ -93,6 +94,22 @@ static bool makes_messages(const struct chain *chain)
 	return makes;
 }
 
+/* Whose deadlines count. */
+static uint64_t watched(const struct chain *chain)
+{
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < chain->function_count; i++) {
+		const struct chain_traffic *traffic = &chain->functions[i].traffic;
+		uint32_t first = traffic->first ? traffic->first - 1 : i;
+		const struct chain_traffic *rules = &chain->functions[first].traffic;
+
+		if (rules->breaker.on || (traffic->first && rules->rollback.on))
+			mask |= 1ULL << (i + 1);
+	}
+	return mask;
+}
+
 int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 {
 	int r;
@@ -101,13 +118,25 @@ int tables_gateway(const struct chain *chain, struct wiring_gateway *ret)
 	ret->abi = WIRING_ABI;
 	ret->timeout_ns = chain->timeout_ns;
 	ret->spin_ns = (uint32_t)chain->spin_ns;
-	ret->fn_count = chain->function_count;
+	ret->fn_count = chain->declared_count;
+	ret->watched = watched(chain);
 	ret->ingress_count = chain->ingress_count;
 	ret->layout = chain->layout;
 	ret->rules = chain->ingress_rules;
 	ret->calls = makes_messages(chain);
+	ret->wipe_on_free = chain->wipe_on_free;
+	ret->connections = chain->connections;
+	ret->connections_per_address = chain->connections_per_address;
+	ret->max_in_flight = chain->max_in_flight;
+	ret->max_queue = chain_queue_max(chain);
+	ret->target_ms = (uint32_t)(chain->queue_target_ns / 1000000);
+	ret->interval_ms = (uint32_t)(chain->queue_interval_ns / 1000000);
+	for (uint32_t i = 0; i < chain->declared_count; i++) {
+		ret->idempotent |= (uint64_t)chain->functions[i].idempotent << (i + 1);
+		ret->second[i + 1] = (uint8_t)chain->functions[i].traffic.second;
+	}
 	r = wiring_put(&ret->heap, chain->name, &ret->chain);
-	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++)
+	for (uint32_t i = 0; r == 0 && i < chain->declared_count; i++)
 		r = wiring_put(&ret->heap, chain->functions[i].name, &ret->fn_names[i + 1]);
 	for (uint32_t i = 0; r == 0 && i < chain->ingress_count; i++)
 		r = ingress_put(&chain->ingress[i], &ret->heap, &ret->ingress[i]);

@@ -12,9 +12,22 @@
 #ifndef SPROCKET_GATEWAY_ADMIT_H
 #define SPROCKET_GATEWAY_ADMIT_H
 
+#include <stdint.h>
+
 #include "gateway/http.h"
+
+struct gw_request;
+struct gw_waiter;
 
 /* Puts the handler on a path. */
 void gw_admit_handler(h2o_pathconf_t *path);
+
+/* Sends a request, whose buffer the worker holds, into the chain once more, as its client sent
+ * it; `left_ns` is what remains of its time. Returns 0 or -errno: then nothing has changed. */
+int gw_admit_again(struct gw_request *r, uint64_t left_ns);
+
+/* A request that waited before the chain goes in now, or is refused. */
+void gw_admit_waited(struct gw_waiter *waiter);
+void gw_admit_shed(struct gw_waiter *waiter);
 
 #endif

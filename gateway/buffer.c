@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/buffer.h"
 
+#include <string.h>
+
 #include "gateway/gateway.h"
 #include "gateway/lease.h"
+#include "gateway/tables.h"
 #include "gateway/worker.h"
+
+/* All of the slot: what a function wrote beyond the length that it told is there as well. */
+static void buffer_wipe(struct gateway *g, uint32_t index)
+{
+	memset(gw_slot(g, index), 0, shm_layout_class(&g->wiring.layout, index)->stride);
+}
+
+void gw_buffers_wipe(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++)
+		if ((uint32_t)gw_owner_word(g, i) == SP_HOLDER_FREE)
+			buffer_wipe(g, i);
+}
 
 uint32_t gw_buffer_class(const struct gateway *g, uint32_t index)
 {
@@ -51,8 +67,11 @@ uint32_t gw_buffer_requests(const struct gateway *g, uint32_t cls)
 
 static void buffer_put(struct gw_worker *worker, uint32_t index)
 {
+	if (worker->tables->wiring.wipe_on_free)
+		buffer_wipe(worker->gateway, index);
 	gw_buffer_use(worker, index, GW_USE_NONE);
 	shm_pool_put(worker->gateway->pool, index);
+	worker->overload.dry_ns = 0;
 	gw_lease_freed(worker);
 }
 

@@ -36,6 +36,9 @@ uint32_t gw_buffer_requests(const struct gateway *g, uint32_t cls);
 /* The class number of a buffer. */
 uint32_t gw_buffer_class(const struct gateway *g, uint32_t index);
 
+/* With wipe_on_free: zeroes what is free after a gateway that died, before anybody takes one. */
+void gw_buffers_wipe(struct gateway *g);
+
 /* Ends a buffer that the worker holds: it goes back to the pool, now or when nobody reads its
  * payload any more. */
 void gw_buffer_free(struct gw_worker *worker, uint32_t index);

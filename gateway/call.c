@@ -37,14 +37,15 @@ static uint32_t reason_put(const struct gateway *g, uint32_t index, uint32_t fn,
 	return len;
 }
 
-void gw_call_fail(struct gw_worker *worker, uint32_t index, uint32_t fn, const char *what)
+void gw_call_fail(struct gw_worker *worker, uint32_t index, uint32_t fn, const char *what,
+		  uint8_t again)
 {
 	struct gateway *g = worker->gateway;
 	struct sp_desc d = { .buf = index,
 			     .gen = (uint32_t)(gw_owner_word(g, index) >> 32),
 			     .len = reason_put(g, index, fn, what),
 			     .edge = SP_EDGE_REPLY,
-			     .flags = SP_DESC_FAILED,
+			     .flags = (uint8_t)(SP_DESC_FAILED | again),
 			     .home = g->owners[index].home };
 
 	if (gw_outbox_send(worker, &d, 1) < 0)

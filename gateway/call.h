@@ -22,6 +22,7 @@ struct gw_worker;
 bool gw_call_is(const struct gateway *g, uint32_t index);
 
 /* Answers the call in the buffer, which the worker holds: function `fn` did `what`. */
-void gw_call_fail(struct gw_worker *worker, uint32_t index, uint32_t fn, const char *what);
+void gw_call_fail(struct gw_worker *worker, uint32_t index, uint32_t fn, const char *what,
+		  uint8_t again);
 
 #endif

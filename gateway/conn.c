@@ -2,8 +2,12 @@
 #include "gateway/conn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/address.h"
+#include "gateway/client.h"
+#include "gateway/tables.h"
 #include "gateway/worker.h"
 
 #define ACCEPT_MAX 16 /* in one go, so that a storm of connections does not starve requests */
@@ -34,6 +38,15 @@ static void on_resume(h2o_timeout_entry_t *entry)
 	accept_resume(H2O_STRUCT_FROM_MEMBER(struct gw_worker, resume_entry, entry));
 }
 
+static void on_client_close(void *data)
+{
+	struct gw_client *client = data;
+	struct gw_worker *w = client->worker;
+
+	gw_client_close(client);
+	accept_resume(w);
+}
+
 static void on_close(void *data)
 {
 	struct gw_worker *w = data;
@@ -49,9 +62,37 @@ void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock)
 	sock->on_close.data = worker;
 }
 
+/* Of this worker: what the chain file allows is shared by all. */
+static uint32_t connection_limit(const struct gw_worker *w)
+{
+	uint32_t most = w->tables->wiring.connections, workers = w->gateway->wiring.worker_count;
+
+	if (most == 0)
+		return w->gateway->connection_limit;
+	most = (most + workers - 1) / workers;
+	return most < w->gateway->connection_limit ? most : w->gateway->connection_limit;
+}
+
 static void conn_open(struct gw_worker *w, h2o_socket_t *sock)
 {
-	gw_conn_count(w, sock);
+	struct gw_client *client;
+	uint32_t place;
+
+	if (!gw_address_enter(w, sock, w->tables->wiring.connections_per_address,
+			      connection_limit(w), &place)) {
+		h2o_socket_close(sock);
+		return;
+	}
+	client = calloc(1, sizeof(*client));
+	if (!client) {
+		gw_address_leave(w->gateway, place);
+		h2o_socket_close(sock);
+		return;
+	}
+	client->place = place;
+	gw_client_open(client, w, sock);
+	sock->on_close.cb = on_client_close;
+	sock->on_close.data = client;
 	h2o_accept(&w->accept, sock);
 	w->http1_read = sock->_cb.read;
 }
@@ -65,7 +106,7 @@ static void on_accept(h2o_socket_t *listener, const char *err)
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		h2o_socket_t *sock;
 
-		if (w->stats->connections >= w->gateway->connection_limit) {
+		if (w->stats->connections >= connection_limit(w)) {
 			accept_pause(w);
 			return;
 		}

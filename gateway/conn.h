@@ -22,7 +22,7 @@ struct gw_worker;
 /* Joins the listeners to the worker's loop. */
 void gw_conn_listen(struct gw_worker *worker);
 
-/* Counts a socket as a connection until it is closed. */
+/* Counts a socket without a client (gateway/client.h) as a connection until it is closed. */
 void gw_conn_count(struct gw_worker *worker, h2o_socket_t *sock);
 
 /* Keeps an eye on the client of a request that has entered the chain. */

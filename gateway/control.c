@@ -18,6 +18,17 @@ void gw_control_tell(const struct gateway *g, const struct wiring_msg *msg)
 		poll(&p, 1, -1);
 }
 
+void gw_control_busy(struct gw_worker *worker)
+{
+	static const struct wiring_msg busy = { .type = WIRING_BUSY };
+	uint64_t now = gw_worker_now(worker);
+
+	if (now - worker->busy_ns < GW_BUSY_NS)
+		return;
+	worker->busy_ns = now;
+	wiring_send(worker->gateway->control, &busy, sizeof(busy), NULL, 0);
+}
+
 static void drain_all(struct gateway *g, enum wiring_drain how)
 {
 	__atomic_store_n(&g->draining, 1, __ATOMIC_RELAXED);

@@ -24,4 +24,7 @@ void gw_control_join(struct gw_worker *worker);
 /* Sends a report. A controller that is gone does not matter: its EOF comes next. */
 void gw_control_tell(const struct gateway *g, const struct wiring_msg *msg);
 
+/* There are requests. The controller need not hear each time: nobody waits for it. */
+void gw_control_busy(struct gw_worker *worker);
+
 #endif

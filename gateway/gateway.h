@@ -25,13 +25,17 @@
 #define GW_FLAGS_KEPT (SP_DESC_QOS_MASK | SP_DESC_ELEPHANT) /* of who is sent again */
 #define GW_RECEIVE_MAX 256                                  /* descriptors taken by one recv */
 #define GW_FIELD_MAX 64                                     /* header fields a function may set */
-#define GW_DETAIL_MAX 1024          /* bytes of a function's error text that clients see */
-#define GW_ID_MAX 128               /* bytes of an X-Request-Id that is kept */
-#define GW_LEASE_MAX 32             /* buffers of one grant */
-#define GW_LEASE_LARGE (64U << 10)  /* classes above it are leased one at a time */
-#define GW_LEASE_SHARE 4            /* 1/4 of a class: see lease.h */
+#define GW_DETAIL_MAX 1024         /* bytes of a function's error text that clients see */
+#define GW_ID_MAX 128              /* bytes of an X-Request-Id that is kept */
+#define GW_BUSY_NS 200000000U      /* between two words to the controller that there are requests */
+#define GW_LEASE_MAX 32            /* buffers of one grant */
+#define GW_LEASE_LARGE (64U << 10) /* classes above it are leased one at a time */
+#define GW_LEASE_SHARE 4           /* 1/4 of a class: see lease.h */
 #define GW_PIPELINE_MAX (64U << 10) /* bytes read ahead of a client that does not wait */
 #define GW_IDLE_MS 60000            /* an idle connection is closed after it */
+#define GW_HEAD_MS 10000            /* from a head's first byte to its last */
+#define GW_BODY_STALL_MS 20000      /* a body may stand still so long ... */
+#define GW_BODY_RATE 500            /* ... and arrive at so many bytes a second */
 #define GW_STALL_MS 60000           /* an answer that its client does not take is given up */
 #define GW_FD_RESERVE 64            /* fds that are not for connections */
 #define GW_DRAIN_GRACE_MS 1000      /* drain waits for the chain's timeout and this */
@@ -48,6 +52,8 @@ struct gw_loss {
 	uint32_t count;   /* atomic: buffers found */
 	uint64_t token;   /* atomic: of the report that is answered */
 };
+
+#define GW_ADDRESSES 16384U /* places that clients' addresses are counted in */
 
 struct gateway {
 	struct wiring_gateway wiring;
@@ -70,16 +76,19 @@ struct gateway {
 	h2o_globalconf_t http;
 	struct gw_worker *workers;
 	pthread_barrier_t started;
-	uint32_t connection_limit;      /* of one worker */
-	uint64_t up;                    /* atomic: bit n: function n has an instance */
-	uint32_t draining;              /* atomic */
-	uint32_t frozen;                /* atomic: no deadline passes */
-	uint32_t undrained;             /* workers with something in flight; atomic */
-	uint32_t leased[SHM_CLASS_MAX]; /* atomic: buffers leased out, by class */
-	uint32_t asking;                /* atomic: bit n: functions wait for leases of worker n */
+	uint32_t connection_limit; /* of one worker, by its fds */
+	uint64_t address_seed;
+	uint32_t addresses[GW_ADDRESSES]; /* atomic: connections from there (address.h) */
+	uint64_t up;                      /* atomic: bit n: function n has an instance */
+	uint32_t draining;                /* atomic */
+	uint32_t frozen;                  /* atomic: no deadline passes */
+	uint32_t undrained;               /* workers with something in flight; atomic */
+	uint32_t leased[SHM_CLASS_MAX];   /* atomic: buffers leased out, by class */
+	uint32_t asking;                  /* atomic: bit n: functions wait for leases of worker n */
 	/* By slot, atomic: bit n: it asked a gateway that died for class n. */
 	uint8_t unanswered[SP_INST_MAX];
 	struct gw_loss losses[SP_INST_MAX];
+	uint32_t late[SP_FN_MAX]; /* atomic: deadlines the controller is to be told of */
 };
 
 /* Slot of a buffer. `index` must be below buffer_count. */

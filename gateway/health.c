@@ -21,6 +21,16 @@ static void text_send(h2o_req_t *req, int status, const char *text)
 	h2o_send(req, &body, head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
+/* RFC 9110, 9.3.7: of the server as a whole. That it answers is all there is to say. */
+bool gw_health_options(h2o_req_t *req)
+{
+	if (!h2o_memis(req->input.path.base, req->input.path.len, H2O_STRLIT("*")) ||
+	    !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("OPTIONS")))
+		return false;
+	text_send(req, 200, "");
+	return true;
+}
+
 /* The first function without an instance, or 0. */
 static uint32_t function_missing(const struct gateway *g)
 {

@@ -18,4 +18,7 @@ struct gw_worker;
 /* Answers a GET or HEAD of one of the two. False: it is something else. */
 bool gw_health_answer(struct gw_worker *worker, h2o_req_t *req);
 
+/* Answers "OPTIONS *", which asks whether there is a server. False: it is something else. */
+bool gw_health_options(h2o_req_t *req);
+
 #endif

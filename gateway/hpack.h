@@ -37,7 +37,7 @@ __attribute__((visibility("default"))) gw_hpack_flatten_fn h2o_hpack_flatten_res
 typedef int gw_hpack_settings_fn(h2o_http2_settings_t *settings, const uint8_t *src, size_t len,
 				 const char **err_desc);
 
-/* Reads what a SETTINGS frame has; libh2o calls it for each, and for HTTP2-Settings of an upgrade.
+/* Reads what a SETTINGS frame has; libh2o calls it for each.
  * header_table_size never grows. */
 __attribute__((visibility("default"))) gw_hpack_settings_fn h2o_http2_update_peer_settings;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/breaker.h"
 #include "gateway/call.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
@@ -23,7 +24,8 @@ static void on_reply(struct gw_worker *w, const struct sp_desc *d)
 		gw_lease_return(w, d->buf);
 	else if (state != GW_IN_CHAIN)
 		return;
-	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED)
+	else if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_DROPPED &&
+		 !(d->flags & SP_DESC_FAILED))
 		gw_response_drop(r);
 	else
 		gw_response_send(r, d);
@@ -39,10 +41,11 @@ static void on_release(struct gw_worker *w, const struct sp_desc *d)
 		if (d->len < g->wiring.layout.buffer_count && d->len != d->buf)
 			gw_request_move(w, d->buf, d->len);
 	} else if (state == GW_LEASED && gw_call_is(g, d->buf)) {
-		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go");
+		gw_call_fail(w, d->buf, gw_response_function(g, d->buf), "let the call go", 0);
 	} else if (state == GW_LEASED) {
 		gw_lease_return(w, d->buf);
 	} else if (state == GW_IN_CHAIN) {
+		GW_COUNT(w, failed, 1);
 		gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_RELEASED });
 		gw_request_free(r);
 	} else if (state == GW_ORPHAN) {
@@ -71,6 +74,8 @@ static void on_descriptor(struct gw_worker *w, const struct sp_desc *d)
 		return;
 	if (d->edge == SP_EDGE_GRANT)
 		gw_lease_return(w, d->buf); /* whom it was for is gone */
+	else if (gw_breaker_is(d))
+		gw_breaker_refuse(w, d);
 	else if (d->flags & SP_DESC_UNDELIVERABLE)
 		gw_instance_hold(w, d);
 	else if (d->edge == SP_EDGE_RELEASE)

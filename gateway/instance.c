@@ -5,7 +5,9 @@
 #include "gateway/control.h"
 #include "gateway/inbox.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
 #include "gateway/request.h"
+#include "gateway/retry.h"
 #include "gateway/worker.h"
 
 /* The function that an undeliverable request was meant for: its last stamp says so. */
@@ -59,21 +61,29 @@ static void handed_on(struct gw_request *r)
 	__atomic_store_n(&r->state, r->state, __ATOMIC_RELEASE);
 }
 
+uint32_t gw_instance_parts_count(const struct gw_worker *worker, const struct gw_request *r)
+{
+	const struct gw_request *part = part_of(worker->gateway, r->parts);
+	uint32_t count = 0;
+
+	for (; part; part = part_of(worker->gateway, part->parts_next))
+		count++;
+	return count;
+}
+
 /* One send: a row of the outbox is sent before it would be cut between them. */
-static void send_on(struct gw_worker *worker, struct gw_request *r)
+void gw_instance_send_on(struct gw_worker *worker, struct gw_request *r)
 {
 	struct gateway *g = worker->gateway;
 	struct gw_request *part = part_of(g, r->parts), *next;
-	uint32_t count = 1;
 
+	gw_overload_leave(r);
 	h2o_linklist_unlink(&r->held);
 	if (r->state == GW_HELD)
 		gw_request_set_state(r, GW_IN_CHAIN);
 	else
 		h2o_timeout_unlink(&r->deadline);
-	for (next = part; next; next = part_of(g, next->parts_next))
-		count++;
-	gw_outbox_room(worker, r->fn, count);
+	gw_outbox_room(worker, r->fn, gw_instance_parts_count(worker, r) + 1);
 	r->parts = r->parts_last = 0;
 	handed_on(r);
 	gw_outbox_put(worker, r->fn, r->buf, r->len, r->flags);
@@ -85,10 +95,10 @@ static void send_on(struct gw_worker *worker, struct gw_request *r)
 	}
 }
 
-/* Nobody waits for a message: what is lost is counted, no more. */
-static void message_lose(struct gw_worker *worker, uint32_t index)
+void gw_instance_message_lose(struct gw_worker *worker, uint32_t index)
 {
 	GW_COUNT(worker, lost, 1);
+	GW_COUNT(worker, messages_lost, 1);
 	gw_lease_return(worker, index);
 }
 
@@ -101,8 +111,9 @@ static void on_message_deadline(h2o_timeout_entry_t *entry)
 		h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
 		return;
 	}
+	gw_overload_leave(r);
 	h2o_linklist_unlink(&r->held);
-	message_lose(worker, r->buf);
+	gw_instance_message_lose(worker, r->buf);
 }
 
 /* A message that waits for a function from now on, for as long as a request may. */
@@ -121,7 +132,7 @@ static bool message_hold(struct gw_worker *worker, struct gw_request *r)
 	return true;
 }
 
-static bool is_message(const struct gw_worker *worker, uint32_t index)
+bool gw_instance_is_message(const struct gw_worker *worker, uint32_t index)
 {
 	const struct sp_owner *o = &worker->gateway->owners[index];
 
@@ -134,10 +145,10 @@ static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t 
 	bool known = fn > 0 && fn <= worker->gateway->wiring.fn_count;
 
 	if (gw_request_state(r) == GW_LEASED) {
-		if (is_message(worker, r->buf) && known && message_hold(worker, r))
+		if (gw_instance_is_message(worker, r->buf) && known && message_hold(worker, r))
 			return true;
-		if (is_message(worker, r->buf))
-			message_lose(worker, r->buf);
+		if (gw_instance_is_message(worker, r->buf))
+			gw_instance_message_lose(worker, r->buf);
 		else /* stock, or an answer whose caller is gone */
 			gw_lease_return(worker, r->buf);
 		return false;
@@ -146,6 +157,7 @@ static bool hold_begin(struct gw_worker *worker, struct gw_request *r, uint32_t 
 		gw_request_set_state(r, GW_HELD);
 		return true;
 	}
+	GW_COUNT(worker, lost, 1);
 	gw_request_refuse(r, &(struct gw_problem){ .kind = GW_PROBLEM_NO_INSTANCE });
 	gw_request_free(r);
 	return false;
@@ -156,6 +168,7 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 	struct gateway *g = worker->gateway;
 	struct gw_request *r = gw_request_of(g, d->buf);
 	uint32_t fn = function_meant(g, d->buf), state = gw_request_state(r);
+	bool full = d->flags & SP_DESC_FULL;
 
 	if (d->edge < SP_EDGE_MAX && d->flags & SP_DESC_PART) {
 		part_add(worker, d);
@@ -167,14 +180,33 @@ void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d)
 	}
 	if ((state != GW_IN_CHAIN && state != GW_LEASED) || !hold_begin(worker, r, fn))
 		return;
-	if (r->fn != fn)
+	if (r->fn != fn) {
 		r->retried = false;
+		r->room_ns = 0;
+	}
 	r->len = d->len;
 	r->flags = d->flags & GW_FLAGS_KEPT;
 	r->fn = (uint8_t)fn;
 	r->parts = r->parts_last = 0;
 	h2o_linklist_insert(&worker->held[fn], &r->held);
 	worker->joining = r;
+	if (full && !gw_overload_hold(worker, r)) {
+		worker->joining = NULL;
+		gw_overload_shed(worker, r);
+	}
+}
+
+void gw_instance_wait(struct gw_worker *worker, struct gw_request *r, uint32_t fn, uint32_t len)
+{
+	gw_request_set_state(r, GW_HELD);
+	r->len = len;
+	r->flags = 0;
+	r->fn = (uint8_t)fn;
+	r->parts = r->parts_last = 0;
+	r->held = (h2o_linklist_t){ NULL, NULL };
+	h2o_linklist_insert(&worker->held[fn], &r->held);
+	if (!gw_overload_hold(worker, r))
+		gw_overload_shed(worker, r);
 }
 
 void gw_instance_joined(struct gw_worker *worker)
@@ -184,10 +216,12 @@ void gw_instance_joined(struct gw_worker *worker)
 	worker->joining = NULL;
 	if (!r)
 		return;
+	if (r->waits) /* until there is room, or its time is over */
+		return;
 	/* An instance may have come up while the descriptor was on its way back. */
 	if (gw_function_up(worker->gateway, r->fn) && !r->retried) {
 		r->retried = true;
-		send_on(worker, r);
+		gw_instance_send_on(worker, r);
 	} else {
 		GW_COUNT(worker, held, 1);
 	}
@@ -198,11 +232,12 @@ void gw_instance_up(struct gw_worker *worker, uint32_t fn)
 	h2o_linklist_t *queue = &worker->held[fn];
 
 	gw_inbox_drain(worker);
-	while (!h2o_linklist_is_empty(queue)) {
+	/* Else the turn ends with it. */
+	while (!h2o_linklist_is_empty(queue) && !gw_overload_behind(&worker->overload, fn)) {
 		struct gw_request *r = H2O_STRUCT_FROM_MEMBER(struct gw_request, held, queue->next);
 
 		r->retried = false;
-		send_on(worker, r);
+		gw_instance_send_on(worker, r);
 	}
 }
 
@@ -218,8 +253,9 @@ void gw_instance_end(struct gw_worker *worker)
 			if (gw_request_state(r) != GW_LEASED)
 				continue;
 			h2o_timeout_unlink(&r->deadline);
+			gw_overload_leave(r);
 			h2o_linklist_unlink(&r->held);
-			message_lose(worker, r->buf);
+			gw_instance_message_lose(worker, r->buf);
 		}
 	}
 }
@@ -243,6 +279,8 @@ static void buffer_end(struct gw_worker *worker, uint32_t index, uint32_t slot)
 	uint32_t state = gw_request_state(r);
 	uint32_t fn = __atomic_load_n(&g->losses[slot].fn, __ATOMIC_RELAXED);
 
+	if (state == GW_IN_CHAIN && gw_retry(worker, r))
+		return;
 	if (state == GW_IN_CHAIN) {
 		struct gw_problem problem = { .kind = GW_PROBLEM_FUNCTION_DIED,
 					      .function = gw_function_name(g, fn) };
@@ -253,9 +291,10 @@ static void buffer_end(struct gw_worker *worker, uint32_t index, uint32_t slot)
 	} else if (state == GW_ORPHAN) {
 		gw_request_free(r);
 	} else if (gw_call_is(g, index)) {
-		gw_call_fail(worker, index, fn, "died");
-	} else if (is_message(worker, index)) {
-		message_lose(worker, index);
+		gw_call_fail(worker, index, fn, "died",
+			     gw_retry_idempotent(worker, fn) ? SP_DESC_AGAIN : 0);
+	} else if (gw_instance_is_message(worker, index)) {
+		gw_instance_message_lose(worker, index);
 	} else {
 		gw_lease_return(worker, index);
 	}
@@ -286,6 +325,9 @@ void gw_instance_lost(struct gw_worker *worker, uint32_t slot)
 		buffer_end(worker, i, slot);
 		found++;
 	}
+	/* What came back because it was still thought to be there: others can take it. */
+	if (gw_function_up(g, __atomic_load_n(&loss->fn, __ATOMIC_RELAXED)))
+		gw_instance_up(worker, __atomic_load_n(&loss->fn, __ATOMIC_RELAXED));
 	__atomic_fetch_add(&loss->count, found, __ATOMIC_RELAXED);
 	if (__atomic_sub_fetch(&loss->waiting, 1, __ATOMIC_ACQ_REL) == 0)
 		gw_control_tell(g,

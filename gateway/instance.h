@@ -16,6 +16,7 @@
 #ifndef SPROCKET_GATEWAY_INSTANCE_H
 #define SPROCKET_GATEWAY_INSTANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/wire.h"
@@ -29,6 +30,10 @@ struct wiring_msg;
  * the request that came right before it. */
 void gw_instance_hold(struct gw_worker *worker, const struct sp_desc *d);
 
+/* A request that is about to enter the chain waits behind those that are held for `fn`; or is
+ * refused, as those are too many. */
+void gw_instance_wait(struct gw_worker *worker, struct gw_request *r, uint32_t fn, uint32_t len);
+
 /* The request held last is whole: no part of it follows. Sends it again when its function has
  * come up meanwhile. */
 void gw_instance_joined(struct gw_worker *worker);
@@ -36,8 +41,20 @@ void gw_instance_joined(struct gw_worker *worker);
 /* Frees the parts that are held with a request. */
 void gw_instance_parts_free(struct gw_worker *worker, struct gw_request *r);
 
+/* How many that are. */
+uint32_t gw_instance_parts_count(const struct gw_worker *worker, const struct gw_request *r);
+
+/* Sends a request that is held to its function, with its parts. */
+void gw_instance_send_on(struct gw_worker *worker, struct gw_request *r);
+
 /* Function `fn` has an instance again: sends what waits for it. */
 void gw_instance_up(struct gw_worker *worker, uint32_t fn);
+
+/* Whether a leased buffer that is on its way holds a message, which nobody waits for. */
+bool gw_instance_is_message(const struct gw_worker *worker, uint32_t index);
+
+/* Ends a message that cannot arrive: it is counted, no more. */
+void gw_instance_message_lose(struct gw_worker *worker, uint32_t index);
 
 /* Nobody is waited for any more: messages that still are held are lost. */
 void gw_instance_end(struct gw_worker *worker);

@@ -52,10 +52,16 @@ bool gw_intake_host_known(const h2o_req_t *req)
 
 void gw_intake_target_resolve(h2o_req_t *req)
 {
+	const char *colon;
 	h2o_url_t url;
 
-	if (req->version >= 0x200 || req->path.len == 0 || req->path.base[0] == '/' ||
-	    h2o_url_parse(req->path.base, req->path.len, &url) < 0 ||
+	if (req->version >= 0x200 || req->path.len == 0 || req->path.base[0] == '/')
+		return;
+	/* A scheme is the same in any case; libh2o knows it in lower case. */
+	colon = memchr(req->path.base, ':', req->path.len);
+	if (colon)
+		h2o_strtolower(req->path.base, (size_t)(colon - req->path.base));
+	if (h2o_url_parse(req->path.base, req->path.len, &url) < 0 ||
 	    memchr(url.authority.base, '?', url.authority.len))
 		return;
 	req->authority = url.authority;

@@ -44,7 +44,8 @@ void gw_lease_begun(struct gw_worker *worker, uint32_t index)
 	struct gw_request *r = gw_request_of(worker->gateway, index);
 
 	r->fn = 0;
-	r->retried = false;
+	r->retried = r->waits = false;
+	r->room_ns = 0;
 	gw_buffer_use(worker, index, GW_USE_LEASE);
 	__atomic_store_n(&r->state, GW_LEASED, __ATOMIC_RELEASE);
 }
@@ -100,14 +101,19 @@ static void answer_end(struct gw_worker *worker)
 	__atomic_store_n(&worker->gateway->stats->granting[worker->index], 0, __ATOMIC_RELEASE);
 }
 
-static void deny(struct gw_worker *worker, uint32_t slot, uint32_t asked)
+static void denial_send(struct gw_worker *worker, uint32_t slot, uint32_t asked)
 {
 	struct sp_desc d = { .edge = SP_EDGE_GRANT,
 			     .flags = (uint8_t)(SP_DESC_DENIED | asked),
 			     .home = (uint16_t)slot };
 
-	answer_begin(worker, slot, asked);
 	gw_outbox_send(worker, &d, 1);
+}
+
+static void deny(struct gw_worker *worker, uint32_t slot, uint32_t asked)
+{
+	answer_begin(worker, slot, asked);
+	denial_send(worker, slot, asked);
 	answer_end(worker);
 }
 
@@ -286,7 +292,9 @@ void gw_lease_refill(struct gw_worker *worker, const struct sp_desc *d)
 	queue_remove(&worker->asking, slot, asked);
 	asking_set(worker);
 	if (want == 0)
-		deny(worker, slot, asked);
+		/* Of what there never is. It may not ask so again: no buffer would limit the
+		 * answers that it leaves unread. */
+		denial_send(worker, slot, asked);
 	else if (worker->asking.rows[cls].first || !grant(worker, slot, cls, want))
 		wait_begin(worker, slot, cls, want);
 }

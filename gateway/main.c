@@ -17,11 +17,13 @@
 #include <unistd.h>
 
 #include "gateway/admit.h"
+#include "gateway/buffer.h"
 #include "gateway/gateway.h"
 #include "gateway/intake.h"
 #include "gateway/lease.h"
 #include "gateway/problem.h"
 #include "gateway/request.h"
+#include "gateway/rights.h"
 #include "gateway/tables.h"
 #include "gateway/worker.h"
 #include "shm/memory.h"
@@ -205,6 +207,7 @@ static int gateway_run(struct gateway *g)
 	int fds[WIRING_FD_MAX];
 	size_t fd_count = 0;
 	const char *fault;
+	int r;
 	ssize_t len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
 				     &fd_count);
 
@@ -228,6 +231,11 @@ static int gateway_run(struct gateway *g)
 		return 1;
 	if (g->wiring.takeover)
 		gw_requests_take_over(g);
+	if (g->wiring.takeover && g->wiring.wipe_on_free)
+		gw_buffers_wipe(g);
+	r = gw_rights_drop(g->wiring.user);
+	if (r < 0)
+		return fail(g->control, "cannot give up its rights: %s", strerror(-r));
 	if (workers_run(g))
 		return 1;
 	g->pool = shm_pool_free(g->pool);

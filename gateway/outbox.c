@@ -68,18 +68,29 @@ void gw_outbox_room(struct gw_worker *worker, uint32_t fn, uint32_t count)
 		row_send(worker, fn);
 }
 
-void gw_outbox_cancel(struct gw_worker *worker, uint32_t index)
+static struct sp_desc cancel_of(const struct gw_worker *worker, uint32_t index)
 {
-	struct gw_outbox *box = &worker->outbox;
-
-	if (box->cancel_count == SP_BATCH_MAX)
-		return;
-	box->cancels[box->cancel_count++] = (struct sp_desc){
+	return (struct sp_desc){
 		.buf = index,
 		.gen = (uint32_t)(gw_owner_word(worker->gateway, index) >> 32),
 		.edge = SP_EDGE_CANCEL,
 		.home = (uint16_t)worker->slot,
 	};
+}
+
+void gw_outbox_cancel(struct gw_worker *worker, uint32_t index)
+{
+	struct gw_outbox *box = &worker->outbox;
+
+	if (box->cancel_count < SP_BATCH_MAX)
+		box->cancels[box->cancel_count++] = cancel_of(worker, index);
+}
+
+void gw_outbox_cancel_now(struct gw_worker *worker, uint32_t index)
+{
+	struct sp_desc d = cancel_of(worker, index);
+
+	gw_outbox_send(worker, &d, 1);
 }
 
 /* One send each, as each goes to whoever holds the buffer; none can fail that matters. */

@@ -40,6 +40,9 @@ void gw_outbox_room(struct gw_worker *worker, uint32_t fn, uint32_t count);
  * It is a service: of more than SP_BATCH_MAX in a turn the rest is not told. */
 void gw_outbox_cancel(struct gw_worker *worker, uint32_t index);
 
+/* The same at once, and of any number: by a gateway that takes over. */
+void gw_outbox_cancel_now(struct gw_worker *worker, uint32_t index);
+
 /* Sends what is queued. Returns true when requests were answered instead, so that the loop
  * must run once more before it sleeps. */
 bool gw_outbox_flush(struct gw_worker *worker);

@@ -116,11 +116,10 @@ static void error_page_replace(struct gw_worker *worker, h2o_req_t *req, h2o_ost
 	struct gw_trace trace;
 	struct replacement *r;
 
-	if (req->res.status == 413) {
+	if (req->res.status == 413)
 		problem = (struct gw_problem){ .kind = GW_PROBLEM_BODY_SIZE };
-		if (req->version < 0x200)
-			gw_linger_start(worker, req->conn->callbacks->get_socket(req->conn));
-	}
+	if (req->version < 0x200 && !req->http1_is_persistent)
+		gw_linger_start(worker, req->conn->callbacks->get_socket(req->conn));
 	gw_trace_of(worker, req, &trace);
 	r = (struct replacement *)(void *)h2o_add_ostream(req, sizeof(*r), slot);
 	r->super.do_send = replacement_send;

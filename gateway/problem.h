@@ -36,8 +36,14 @@ struct gw_worker;
 	X(HEADER_SIZE, "headers-too-large", 431, "request header fields too large",                \
 	  "path and header fields do not fit the chain's largest buffer beside the body", 0)       \
 	X(NO_BUFFER, "no-buffer", 503, "overloaded", "no buffer is free in the chain's pool", 1)   \
+	X(OVERLOADED, "overloaded", 503, "overloaded",                                             \
+	  "the chain has as many requests as it may have at once", 1)                              \
+	X(FUNCTION_FULL, "function-overloaded", 503, "overloaded",                                 \
+	  "the function has as many requests as it may have at once", 1)                           \
 	X(NO_INSTANCE, "no-instance", 503, "unavailable",                                          \
 	  "the function had no running instance until the deadline", 1)                            \
+	X(CIRCUIT_OPEN, "circuit-open", 503, "unavailable",                                        \
+	  "too many requests to the function went wrong: it gets none for a while", 1)             \
 	X(DEADLINE, "deadline", 504, "timed out", "the chain did not answer in time", 0)           \
 	X(FUNCTION_DIED, "function-died", 502, "function died",                                    \
 	  "the function's process died while it held the request", 0)                              \
@@ -60,6 +66,26 @@ struct gw_worker;
 	X(CHAIN_SLOW, "chain-deadline", 504, "timed out", "the chain's gateway did not answer", 0) \
 	X(BAD_HEAD, "bad-head", 400, "bad request",                                                \
 	  "method, path, host, or a header field has a byte in it that none can have", 0)          \
+	X(BAD_LINE, "bad-request-line", 400, "bad request",                                        \
+	  "the request line is not a method, a target and a version, one space between them", 0)   \
+	X(BAD_TARGET, "bad-target", 400, "bad request",                                            \
+	  "the request target has none of the forms that a target of this method can have", 0)     \
+	X(TARGET_SIZE, "target-too-long", 414, "URI too long",                                     \
+	  "the request target is longer than 16 KiB", 0)                                           \
+	X(BAD_VERSION, "http-version", 505, "HTTP version not supported",                          \
+	  "this address speaks HTTP/1.1, HTTP/1.0 and HTTP/2", 0)                                  \
+	X(NO_TUNNEL, "no-tunnel", 501, "not implemented", "nobody here makes tunnels", 0)          \
+	X(BAD_FIELD, "bad-field", 400, "bad request",                                              \
+	  "a header field has not the form of one: name, colon, value, carriage return, newline",  \
+	  0)                                                                                       \
+	X(HEAD_SIZE, "head-too-large", 431, "request header fields too large",                     \
+	  "the head is longer than 64 KiB, or has more than 100 fields", 0)                        \
+	X(BAD_HOST, "bad-host", 400, "bad request",                                                \
+	  "the Host field is there twice, or is no host", 0)                                       \
+	X(BAD_FRAMING, "bad-framing", 400, "bad request",                                          \
+	  "Content-Length and Transfer-Encoding leave it open where the message ends", 0)          \
+	X(BAD_CODING, "unknown-coding", 501, "not implemented",                                    \
+	  "chunked is the only transfer coding that is known", 0)                                  \
 	X(PROTOCOL, "protocol", 400, "bad request", "", 0)
 
 enum gw_problem_kind {

@@ -6,9 +6,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/breaker.h"
 #include "gateway/buffer.h"
+#include "gateway/client.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
+#include "gateway/retry.h"
 #include "gateway/worker.h"
 
 int gw_requests_new(struct gateway *g)
@@ -49,6 +53,16 @@ static struct gw_worker *worker_at(const struct gateway *g, uint32_t slot)
 	return &g->workers[0];
 }
 
+static void orphans_cancel(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
+		const struct gw_request *r = g->requests[i];
+
+		if (r && r->state == GW_ORPHAN)
+			gw_outbox_cancel_now(r->worker, i);
+	}
+}
+
 void gw_requests_take_over(struct gateway *g)
 {
 	for (uint32_t i = 0; i < g->wiring.layout.buffer_count; i++) {
@@ -66,6 +80,8 @@ void gw_requests_take_over(struct gateway *g)
 		}
 		r->worker = worker_at(g, o->home);
 	}
+	/* Whoever has one would work, or keep its buffer, for nobody. */
+	orphans_cancel(g);
 }
 
 static bool in_chain(uint32_t state)
@@ -77,6 +93,11 @@ void gw_request_set_state(struct gw_request *r, enum gw_state state)
 {
 	struct gw_worker *w = r->worker;
 
+	/* Its client is charged for it until now. */
+	if (r->cancelled && state != GW_ORPHAN) {
+		gw_client_returned(r->cancelled);
+		r->cancelled = NULL;
+	}
 	w->live += (in_chain(state) || state == GW_ANSWERING) -
 		   (in_chain(r->state) || r->state == GW_ANSWERING);
 	GW_COUNT(w, in_flight, in_chain(state) - in_chain(r->state));
@@ -105,6 +126,7 @@ void gw_request_answering(struct gw_request *r)
 static void request_untie(struct gw_request *r)
 {
 	h2o_timeout_unlink(&r->deadline);
+	gw_overload_leave(r);
 	if (h2o_linklist_is_linked(&r->held))
 		h2o_linklist_unlink(&r->held);
 	if (r->tie)
@@ -139,6 +161,7 @@ static void on_tie_dispose(void *p)
 	if (r->state != GW_ANSWERING)
 		GW_COUNT(r->worker, abandoned, 1);
 	if (r->state == GW_IN_CHAIN) {
+		r->cancelled = gw_client_cancelled(r->req);
 		request_untie(r);
 		request_orphan(r);
 	} else {
@@ -166,11 +189,12 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 	}
 	GW_COUNT(r->worker, timed_out, 1);
 	if (r->state == GW_HELD) {
-		problem.kind = GW_PROBLEM_NO_INSTANCE;
+		problem.kind = r->waits ? GW_PROBLEM_FUNCTION_FULL : GW_PROBLEM_NO_INSTANCE;
 		problem.function = gw_function_name(g, r->fn);
 		gw_request_refuse(r, &problem);
 		gw_request_free(r);
 	} else {
+		gw_breaker_late(r->worker, r->buf);
 		gw_request_refuse(r, &problem);
 		request_orphan(r);
 	}
@@ -185,7 +209,9 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	(void)__atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
 	r->worker = worker;
 	r->req = req;
-	r->retried = false;
+	r->retried = r->waits = false;
+	r->deaths = 0;
+	r->room_ns = 0;
 	r->fn = 0;
 	r->head = gw_problem_head(req);
 	r->trace = *trace;
@@ -194,6 +220,7 @@ struct gw_request *gw_request_start(struct gw_worker *worker, h2o_req_t *req, ui
 	h2o_timeout_link(worker->loop, &worker->deadline, &r->deadline);
 	r->tie = h2o_mem_alloc_shared(&req->pool, sizeof(*r->tie), on_tie_dispose);
 	r->tie->request = r;
+	gw_retry_note(r);
 	gw_request_set_state(r, GW_IN_CHAIN);
 	return r;
 }
@@ -207,9 +234,32 @@ void gw_request_unsent(struct gw_worker *worker, struct gw_request *r)
 		return;
 	}
 	/* An orphan's client went between queueing and sending. */
-	if (r->req)
+	if (r->req) {
+		GW_COUNT(worker, lost, 1);
 		gw_request_refuse(r, &problem);
+	}
 	gw_request_free(r);
+}
+
+static void buffer_change(struct gw_worker *worker, struct gw_request *r, uint32_t to)
+{
+	struct gateway *g = worker->gateway;
+	struct gw_request *spare = gw_request_of(g, to);
+	uint32_t from = r->buf;
+
+	__atomic_store_n(&spare->state, GW_FREE, __ATOMIC_RELEASE);
+	r->buf = to;
+	spare->buf = from;
+	__atomic_store_n(&g->requests[to], r, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
+	gw_buffer_free(worker, from);
+}
+
+void gw_request_replace(struct gw_request *r, uint32_t to)
+{
+	/* Pairs with the release of the worker that had the buffer before. */
+	(void)gw_request_state(gw_request_of(r->worker->gateway, to));
+	buffer_change(r->worker, r, to);
 }
 
 void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
@@ -230,13 +280,8 @@ void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to)
 	}
 	if (moved->state == GW_FREE || state != GW_LEASED)
 		return;
-	__atomic_store_n(&spare->state, GW_FREE, __ATOMIC_RELEASE);
 	gw_buffer_use(worker, to, GW_USE_REQUEST);
-	moved->buf = to;
-	spare->buf = from;
-	__atomic_store_n(&g->requests[to], moved, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->requests[from], spare, __ATOMIC_RELEASE);
-	gw_buffer_free(worker, from);
+	buffer_change(worker, moved, to);
 	if (moved->state == GW_ORPHAN)
 		gw_outbox_cancel(worker, to);
 }

@@ -38,20 +38,27 @@ struct gw_tie {
 };
 
 struct gw_request {
-	uint32_t state; /* enum gw_state */
-	uint32_t buf;   /* buffer index */
-	uint32_t len;   /* payload bytes; while held */
-	uint8_t flags;  /* of the descriptor; while held */
-	uint8_t fn;     /* function it waits for; while held */
-	bool retried;   /* sent again since the function last came up */
-	bool head;      /* the answer has no body */
+	uint32_t state;   /* enum gw_state */
+	uint32_t buf;     /* buffer index */
+	uint32_t len;     /* payload bytes; while held */
+	uint8_t flags;    /* of the descriptor; while held */
+	uint8_t fn;       /* function it waits for; while held */
+	bool retried;     /* sent again since the function last came up */
+	bool head;        /* the answer has no body */
+	bool waits;       /* held as its function has no room, and counted as such */
+	uint8_t deaths;   /* of instances that had it */
+	uint64_t room_ns; /* since when it waits for room; 0: it has not had to */
+	/* Where its bytes were, and how many, when they could be read; NULL: its own memory. */
+	char *input;
+	size_t input_size;
 	/* Buffers that go with it to a join, as 1 + index; while held. */
 	uint32_t parts;
 	uint32_t parts_last;
 	uint32_t parts_next; /* of a part: the one after it */
 	struct gw_worker *worker;
-	h2o_req_t *req;     /* NULL without a client */
-	struct gw_tie *tie; /* NULL without a client */
+	h2o_req_t *req;              /* NULL without a client */
+	struct gw_tie *tie;          /* NULL without a client */
+	struct gw_client *cancelled; /* who cancelled it, and it runs on; or NULL */
 	struct gw_trace trace;
 	h2o_timeout_entry_t deadline; /* while it is answered: for the client to take it; of a
 				       * held message: for its function to come up */
@@ -95,6 +102,10 @@ void gw_request_free(struct gw_request *r);
 
 /* Its descriptor could not be sent. Also for messages and parts. */
 void gw_request_unsent(struct gw_worker *worker, struct gw_request *r);
+
+/* The request, which the worker holds, goes on in buffer `to`, which it has taken from the pool;
+ * the one before is given back. */
+void gw_request_replace(struct gw_request *r, uint32_t to);
 
 /* The request in buffer `from` now lives in buffer `to`; `from` is given back. */
 void gw_request_move(struct gw_worker *worker, uint32_t from, uint32_t to);

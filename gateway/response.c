@@ -47,7 +47,8 @@ static void failure_send(struct gw_request *r, const struct shm_header *header, 
 	uint8_t error = header->error;
 
 	problem.detail_len = len < sizeof(copy) ? len : sizeof(copy);
-	memcpy(copy, text, problem.detail_len);
+	if (problem.detail_len > 0)
+		memcpy(copy, text, problem.detail_len);
 	problem.detail = copy;
 	/* A cut goes between characters. */
 	while (len > sizeof(copy) && problem.detail_len > 0 &&
@@ -200,6 +201,12 @@ void gw_response_send(struct gw_request *r, const struct sp_desc *d)
 	if (shm_header_check(slot, shm_layout_class(&g->wiring.layout, r->buf)->stride, d->len,
 			     &header) < 0) {
 		refuse(r, GW_PROBLEM_BAD_BUFFER);
+		return;
+	}
+	if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_FAILED && d->flags & SP_DESC_DROPPED) {
+		/* By one that cannot write: the error is where the length was. */
+		header.error = d->len < SP_ERROR_COUNT ? (uint8_t)d->len : SP_EINTERNAL;
+		failure_send(r, &header, NULL, 0);
 		return;
 	}
 	if (d->edge == SP_EDGE_REPLY && d->flags & SP_DESC_FAILED) {

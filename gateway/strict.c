@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * strict.c - refuses HTTP/1 requests whose end two parsers could see in two places.
- *
- * For: request smuggling needs a message that this gateway and a proxy before it delimit
- * differently. How: libh2o calls its own phr_parse_request() by its dynamic symbol, so the
- * one here, exported by the executable, takes its place; it parses by libh2o's and then
- * judges what came out. Refused with 400 and the connection's end (RFC 9112, 6.3 and 5.2):
- * Content-Length beside Transfer-Encoding, more than one of either, a Content-Length that is
- * no number, a folded field, a second Host, white space before the colon.
- * Thread-safety: any thread. Source: picohttpparser's interface, as in libh2o 2.2.5.
- */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "gateway/strict.h"
+
 #include <string.h>
 #include <strings.h>
 
-#include "gateway/next.h"
-#include "gateway/strict.h"
+#include "gateway/h1_head.h"
+#include "gateway/refusal.h"
 
 #define LENGTH_DIGITS_MAX 18 /* more would not fit the 63 bits of a size */
+
+_Thread_local gw_strict_judge_fn *gw_strict_judge;
 
 static bool named(const struct phr_header *header, const char *name, size_t len)
 {
@@ -70,12 +60,27 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 		      const char **path, size_t *path_len, int *minor_version,
 		      struct phr_header *headers, size_t *num_headers, size_t last_len)
 {
-	static void *cache;
-	gw_strict_parse_fn *next;
-	int r;
+	struct gw_h1_head head = { .fields = headers, .room = *num_headers };
+	int r = gw_h1_head_parse(buf, len, last_len, &head);
+	bool refused = r <= GW_H1_FAULT(0);
 
-	*(void **)&next = gw_next(&cache, "phr_parse_request");
-	r = next(buf, len, method, method_len, path, path_len, minor_version, headers, num_headers,
-		 last_len);
-	return r > 0 && !gw_strict_headers_valid(headers, *num_headers) ? -1 : r;
+	if (refused) {
+		head.method =
+			gw_refusal_mark((enum gw_h1_fault)GW_H1_FAULT(r), gw_h1_is_head(&head));
+		head.method_len = 1;
+		head.target = "/";
+		head.target_len = 1;
+		head.minor = 0;
+		head.count = 0;
+		r = (int)len;
+	}
+	*method = head.method;
+	*method_len = head.method_len;
+	*path = head.target;
+	*path_len = head.target_len;
+	*minor_version = head.minor;
+	*num_headers = head.count;
+	if (r > 0 && gw_strict_judge && !refused)
+		gw_strict_judge(*method, headers, num_headers, len - (size_t)r);
+	return r;
 }

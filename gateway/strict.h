@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * strict.h - see strict.c; libh2o finds phr_parse_request() by its name.
+ * strict.h - heads of requests as libh2o is to see them.
+ *
+ * For: libh2o calls its parser by a dynamic symbol; the executable's own phr_parse_request(), over
+ * h1_head.c, takes its place.
+ * How: libh2o answers what its parser refuses with a plain 400, whatever the fault. So only the
+ * preface of HTTP/2 is refused; a faulty head becomes one that consists of a mark alone, which no
+ * client can send: it takes all bytes there are, has no body, and does not keep the connection.
+ * Whoever handles requests answers it (refusal.h), and nothing behind it is read as a request.
+ * Thread-safety: any thread.
  */
 #ifndef SPROCKET_GATEWAY_STRICT_H
 #define SPROCKET_GATEWAY_STRICT_H
@@ -20,10 +28,16 @@ typedef int gw_strict_parse_fn(const char *buf, size_t len, const char **method,
 			       const char **path, size_t *path_len, int *minor_version,
 			       struct phr_header *headers, size_t *num_headers, size_t last_len);
 
-/* False for header fields that leave it open where the message ends. */
+/* Told of each head that is well-formed, and may take fields out of it; `rest` bytes have come
+ * behind it. Of this thread; NULL: none. */
+typedef void gw_strict_judge_fn(const char *method, struct phr_header *headers, size_t *count,
+				size_t rest);
+extern _Thread_local gw_strict_judge_fn *gw_strict_judge;
+
+/* Of an answer: false for header fields that leave it open where the message ends. */
 bool gw_strict_headers_valid(const struct phr_header *headers, size_t count);
 
-/* Bytes of the head, -1 for one that is refused, -2 for one that is not complete. */
+/* Bytes of the head, -1 for HTTP/2's, -2 for one that is not complete. */
 __attribute__((visibility("default"))) gw_strict_parse_fn phr_parse_request;
 
 #endif

@@ -13,6 +13,8 @@
 #include "gateway/inbox.h"
 #include "gateway/instance.h"
 #include "gateway/lease.h"
+#include "gateway/overload.h"
+#include "gateway/sweep.h"
 #include "gateway/tables.h"
 
 uint64_t gw_worker_now(struct gw_worker *worker)
@@ -158,10 +160,20 @@ static void on_mail(h2o_socket_t *sock, const char *err)
 
 /* ---- life ---- */
 
+/* Requests that the gateway before us took in and whose end it did not count. */
+static uint64_t requests_unended(const struct wiring_stats *s)
+{
+	uint64_t ended = s->answered + s->failed + s->timed_out + s->lost - s->messages_lost +
+			 s->bad_buffer + s->abandoned + s->circuit_open + s->shed_inside;
+
+	return s->requests > ended ? s->requests - ended : 0;
+}
+
 /* Counts go on where a gateway before this one stopped; it has none of what is counted now. */
 static void stats_init(struct gw_worker *worker)
 {
 	worker->stats = &worker->gateway->stats->worker[worker->index];
+	worker->stats->lost += requests_unended(worker->stats);
 	worker->stats->connections = 0;
 	worker->stats->in_flight = 0;
 	worker->stats->leased = 0;
@@ -222,9 +234,11 @@ static int worker_start(struct gw_worker *worker)
 	worker->loop = h2o_evloop_create();
 	h2o_context_init(&worker->http, worker->loop, &g->http);
 	h2o_timeout_init(worker->loop, &worker->deadline, timeout_ms ? timeout_ms : 1);
+	gw_overload_init(worker);
 	h2o_timeout_init(worker->loop, &worker->stall, GW_STALL_MS);
 	h2o_timeout_init(worker->loop, &worker->drain, timeout_ms + GW_DRAIN_GRACE_MS);
 	h2o_timeout_init(worker->loop, &worker->idle, GW_DRAIN_IDLE_MS);
+	gw_sweep_init(worker);
 	worker->accept = (h2o_accept_ctx_t){ .ctx = &worker->http, .hosts = g->http.hosts };
 	worker->receiver = fd_join(worker, worker->receive_fd, on_receive);
 	worker->mail = fd_join(worker, worker->mailbox.fd, on_mail);
@@ -257,10 +271,14 @@ static bool spins(struct gw_worker *worker)
 static void worker_serve(struct gw_worker *worker)
 {
 	int32_t wait = INT32_MAX;
+	bool again;
 
 	while (!worker->stop) {
 		h2o_evloop_run(worker->loop, wait);
-		wait = gw_outbox_flush(worker) || spins(worker) ? 0 : INT32_MAX;
+		gw_sweep_turn(worker);
+		again = !gw_overload_idle(&worker->overload) && gw_overload_turn(worker);
+		again |= gw_outbox_flush(worker);
+		wait = again || spins(worker) ? 0 : INT32_MAX;
 		worker->now_ns = 0;
 		if (worker->draining && worker->live == 0 && worker->stats->connections == 0)
 			drained(worker);

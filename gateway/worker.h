@@ -20,6 +20,7 @@
 #include "gateway/gateway.h"
 #include "gateway/lease.h"
 #include "gateway/outbox.h"
+#include "gateway/overload.h"
 #include "gateway/trace_context.h"
 
 #define GW_LISTENERS 2 /* its own, and that of a shared front */
@@ -62,7 +63,13 @@ struct gw_worker {
 	h2o_timeout_entry_t idle_entry;
 	h2o_timeout_entry_t resume_entry; /* accept again after EMFILE */
 	h2o_socket_cb http1_read;         /* libh2o's reader of HTTP/1 requests */
-	bool paused;                      /* accepts no connection now */
+	h2o_timeout_t sweep;              /* see sweep.h */
+	h2o_timeout_entry_t sweep_entry;
+	uint64_t swept_ms;    /* when; 0: none was due */
+	bool swept;           /* in this turn of the loop */
+	uint64_t cut;         /* clients cut off since the log said so */
+	uint64_t cut_said_ms; /* when; 0: never */
+	bool paused;          /* accepts no connection now */
 	bool draining;
 	bool drained; /* and has said so */
 	bool stop;
@@ -70,9 +77,11 @@ struct gw_worker {
 	uint64_t spin_until_ns; /* 0: it has requests, or may sleep */
 	uint64_t now_ns;        /* CLOCK_MONOTONIC in this turn; 0 = not read yet */
 	uint64_t number;        /* of the last request */
+	uint64_t busy_ns;       /* when it last said that it has requests */
 	struct gw_random random;
-	h2o_linklist_t held[SP_FN_MAX];  /* requests that wait for an instance, by function */
-	struct gw_request *joining;      /* undeliverable; its parts are what arrives next */
+	h2o_linklist_t held[SP_FN_MAX]; /* requests that wait for an instance, by function */
+	struct gw_request *joining;     /* undeliverable; its parts are what arrives next */
+	struct gw_overload overload;
 	struct gw_lease_queue asking;    /* functions that wait for leases */
 	int32_t requests[SHM_CLASS_MAX]; /* atomic: buffers of requests begun less ended here */
 	uint32_t part_len;               /* bytes of a descriptor whose rest has not arrived */

@@ -161,12 +161,25 @@ static void lock_give(struct lock *lock)
 	close(lock->fd);
 }
 
+static struct {
+	shm_hugepages_change *call;
+	void *arg;
+} watcher;
+
+void shm_hugepages_watch(shm_hugepages_change *call, void *arg)
+{
+	watcher.call = call;
+	watcher.arg = arg;
+}
+
 static int limit_add(long pages)
 {
 	long limit = number_read(HUGEPAGES_OVERCOMMIT);
 
 	if (limit < 0)
 		return (int)limit;
+	if (watcher.call)
+		watcher.call(watcher.arg, pages, limit);
 	limit += pages;
 	return number_write(HUGEPAGES_OVERCOMMIT, limit > 0 ? limit : 0);
 }
@@ -194,6 +207,11 @@ int shm_hugepages_may_raise(void)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+long shm_hugepages_limit(void)
+{
+	return number_read(HUGEPAGES_OVERCOMMIT);
 }
 
 long shm_hugepages_available(void)

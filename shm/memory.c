@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+
+#define OWNER_NONE 4294967290U /* no user has it */
 
 static int memfd_sized(const char *name, size_t size, unsigned int extra)
 {
@@ -66,6 +69,14 @@ static int create_ordinary(const char *name, size_t size, struct shm_memory *ret
 	return 0;
 }
 
+/* Who has an fd of it has what that fd allows, and gets no more of it by opening it once more.
+ * Who may not give files away, a controller without rights, keeps the owner's way to it. */
+static void owner_none(int fd)
+{
+	if (fchmod(fd, S_IRUSR) < 0 || fchown(fd, OWNER_NONE, OWNER_NONE) < 0)
+		return;
+}
+
 int shm_memory_create(const char *name, size_t size, enum shm_hugepages want,
 		      struct shm_memory *ret, char *why)
 {
@@ -92,6 +103,7 @@ int shm_memory_create(const char *name, size_t size, enum shm_hugepages want,
 		shm_memory_done(&memory);
 		return err;
 	}
+	owner_none(memory.fd);
 	*ret = memory;
 	return 0;
 }
@@ -107,7 +119,17 @@ void shm_memory_done(struct shm_memory *memory)
 	memory->overcommit = 0;
 }
 
-int shm_memory_map(int fd, size_t size, void **ret)
+int shm_memory_read_only(int fd)
+{
+	char path[64];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	return again < 0 ? -errno : again;
+}
+
+static int map(int fd, size_t size, int protection, void **ret)
 {
 	struct stat st;
 	void *base;
@@ -116,11 +138,21 @@ int shm_memory_map(int fd, size_t size, void **ret)
 		return -errno;
 	if (size == 0 || st.st_size < 0 || (uint64_t)st.st_size < size)
 		return -EINVAL; /* touching beyond the end would be a SIGBUS */
-	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	base = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
 	*ret = base;
 	return 0;
+}
+
+int shm_memory_map(int fd, size_t size, void **ret)
+{
+	return map(fd, size, PROT_READ | PROT_WRITE, ret);
+}
+
+int shm_memory_view(int fd, size_t size, void **ret)
+{
+	return map(fd, size, PROT_READ, ret);
 }
 
 bool shm_memory_populated(int fd, size_t size)

@@ -47,11 +47,19 @@ struct shm_memory {
 int shm_memory_create(const char *name, size_t size, enum shm_hugepages want,
 		      struct shm_memory *ret, char *why);
 
+/* An fd of the same memory that can be mapped for reading alone, the caller's: neither mprotect()
+ * nor another mapping makes it writable. Nor does opening it once more by /proc, unless whoever
+ * does so has rights over the files of others: it belongs to nobody. (F_SEAL_FUTURE_WRITE would
+ * end writing for those who start later, too.) Returns it, or -errno. */
+int shm_memory_read_only(int fd);
+
 /* Closes the fd and lowers the hugepage limit again. The memory lives on while mapped. */
 void shm_memory_done(struct shm_memory *memory);
 
 /* Maps `size` bytes of a pool's memfd, shared. Returns 0 and *ret, or -errno. */
 int shm_memory_map(int fd, size_t size, void **ret);
+/* The same, for reading. */
+int shm_memory_view(int fd, size_t size, void **ret);
 
 /* True when the pages of `size` bytes exist already: another process populated them. */
 bool shm_memory_populated(int fd, size_t size);

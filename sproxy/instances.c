@@ -159,9 +159,17 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind)
 	if (f->on_cpu[instance->cpu % SP_CPU_MAX] == SP_SLOT_NONE)
 		f->on_cpu[instance->cpu % SP_CPU_MAX] = (uint8_t)slot;
 	/* The program reads the count first: the entry must be there before it. */
-	__atomic_store_n(&f->count, (uint16_t)(count + 1), __ATOMIC_RELEASE);
+	__atomic_store_n(&f->count, (uint8_t)(count + 1), __ATOMIC_RELEASE);
 	proxy->slots[slot].enabled = true;
 	return 0;
+}
+
+void sproxy_limit(struct sproxy *proxy, uint32_t slot, uint32_t limit)
+{
+	uint16_t value = limit < UINT16_MAX ? (uint16_t)limit : UINT16_MAX;
+
+	if (slot < SP_INST_MAX && proxy->slots[slot].enabled)
+		__atomic_store_n(&proxy->instances[slot].limit, value, __ATOMIC_RELAXED);
 }
 
 /* The first instance of `f` left on that CPU. */
@@ -187,9 +195,10 @@ void sproxy_disable(struct sproxy *proxy, uint32_t slot)
 	/* The program may read between these: at worst it picks an instance of the same
 	 * function twice, or this one a last time. */
 	__atomic_store_n(&f->slot[i], f->slot[f->count - 1], __ATOMIC_RELEASE);
-	__atomic_store_n(&f->count, (uint16_t)(f->count - 1), __ATOMIC_RELEASE);
+	__atomic_store_n(&f->count, (uint8_t)(f->count - 1), __ATOMIC_RELEASE);
 	if (f->on_cpu[cpu] == slot)
 		__atomic_store_n(&f->on_cpu[cpu], slot_on_cpu(proxy, f, cpu), __ATOMIC_RELEASE);
+	__atomic_store_n(&proxy->instances[slot].limit, 0, __ATOMIC_RELAXED);
 	proxy->slots[slot].enabled = false;
 }
 
@@ -262,7 +271,7 @@ static void duplicates_remove(struct sp_function_slots *f)
 			continue;
 		}
 		f->slot[i] = f->slot[f->count - 1];
-		__atomic_store_n(&f->count, (uint16_t)(f->count - 1), __ATOMIC_RELEASE);
+		__atomic_store_n(&f->count, (uint8_t)(f->count - 1), __ATOMIC_RELEASE);
 	}
 }
 

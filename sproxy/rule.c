@@ -5,9 +5,18 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Lengths are read once, and bounded: a table may lie in a page that others write to. */
+static size_t bounded(const uint16_t *len, size_t most)
+{
+	size_t n = __atomic_load_n(len, __ATOMIC_RELAXED);
+
+	return n < most ? n : most;
+}
+
 static bool equals(const struct rule *rule, const char *data, size_t len)
 {
-	return len == rule->value_len && memcmp(data, rule->value, len) == 0;
+	return len == bounded(&rule->value_len, RULE_VALUE_MAX) &&
+	       memcmp(data, rule->value, len) == 0;
 }
 
 static bool slice_equals(const struct rule *rule, const struct shm_header *slot, struct shm_slice s)
@@ -20,7 +29,8 @@ static bool header_equals(const struct rule *rule, const struct shm_header *head
 {
 	struct shm_field field;
 
-	return shm_record_find(slot, header->request_headers, rule->name, rule->name_len, &field) &&
+	return shm_record_find(slot, header->request_headers, rule->name,
+			       (uint32_t)bounded(&rule->name_len, RULE_NAME_MAX), &field) &&
 	       equals(rule, field.value, field.value_len);
 }
 
@@ -44,7 +54,7 @@ static bool rule_holds(const struct rule *rule, const struct shm_header *header,
 	case RULE_STATUS:
 		return header->status == rule->status;
 	case RULE_PATH:
-		return rule_path_match(rule->value, rule->value_len,
+		return rule_path_match(rule->value, bounded(&rule->value_len, RULE_VALUE_MAX),
 				       shm_slice_data(slot, header->path), header->path.len);
 	case RULE_METHOD:
 		return slice_equals(rule, slot, header->method);

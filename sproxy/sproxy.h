@@ -92,6 +92,10 @@ int sproxy_enable(struct sproxy *proxy, uint32_t slot, uint32_t behind);
 void sproxy_disable(struct sproxy *proxy, uint32_t slot);
 bool sproxy_enabled(const struct sproxy *proxy, uint32_t slot);
 
+/* How many requests an enabled instance has at once; what is more goes home. UINT16_MAX: as good
+ * as no limit. Ends when it is disabled. */
+void sproxy_limit(struct sproxy *proxy, uint32_t slot, uint32_t limit);
+
 /* All of them disabled, and nothing at them nor on its way to them. Costs one grace period (8
  * to 16 ms) once nothing is in flight; before that it costs nothing. */
 bool sproxy_idle(const struct sproxy *proxy, const uint32_t *slots, size_t count);
@@ -111,6 +115,19 @@ int sproxy_route(struct sproxy *proxy, uint32_t fn, uint32_t edge, struct sp_rou
 /* What it is set to; SP_ROUTE_NONE outside the table. */
 struct sp_route sproxy_route_read(const struct sproxy *proxy, uint32_t fn, uint32_t edge);
 
+/* Sends `share` of SP_SPLIT_ALL of what is meant for function `fn` to function `other`, on every
+ * edge that leads to `fn`; 0: nothing. Takes effect with the next send. */
+void sproxy_split(struct sproxy *proxy, uint32_t fn, uint32_t other, uint32_t share);
+
+/* The gate of function `fn`. Ajar it lets `probes` sends pass at each of its instances that are
+ * there; whoever comes later begins with none. */
+void sproxy_gate(struct sproxy *proxy, uint32_t fn, enum sp_gate gate, uint32_t probes);
+enum sp_gate sproxy_gate_read(const struct sproxy *proxy, uint32_t fn);
+
+/* Has the kernel send one event (SP_EVENT_WATCHED) for the next failed reply of the instance, or
+ * the next probe that it gets. */
+void sproxy_watch(struct sproxy *proxy, uint32_t slot);
+
 /* Tables, mapped: valid until sproxy_close() or sproxy_leave(). Fields have the writers wire.h names. */
 struct sp_owner *sproxy_owners(struct sproxy *proxy);
 struct sp_instance *sproxy_instances(struct sproxy *proxy);
@@ -125,6 +142,9 @@ int sproxy_counters(const struct sproxy *proxy, uint64_t ret[SP_COUNT_MAX]);
  * SP_EDGE_REPLY), summed over CPUs; kept through adoption. -EINVAL above fn_count. */
 int sproxy_function_stats(const struct sproxy *proxy, uint32_t fn, struct sp_function_stats *ret);
 int sproxy_edge_counts(const struct sproxy *proxy, uint32_t fn, uint64_t ret[SP_EDGE_MAX + 1]);
+
+/* Failed replies of the function for which no request is to blame; of *ret_out that it handed on. */
+uint64_t sproxy_faults(const struct sproxy *proxy, uint32_t fn, uint64_t *ret_out);
 
 /* Refused sends: poll the fd, then read; `on_event` is called once for each. */
 int sproxy_events_fd(const struct sproxy *proxy);

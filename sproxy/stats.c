@@ -75,6 +75,15 @@ int sproxy_edge_counts(const struct sproxy *proxy, uint32_t fn, uint64_t ret[SP_
 	return r;
 }
 
+uint64_t sproxy_faults(const struct sproxy *proxy, uint32_t fn, uint64_t *ret_out)
+{
+	struct sp_function_counts counts = { 0 };
+
+	function_counts(proxy, fn, &counts);
+	*ret_out = counts.stats.out;
+	return counts.faults;
+}
+
 const char *sproxy_violation_name(uint32_t reason)
 {
 	static const char *const names[] = {

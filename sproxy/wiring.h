@@ -25,7 +25,7 @@
 #include "sproxy/rule.h"
 
 #define WIRING_ENV "SPROCKET_WIRING"
-#define WIRING_ABI 3U
+#define WIRING_ABI 4U
 #define WIRING_HEAP_MAX (48U << 10) /* bytes of strings in one message */
 #define WIRING_CONFIG_MAX 64
 #define WIRING_INGRESS_MAX 16
@@ -90,6 +90,7 @@ struct wiring_function {
 	struct wiring_worker workers[WIRING_FN_WORKER_MAX];
 	uint32_t concurrency; /* requests that one worker has begun and not ended */
 	uint32_t max_hops;
+	uint32_t read_only; /* 1: the memory's fd can only be mapped for reading */
 	uint32_t config_count;
 	uint32_t fn_count;      /* functions of the chain; numbers 1..fn_count */
 	uint32_t gateway_count; /* its workers have slots 1..gateway_count */
@@ -129,12 +130,25 @@ struct wiring_gateway {
 	uint32_t abi;
 	uint32_t size;
 	uint32_t worker_count;
-	uint32_t trace;    /* 1: answer with Server-Timing of the kernel's stamps */
-	uint32_t takeover; /* 1: continues what a gateway that died left in tables and memory */
-	uint32_t front;    /* 1: the last fd is the listener of a shared front */
-	uint32_t calls;    /* 1: functions make messages of their own: calls, fan-out */
+	uint32_t trace;        /* 1: answer with Server-Timing of the kernel's stamps */
+	uint32_t takeover;     /* 1: continues what a gateway that died left in tables and memory */
+	uint32_t front;        /* 1: the last fd is the listener of a shared front */
+	uint32_t calls;        /* 1: functions make messages of their own: calls, fan-out */
+	uint32_t wipe_on_free; /* 1: a buffer is zeroed before it is given out again */
+	uint32_t max_in_flight; /* requests in the chain at once; 0: as many as the pool holds */
+	uint64_t idempotent;    /* bit n: what an instance of function n had not answered when it
+				 * died may be sent again */
+	uint64_t watched;   /* bit n: of deadlines that pass at function n the controller is told */
+	uint32_t max_queue; /* requests that wait for room in the chain, and for each
+				  * function; all workers together */
+	uint32_t target_ms; /* of the wait, while there is a queue all the time */
+	uint32_t interval_ms; /* that a queue may stand, and a request wait at most */
+	uint32_t reserved;
+	uint8_t second[SP_FN_MAX]; /* by function number: that of its second revision, or 0 */
 	uint32_t slots[WIRING_WORKER_MAX];
 	uint32_t cpus[WIRING_WORKER_MAX]; /* UINT32_MAX: not pinned */
+	uint32_t connections;             /* of clients, in all; 0: as many as there are fds */
+	uint32_t connections_per_address; /* 0: half of them, but for loopback */
 	uint32_t spin_ns;                 /* a worker without requests polls so long, then sleeps */
 	uint64_t timeout_ns;              /* from the request's arrival to its answer */
 	uint32_t fn_count;                /* functions; numbers 1..fn_count */
@@ -143,6 +157,7 @@ struct wiring_gateway {
 	struct wiring_string fn_names[SP_FN_MAX]; /* by function number; [0] unused */
 	struct wiring_ingress ingress[WIRING_INGRESS_MAX];
 	struct shm_layout layout;
+	uint32_t user; /* it becomes, once it has started; 0: it stays who it is */
 	/* From the ingress: from_edge is 0. The gateway's own edge to function f is f, so a
 	 * rule's wire_edge is a function number, and so is the edge of a second try. */
 	struct rule_table rules;
@@ -160,8 +175,10 @@ enum wiring_type {
 	WIRING_DRAINED,   /* gateway -> controller: nothing in flight; EOF is then its order
 			   * to end, once functions have given back their leases */
 	WIRING_UPDATED,   /* gateway -> controller: every worker uses the tables sent last */
-	WIRING_FREEZE,    /* controller -> gateway: count 1: no deadline passes, as somebody
+	WIRING_LATE,   /* gateway -> controller: `count` requests passed their deadline at `fn` */
+	WIRING_FREEZE, /* controller -> gateway: count 1: no deadline passes, as somebody
 			   * debugs a function; 0: as usual */
+	WIRING_BUSY,   /* gateway -> controller: there are requests; said now and then */
 };
 
 enum wiring_drain {
@@ -171,20 +188,41 @@ enum wiring_drain {
 };
 
 /* What a gateway counts; X(field, what it counts). */
-#define WIRING_STATS_FIELDS(X)                                       \
-	X(requests, "requests taken into the chain")                 \
-	X(answered, "requests answered by a function")               \
-	X(failed, "requests a function failed")                      \
-	X(refused, "requests refused before they entered the chain") \
-	X(no_buffer, "requests refused because no buffer was free")  \
-	X(timed_out, "requests whose deadline passed")               \
-	X(lost, "requests and messages lost with who held them")     \
-	X(held, "requests that waited for an instance")              \
-	X(bad_buffer, "answers whose buffer was garbage")            \
-	X(abandoned, "requests whose client went away")              \
-	X(connections, "connections open now")                       \
-	X(in_flight, "requests in the chain now")                    \
-	X(leased, "buffers leased to functions now")
+#define WIRING_STATS_FIELDS(X)                                                      \
+	X(requests, "requests taken into the chain")                                \
+	X(answered, "requests answered by a function")                              \
+	X(failed, "requests a function failed")                                     \
+	X(refused, "requests refused before they entered the chain")                \
+	X(no_buffer, "requests refused because no buffer was free")                 \
+	X(timed_out, "requests whose deadline passed")                              \
+	X(lost, "requests and messages lost with who held them")                    \
+	X(held, "requests that waited for an instance")                             \
+	X(retried, "requests sent again whose instance had died")                   \
+	X(queued, "requests that waited for room")                                  \
+	X(queued_us, "microseconds that requests waited for room")                  \
+	X(shed, "requests refused as there was no room in time")                    \
+	X(shed_inside, "of those shed, requests that were in the chain")            \
+	X(circuit_open, "requests refused as a function's circuit breaker is open") \
+	X(bad_buffer, "answers whose buffer was garbage")                           \
+	X(abandoned, "requests whose client went away")                             \
+	X(connections, "connections open now")                                      \
+	X(in_flight, "requests in the chain now")                                   \
+	X(leased, "buffers leased to functions now")                                \
+	X(cut_reset, "clients cut off: streams reset")                              \
+	X(cut_error, "clients cut off: stream errors provoked")                     \
+	X(cut_continuation, "clients cut off: CONTINUATION")                        \
+	X(cut_ping, "clients cut off: PING")                                        \
+	X(cut_settings, "clients cut off: SETTINGS")                                \
+	X(cut_priority, "clients cut off: PRIORITY")                                \
+	X(cut_window, "clients cut off: WINDOW_UPDATE")                             \
+	X(cut_data, "clients cut off: tiny DATA")                                   \
+	X(cut_empty, "clients cut off: empty DATA")                                 \
+	X(cut_frame, "clients cut off: GOAWAY, unknown frames")                     \
+	X(cut_header, "clients cut off: header lists")                              \
+	X(cut_memory, "clients cut off: bodies in memory")                          \
+	X(cut_slow, "clients cut off: too slow")                                    \
+	X(cut_limit, "clients cut off: too many connections")                       \
+	X(messages_lost, "of those lost, messages")
 
 struct wiring_stats {
 #define X(field, text) uint64_t field;

@@ -39,6 +39,7 @@ int cli_drain(int argc, char **argv);
 int cli_shutdown(int argc, char **argv);
 int cli_logs(int argc, char **argv);
 int cli_events(int argc, char **argv);
+int cli_traffic(int argc, char **argv);
 int cli_debug(int argc, char **argv);
 
 #endif

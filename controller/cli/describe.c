@@ -16,6 +16,7 @@
 
 #define EVENTS_SHOWN 10
 #define WHAT_MAX 80
+#define CLI_LABEL_MAX 160 /* NAME@REVISION */
 
 static const char help[] =
 	"usage: sprocket describe CHAIN... [OPTION...]\n"
@@ -38,6 +39,19 @@ static void describe_urls(const json_t *urls)
 		line(i == 0 ? "URLs:" : "", json_string_value(url));
 }
 
+static void describe_isolation(const json_t *chain)
+{
+	const char *lacks = object_text(chain, "status.isolation.lacks");
+	char number[OBJECT_NUMBER_MAX], text[WHAT_MAX + OBJECT_NUMBER_MAX];
+	const char *user = object_number(chain, "status.isolation.user", number);
+
+	if (!user)
+		return;
+	snprintf(text, sizeof(text), "user %s%s%s", user, lacks && *lacks ? "; " : "",
+		 lacks ? lacks : "");
+	line("Isolation:", text);
+}
+
 static void describe_chain(const json_t *chain)
 {
 	char number[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX];
@@ -54,6 +68,7 @@ static void describe_chain(const json_t *chain)
 	line("Restarts:", object_number(chain, "status.restarts", number));
 	line("Buffers:", object_number(chain, "status.buffers.total", number));
 	line("  Free:", object_number(chain, "status.buffers.free", number));
+	describe_isolation(chain);
 	line("Gateway PID:", object_number(chain, "status.gateway.pid", number));
 }
 
@@ -89,7 +104,7 @@ static void describe_conditions(const json_t *conditions)
 static void add_instance(struct table *table, const char *function, const json_t *instance)
 {
 	char slot[OBJECT_NUMBER_MAX], pid[OBJECT_NUMBER_MAX], in_flight[OBJECT_NUMBER_MAX];
-	char in[OBJECT_NUMBER_MAX], out[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX], name[80];
+	char in[OBJECT_NUMBER_MAX], out[OBJECT_NUMBER_MAX], age[TABLE_AGE_MAX], name[CLI_LABEL_MAX];
 	const json_t *age_s = object_get(instance, "age_s");
 	const char *cells[] = {
 		name,
@@ -120,7 +135,7 @@ static void describe_functions(const json_t *functions)
 		   sizeof(instance_headers) / sizeof(instance_headers[0]));
 	json_array_foreach(functions, i, function) {
 		char ready[2 * OBJECT_NUMBER_MAX], a[OBJECT_NUMBER_MAX], b[OBJECT_NUMBER_MAX];
-		char name[80], restarts[OBJECT_NUMBER_MAX], revision[OBJECT_NUMBER_MAX];
+		char name[CLI_LABEL_MAX], restarts[OBJECT_NUMBER_MAX], revision[OBJECT_NUMBER_MAX];
 		const char *text = object_text(function, "name");
 		const char *now = object_number(function, "ready", a);
 		const char *desired = object_number(function, "desired", b);
@@ -147,33 +162,116 @@ static void describe_functions(const json_t *functions)
 	table_done(&instances);
 }
 
-static void describe_calls(const json_t *functions)
+/* Adds what there is to say of a function; false: nothing. */
+typedef bool rows_fn(struct table *table, const json_t *function, const char *name);
+
+/* A table with rows of some functions. Without rows it is not there. */
+static void describe_some(const json_t *functions, const char *title, const char *const *headers,
+			  size_t columns, rows_fn *add)
 {
-	static const char *const headers[] = { "  FUNCTION", "CALL", "TO" };
 	const json_t *function;
 	struct table table;
 	bool any = false;
 	size_t i;
 
-	table_init(&table, headers, sizeof(headers) / sizeof(headers[0]));
+	table_init(&table, headers, columns);
 	json_array_foreach(functions, i, function) {
-		const char *text = object_text(function, "name"), *call;
-		char name[80];
-		json_t *to;
+		const char *text = object_text(function, "name");
+		char name[CLI_LABEL_MAX];
 
 		snprintf(name, sizeof(name), "  %s", text ? text : "<unknown>");
-		json_object_foreach((json_t *)object_get(function, "calls"), call, to) {
-			const char *cells[] = { name, call, json_string_value(to) };
-
-			table_row(&table, cells);
-			any = true;
-		}
+		any |= add(&table, function, name);
 	}
 	if (any) {
-		printf("Calls:\n");
+		printf("%s:\n", title);
 		table_flush(&table, stdout);
 	}
 	table_done(&table);
+}
+
+static bool add_calls(struct table *table, const json_t *function, const char *name)
+{
+	const char *call;
+	bool any = false;
+	json_t *to;
+
+	json_object_foreach((json_t *)object_get(function, "calls"), call, to) {
+		const char *cells[] = { name, call, json_string_value(to) };
+
+		table_row(table, cells);
+		any = true;
+	}
+	return any;
+}
+
+static bool add_traffic(struct table *table, const json_t *function, const char *name)
+{
+	char number[OBJECT_NUMBER_MAX], percent[OBJECT_NUMBER_MAX + 2];
+	const char *share = object_number(function, "traffic.percent", number);
+	const bool back = json_is_true(object_get(function, "traffic.rolledBack"));
+	const char *cells[] = { name, object_text(function, "traffic.revision"), percent,
+				back ? "RolledBack" : "" };
+
+	if (!cells[1])
+		return false;
+	snprintf(percent, sizeof(percent), "%s %%", share ? share : "?");
+	table_row(table, cells);
+	return true;
+}
+
+static bool add_breaker(struct table *table, const json_t *function, const char *name)
+{
+	char opened[OBJECT_NUMBER_MAX];
+	const char *cells[] = { name, object_text(function, "breaker.state"),
+				object_number(function, "breaker.opened", opened) };
+
+	if (!cells[1])
+		return false;
+	table_row(table, cells);
+	return true;
+}
+
+static void describe_calls(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "CALL", "TO" };
+
+	describe_some(functions, "Calls", headers, 3, add_calls);
+}
+
+static void describe_traffic(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "REVISION", "TRAFFIC", "STATE" };
+
+	describe_some(functions, "Traffic", headers, 4, add_traffic);
+}
+
+/* Of each instance. */
+static bool add_limits(struct table *table, const json_t *function, const char *name)
+{
+	const char *cpu = object_text(function, "limits.cpu");
+	const char *memory = object_text(function, "limits.memory");
+	char pids[OBJECT_NUMBER_MAX];
+	const char *cells[] = { name, cpu ? cpu : "<none>", memory ? memory : "<none>",
+				object_number(function, "limits.pids", pids) };
+
+	if (!cells[3])
+		return false;
+	table_row(table, cells);
+	return true;
+}
+
+static void describe_limits(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "CPU", "MEMORY", "PROCESSES" };
+
+	describe_some(functions, "Limits of an instance", headers, 4, add_limits);
+}
+
+static void describe_breakers(const json_t *functions)
+{
+	static const char *const headers[] = { "  FUNCTION", "BREAKER", "OPENED" };
+
+	describe_some(functions, "Circuit breakers", headers, 3, add_breaker);
 }
 
 static int describe_events(struct client *client, const char *name)
@@ -212,6 +310,9 @@ static int describe(struct client *client, const char *name)
 	describe_chain(chain);
 	describe_conditions(object_get(chain, "status.conditions"));
 	describe_functions(object_get(chain, "status.functions"));
+	describe_limits(object_get(chain, "status.functions"));
+	describe_traffic(object_get(chain, "status.functions"));
+	describe_breakers(object_get(chain, "status.functions"));
 	describe_calls(object_get(chain, "spec.functions"));
 	json_decref(chain);
 	return describe_events(client, name);

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "bpf/wire.h"
+#include "controller/cgroup.h"
 #include "controller/chain_yaml.h"
 #include "controller/cli/cli.h"
 #include "controller/daemon/api.h"
@@ -118,6 +119,9 @@ void doctor_fix(struct doctor *doctor, const char *format, ...)
 static void check_left_overs(struct doctor *doctor, bool clean, FILE *report)
 {
 	int count = runstate_clean(report, !clean);
+
+	if (count >= 0) /* once their processes are gone */
+		count += cgroup_clean(report, !clean);
 
 	if (count < 0) {
 		doctor_add(doctor, DOCTOR_FAIL, LEFT_OVERS, "cannot look: %s", strerror(-count));
@@ -243,6 +247,7 @@ int cli_doctor(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	doctor_kernel(&doctor);
+	doctor_isolation(&doctor);
 	doctor_resources(&doctor);
 	check_left_overs(&doctor, daemon.clean, stream);
 	doctor_chains(&doctor, &daemon, stream);

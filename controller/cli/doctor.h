@@ -53,6 +53,7 @@ __attribute__((format(printf, 2, 3))) void doctor_fix(struct doctor *doctor, con
 
 /* The checks: the kernel and our rights; the machine's resources; the live redirect. */
 void doctor_kernel(struct doctor *doctor);
+void doctor_isolation(struct doctor *doctor);
 void doctor_resources(struct doctor *doctor);
 void doctor_redirect(struct doctor *doctor);
 /* What sprocketd needs beyond that. */

@@ -36,9 +36,6 @@ struct pair {
 static const struct sp_desc request = {
 	.gen = GENERATION, .len = 100, .edge = FUNCTION_FN, .home = GATEWAY_SLOT
 };
-static const struct sp_desc reply = {
-	.gen = GENERATION, .len = 100, .edge = SP_EDGE_REPLY, .home = GATEWAY_SLOT
-};
 
 static void ends_close(struct sproxy_ends *ends)
 {
@@ -100,10 +97,10 @@ static int desc_receive(int fd, struct sp_desc *ret)
 	return n < 0 ? -errno : -EBADMSG;
 }
 
-/* One checked hop. Returns 0, -errno, or -EBADMSG when something else arrived or the owner
+/* One checked hop; *desc gets the generation with which it arrived. Returns 0, -errno, or -EBADMSG when something else arrived or the owner
  * did not move. */
 static int hop(struct pair *pair, const struct sproxy_ends *from, const struct sproxy_ends *to,
-	       const struct sp_desc *desc, uint32_t holder)
+	       struct sp_desc *desc, uint32_t holder)
 {
 	const struct sp_owner *owner = &sproxy_owners(pair->proxy)[desc->buf];
 	struct sp_desc got = { 0 };
@@ -115,6 +112,7 @@ static int hop(struct pair *pair, const struct sproxy_ends *from, const struct s
 	r = desc_receive(to->receive, &got);
 	if (r < 0)
 		return r;
+	desc->gen = got.gen;
 	if (memcmp(&got, desc, sizeof(got)) != 0 ||
 	    __atomic_load_n(&owner->word, __ATOMIC_ACQUIRE) != SP_OWNER_WORD(desc->gen, holder))
 		return -EBADMSG;
@@ -131,14 +129,18 @@ static int compare_ns(const void *a, const void *b)
 /* There and back. The median of a round's hops goes to *ret_us. */
 static int check_hops(struct pair *pair, double *ret_us)
 {
+	struct sp_desc desc = request;
 	int64_t ns[ROUNDS], median;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		int64_t start = (int64_t)clock_ns(CLOCK_MONOTONIC);
-		int r = hop(pair, &pair->gateway, &pair->function, &request, FUNCTION_SLOT);
+		int r;
 
+		desc.edge = FUNCTION_FN;
+		r = hop(pair, &pair->gateway, &pair->function, &desc, FUNCTION_SLOT);
+		desc.edge = SP_EDGE_REPLY;
 		if (r == 0)
-			r = hop(pair, &pair->function, &pair->gateway, &reply, GATEWAY_SLOT);
+			r = hop(pair, &pair->function, &pair->gateway, &desc, GATEWAY_SLOT);
 		if (r < 0)
 			return r;
 		ns[i] = (int64_t)clock_ns(CLOCK_MONOTONIC) - start;

@@ -42,6 +42,8 @@ static const struct command {
 	{ "new", cli_new, "fn NAME [DIR]", "write a new function, its test, its chain", GROUP_TRY },
 	{ "apply", cli_apply, "-f FILE|FOLDER|- ...", "make or change chains", GROUP_OPERATE },
 	{ "diff", cli_diff, "-f FILE|FOLDER|- ...", "show what apply would change", GROUP_OPERATE },
+	{ "traffic", cli_traffic, "CHAIN [FUNCTION [REVISION=%...]]",
+	  "show or change who gets requests", GROUP_OPERATE },
 	{ "drain", cli_drain, "CHAIN...", "end chains that stay declared", GROUP_OPERATE },
 	{ "delete", cli_delete, "CHAIN... | -f FILE", "end and forget chains", GROUP_OPERATE },
 	{ "shutdown", cli_shutdown, "", "end all chains and sprocketd", GROUP_OPERATE },

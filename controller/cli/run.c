@@ -17,6 +17,7 @@
 #include "controller/cpus.h"
 #include "controller/privilege.h"
 #include "controller/runtime.h"
+#include "shm/hugepages.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 
@@ -347,8 +348,11 @@ int cli_run(int argc, char **argv)
 			"sprocket run: cannot record the run (%s): `sprocket doctor --clean` will not "
 			"know of it\n",
 			strerror(-r));
+	else
+		shm_hugepages_watch(runstate_change_overcommit, run.runstate);
 	r = run_chain(&run, chain, &options);
 	process_kill_all(); /* what functions forked and left */
+	shm_hugepages_watch(NULL, NULL);
 	runstate_close(run.runstate);
 	close(run.on_signal.fd);
 	loop_done(&run.loop);

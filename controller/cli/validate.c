@@ -30,7 +30,7 @@ static uint32_t count_routes(const struct chain *chain)
 {
 	uint32_t count = chain->ingress_rules.count;
 
-	for (uint32_t i = 0; i < chain->function_count; i++)
+	for (uint32_t i = 0; i < chain->declared_count; i++)
 		count += chain->functions[i].rules.count;
 	return count;
 }
@@ -45,7 +45,7 @@ static void print_messages(const struct chain *chain)
 {
 	uint32_t calls = 0, joins = 0;
 
-	for (uint32_t i = 0; i < chain->function_count; i++) {
+	for (uint32_t i = 0; i < chain->declared_count; i++) {
 		calls += chain->functions[i].rules.call_count;
 		joins += chain->functions[i].rules.group_count;
 	}
@@ -60,8 +60,8 @@ static void print_chain(const struct chain *chain)
 	uint32_t routes = count_routes(chain);
 	char text[CHAIN_SIZE_TEXT_MAX];
 
-	printf("%s: valid: %u function%s, %u route%s", chain->file, chain->function_count,
-	       plural(chain->function_count), routes, plural(routes));
+	printf("%s: valid: %u function%s, %u route%s", chain->file, chain->declared_count,
+	       plural(chain->declared_count), routes, plural(routes));
 	print_messages(chain);
 	printf(", pool %s", chain_value_size_text(chain->layout.size, text));
 	for (uint32_t i = 0; i < chain->layout.class_count; i++)

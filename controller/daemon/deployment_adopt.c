@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/cgroup.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/raised.h"
 #include "controller/runtime_keep.h"
@@ -273,13 +274,20 @@ static void sweep(const struct deployments *all, const char *folder, const char 
  * both died. */
 static void raised_give_back(struct deployments *all, const struct keep_entries *list)
 {
-	long lost = raised_read(all->options.raised);
+	long lost = raised_read(all->options.raised, shm_hugepages_limit());
 
 	all->raised = lost;
 	for (const struct keep_entries *e = list; e; e = e->next)
 		lost -= keep_overcommit(e);
 	if (lost > 0)
 		shm_hugepages_lower(lost);
+}
+
+/* The control groups of what died with the daemon before us. */
+static void on_sweep(void *arg)
+{
+	(void)arg;
+	cgroup_sweep();
 }
 
 int deployments_adopt(struct deployments *all)
@@ -305,5 +313,8 @@ int deployments_adopt(struct deployments *all)
 	deployments_raised(all);
 	sweep(all, all->options.pins, "", pins_remove);
 	sweep(all, all->options.front_folder, ".sock", socket_remove);
+	cgroup_sweep();
+	all->sweep_again = (struct loop_timer){ .on_time = on_sweep, .arg = all };
+	loop_arm(all->options.loop, &all->sweep_again, DEPLOYMENT_SWEEP_NS);
 	return 0;
 }

@@ -7,6 +7,26 @@
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
 
+/* Does the function's other revision have an instance? */
+static bool other_ready(const struct runtime *r, uint32_t fn)
+{
+	const struct chain_traffic *traffic = &r->chain->functions[fn - 1].traffic;
+	uint32_t other = traffic->first ? traffic->first : traffic->second;
+
+	return other && r->functions[other].ready > 0;
+}
+
+/* The first revision that was rolled back, and why; false: there is none. */
+static bool function_rolled_back(const struct runtime *r, char *ret, size_t size)
+{
+	uint64_t mask = runtime_rolled_back(r);
+	uint32_t fn = mask ? (uint32_t)__builtin_ctzll(mask) : 0;
+
+	if (fn)
+		snprintf(ret, size, "%s %s", runtime_fn_name(r, fn), r->functions[fn].why);
+	return fn;
+}
+
 /* The first function with too few instances, and why; false: there is none. */
 static bool function_short(const struct deployment *d, bool none_only, char *ret, size_t size)
 {
@@ -16,7 +36,7 @@ static bool function_short(const struct deployment *d, bool none_only, char *ret
 		const struct function_state *f = &r->functions[fn];
 		uint32_t wanted = runtime_instances_wanted(r, r->chain, fn);
 
-		if (none_only ? f->ready > 0 : f->ready >= wanted)
+		if (none_only ? f->ready > 0 || other_ready(r, fn) : f->ready >= wanted)
 			continue;
 		snprintf(ret, size, "%s has %u of %u instances%s%s", runtime_fn_name(r, fn),
 			 f->ready, wanted, f->why[0] ? ": " : "", f->why);
@@ -62,6 +82,8 @@ static void degraded_update(struct deployment *d, struct condition *c)
 	else if (d->runtime && d->runtime->state == RUNTIME_SERVING &&
 		 function_short(d, false, why, sizeof(why)))
 		condition_set(c, true, "MissingInstances", why);
+	else if (d->runtime && function_rolled_back(d->runtime, why, sizeof(why)))
+		condition_set(c, true, "RolledBack", why);
 	else
 		condition_set(c, false, "AsDeclared", "");
 }
@@ -148,7 +170,7 @@ static json_t *spec_json(const struct deployment *d)
 		int instances = (int)runtime_instances_wanted(d->runtime, chain, i + 1);
 
 		json_array_append_new(functions,
-				      json_pack("{s:s, s:s, s:i, s:i, s:o}", "name", f->name,
+				      json_pack("{s:s, s:s, s:i, s:i, s:o}", "name", f->label,
 						"exec", f->exec, "instances", instances, "workers",
 						(int)f->workers, "calls", calls_json(chain, f)));
 	}

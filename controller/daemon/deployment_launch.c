@@ -20,9 +20,25 @@ static void on_event(struct runtime *runtime, const char *type, const char *reas
 		events_add(d->all->options.events, d->name, type, reason, "%s", text);
 }
 
+/* Written to what is declared, so that a daemon that starts it anew knows. */
+static void rolled_back_keep(struct deployment *d, const struct runtime *runtime)
+{
+	uint64_t mask = runtime_rolled_back(runtime);
+	int r;
+
+	if (runtime != d->runtime || !d->document || (d->changes && d->changes->begun) ||
+	    !(mask & ~d->document->rolled_back))
+		return;
+	d->document->rolled_back = mask;
+	r = store_save(d->all->options.store, d->document);
+	if (r < 0)
+		events_add(d->all->options.events, d->name, "Warning", "State",
+			   "the roll-back cannot be written down: %s", strerror(-r));
+}
+
 static void on_change(struct runtime *runtime, void *arg)
 {
-	(void)runtime;
+	rolled_back_keep(arg, runtime);
 	conditions_update(arg);
 }
 
@@ -86,6 +102,7 @@ struct runtime *deployment_launch(struct deployment *d, struct chain *chain,
 	}
 	deployment_options(d, &options);
 	options.incarnation = ++d->all->incarnation;
+	options.rolled_back = document->rolled_back;
 	snprintf(pins, sizeof(pins), "%s/%s_%u", d->all->options.pins, d->name,
 		 options.incarnation);
 	options.pins = pins;

@@ -20,6 +20,7 @@
 #define DEPLOYMENT_RETRY_MAX_NS 60000000000ULL
 #define DEPLOYMENT_SETTLE_NS 2000000000ULL /* for the front to lead elsewhere */
 #define DEPLOYMENT_WAIT_NS 50000000ULL     /* before a change that has to wait is looked at again */
+#define DEPLOYMENT_SWEEP_NS 1000000000ULL  /* until what was killed at the start is gone */
 #define DEPLOYMENT_FDSTORE_NS 1000000000ULL /* before an fdstore is started again */
 
 /* X(kind, what it is called while it is made) */
@@ -105,12 +106,14 @@ struct deployments {
 	struct deployment *first; /* by name */
 	struct loop_source on_fdstore;
 	struct loop_timer fdstore_again; /* after it could not be started */
+	struct loop_timer sweep_again;   /* what was still dying when we came */
 	uint32_t incarnation;            /* of the last runtime */
 	uint32_t starting;
 	deployment_done_fn *shutdown_done;
 	void *shutdown_arg;
 	struct loop_timer shutdown_tick;
-	long raised; /* as the file says */
+	long raised;       /* pages that the limit is raised by */
+	bool raised_ahead; /* the file says what it was about to be */
 };
 
 /* deployment.c */

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "controller/cgroup.h"
 #include "controller/chain_compare.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
 #include "controller/daemon/raised.h"
 #include "controller/logstore.h"
 #include "controller/runtime_keep.h"
+#include "shm/hugepages.h"
 
 /* Nothing that runs is hurt: the store alone has to be filled again. */
 static void fdstore_restore(void *arg)
@@ -58,6 +60,16 @@ static void on_log_trouble(void *arg, const char *sentence)
 	events_add(all->options.events, "", "Warning", "Logs", "%s", sentence);
 }
 
+/* See shm_hugepages_watch(). */
+static void on_limit(void *arg, long change, long limit)
+{
+	struct deployments *all = arg;
+
+	raised_ahead(all->options.raised, all->raised, change, limit);
+	all->raised += change;
+	all->raised_ahead = true;
+}
+
 int deployments_open(const struct deployments_options *options, struct deployments **ret)
 {
 	struct deployments *all = calloc(1, sizeof(*all));
@@ -75,6 +87,7 @@ int deployments_open(const struct deployments_options *options, struct deploymen
 		return r;
 	}
 	logstore_on_trouble(options->logs, on_log_trouble, all);
+	shm_hugepages_watch(on_limit, all);
 	*ret = all;
 	return 0;
 }
@@ -85,9 +98,11 @@ struct deployments *deployments_close(struct deployments *all)
 		return NULL;
 	loop_remove(all->options.loop, &all->on_fdstore);
 	loop_disarm(all->options.loop, &all->fdstore_again);
+	loop_disarm(all->options.loop, &all->sweep_again);
 	logstore_on_trouble(all->options.logs, NULL, NULL);
 	while (all->first)
 		deployment_leave(all->first);
+	shm_hugepages_watch(NULL, NULL);
 	free(all);
 	return NULL;
 }
@@ -144,9 +159,10 @@ void deployments_raised(struct deployments *all)
 		for (const struct retired *r = d->retired; r; r = r->next)
 			pages += raised_for(r->runtime);
 	}
-	if (pages == all->raised)
+	if (pages == all->raised && !all->raised_ahead)
 		return;
 	all->raised = pages;
+	all->raised_ahead = false;
 	raised_write(all->options.raised, pages);
 }
 
@@ -231,10 +247,12 @@ static void on_shutdown_tick(void *arg)
 
 	for (const struct deployment *d = all->first; d; d = d->next)
 		any |= d->runtime || d->successor || d->retired || d->changes;
-	if (any)
+	if (any) {
 		loop_arm(all->options.loop, &all->shutdown_tick, DEPLOYMENT_WAIT_NS);
-	else
-		all->shutdown_done(all->shutdown_arg, 0, "drained", NULL, NULL);
+		return;
+	}
+	cgroup_sweep();
+	all->shutdown_done(all->shutdown_arg, 0, "drained", NULL, NULL);
 }
 
 void deployments_shutdown(struct deployments *all, deployment_done_fn *done, void *arg)

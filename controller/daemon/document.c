@@ -36,9 +36,10 @@ char *document_text(const struct document *document, size_t *ret_len)
 		json_decref(list);
 		return NULL;
 	}
-	root = json_pack("{s:i, s:s, s:s, s:s%, s:b, s:I, s:I, s:o}", "version", DOCUMENT_VERSION,
-			 "name", document->name, "file", document->file, "yaml", document->yaml,
-			 document->yaml_len, "drained", document->drained, "generation",
+	root = json_pack("{s:i, s:s, s:s, s:s%, s:b, s:I, s:I, s:I, s:o}", "version",
+			 DOCUMENT_VERSION, "name", document->name, "file", document->file, "yaml",
+			 document->yaml, document->yaml_len, "drained", document->drained,
+			 "rolledBack", (json_int_t)document->rolled_back, "generation",
 			 (json_int_t)document->generation, "created",
 			 (json_int_t)document->created_s, "declared", list);
 	if (!root)
@@ -103,6 +104,7 @@ static int read_root(const json_t *root, struct document *ret)
 	    json_integer_value(created) < 0)
 		return -EBADMSG;
 	ret->drained = json_is_true(json_object_get(root, "drained"));
+	ret->rolled_back = (uint64_t)json_integer_value(json_object_get(root, "rolledBack"));
 	ret->generation = (uint64_t)json_integer_value(generation);
 	ret->created_s = (uint64_t)json_integer_value(created);
 	ret->yaml_len = json_string_length(yaml);

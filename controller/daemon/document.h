@@ -27,7 +27,8 @@ struct document {
 	char *yaml; /* NUL-terminated */
 	size_t yaml_len;
 	struct chain_declarations declared;
-	bool drained; /* stays declared, does not run */
+	bool drained;         /* stays declared, does not run */
+	uint64_t rolled_back; /* bit n: function n, a second revision, was rolled back since */
 	uint64_t generation;
 	uint64_t created_s; /* CLOCK_REALTIME */
 };

@@ -3,7 +3,8 @@
  * lock.h - one daemon per run folder.
  *
  * For: main.c. How: flock on FOLDER/sprocketd.pid, which the kernel gives back when the
- * process ends, however it ends. The file has the pid, for people. Thread-safety: no state.
+ * process ends, however it ends: with a child that it was about to start, when that is the moment
+ * of its death. The file has the pid, for people, and to tell that one from a daemon. Thread-safety: no state.
  */
 #ifndef SPROCKET_CONTROLLER_DAEMON_LOCK_H
 #define SPROCKET_CONTROLLER_DAEMON_LOCK_H

@@ -26,10 +26,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "controller/cgroup.h"
 #include "controller/daemon/api.h"
 #include "controller/daemon/config.h"
 #include "controller/daemon/front.h"
 #include "controller/daemon/lock.h"
+#include "controller/daemon/rights.h"
 #include "controller/daemon/tap_stream.h"
 #include "controller/fdstore.h"
 #include "controller/logstore.h"
@@ -315,7 +317,14 @@ static int start(struct daemon *daemon)
 		err = deployments_start(daemon);
 	if (!err && daemon->front)
 		front_serve(daemon->front);
-	return err ? err : api_start(daemon);
+	if (!err)
+		err = api_start(daemon);
+	if (err)
+		return err;
+	err = rights_drop();
+	if (err)
+		say(err, "cannot give up the rights that it does not need, and goes on with them");
+	return 0;
 }
 
 static void stop(struct daemon *daemon)
@@ -326,6 +335,7 @@ static void stop(struct daemon *daemon)
 	daemon->api = NULL;
 	if (daemon->deployments)
 		deployments_close(daemon->deployments);
+	cgroup_sweep(); /* what was still dying when we began */
 	if (daemon->quit)
 		front_stop(daemon->front);
 	else

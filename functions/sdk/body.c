@@ -87,6 +87,8 @@ static int own(struct sp_request *req, uint32_t len, uint32_t keep)
 	sp_str was = sdk_body(req);
 	int r = 0;
 
+	if (req->worker->read_only)
+		return -EROFS;
 	if (req->shared || len > room(req))
 		r = sdk_request_move(req, len, keep, 0);
 	if (r < 0)
@@ -117,7 +119,8 @@ sp_buf sp_body(sp_request *req)
 {
 	sp_str body = sdk_body(req);
 
-	if ((req->body || req->shared) && resize(req, body.len, body.len) < 0) {
+	if ((req->body || req->shared || req->worker->read_only) &&
+	    resize(req, body.len, body.len) < 0) {
 		req->unwritable = true;
 		return (sp_buf){ NULL, 0, 0 };
 	}

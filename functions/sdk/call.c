@@ -10,6 +10,8 @@
 #include "functions/sdk/clock.h"
 #include "functions/sdk/request.h"
 
+#define SDK_CALL_AGAIN 2 /* times that a call is made again */
+
 /* 0: none. */
 static uint64_t deadline_of(const struct sp_request *req, const sp_call *call)
 {
@@ -71,12 +73,12 @@ static sp_error message_make(struct sp_request *req, const sp_call *call, struct
 	return SP_OK;
 }
 
-static void prepare(struct sp_request *req, sp_call *call, struct sdk_call *c)
+static void prepare(struct sp_request *req, sp_call *call, struct sdk_call *c, uint64_t deadline)
 {
 	struct sdk_port *port = req->worker->port;
 
 	*c = (struct sdk_call){ .req = req,
-				.deadline_ns = deadline_of(req, call),
+				.deadline_ns = deadline,
 				.by_reference = call->by_reference && !call->message.data };
 	call->error = SP_OK;
 	call->status = 0;
@@ -126,6 +128,29 @@ garbage:
 	return SP_EUPSTREAM;
 }
 
+/* Who was called died, and may do the same again. */
+static bool died(const struct sdk_call *c)
+{
+	const uint8_t flags = SP_DESC_FAILED | SP_DESC_AGAIN;
+
+	return c->slot.at && (c->flags & flags) == flags;
+}
+
+/* What the one that died wrote into the message is not known: it is made anew. A message that
+ * the caller wrote itself cannot be. */
+static void call_again(struct sp_request *req, sp_call *call, struct sdk_call *c)
+{
+	struct sdk_port *port = req->worker->port;
+
+	for (int i = 0; i < SDK_CALL_AGAIN && died(c); i++) {
+		bool reusable = !c->by_reference && !(c->flags & SP_DESC_SHARED);
+
+		port->give_back(port, &c->slot, reusable);
+		prepare(req, call, c, c->deadline_ns);
+		port->call(port, req, c, 1);
+	}
+}
+
 static sp_error calls_make(struct sp_request *req, sp_call *calls, size_t count)
 {
 	struct sdk_port *port = req->worker->port;
@@ -134,13 +159,15 @@ static sp_error calls_make(struct sp_request *req, sp_call *calls, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		req->collects = count > 1 ? (uint32_t)(count - i) : 0;
-		prepare(req, &calls[i], &under_way[i]);
+		prepare(req, &calls[i], &under_way[i], deadline_of(req, &calls[i]));
 	}
 	req->collects = 0;
 	port->call(port, req, under_way, count);
 	for (size_t i = 0; i < count; i++) {
 		struct sdk_call *c = &under_way[i];
 
+		if (died(c) && !calls[i].message.data)
+			call_again(req, &calls[i], c);
 		calls[i].error = c->slot.at ? reply_read(req, c, &calls[i]) : (sp_error)c->error;
 		if (first == SP_OK)
 			first = calls[i].error;

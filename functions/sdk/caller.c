@@ -127,6 +127,15 @@ static uint64_t wake_at(const struct sdk_call *calls, size_t count, uint64_t lim
 	return at;
 }
 
+/* In a send of its own: of those that came back together, one may find room where all do not. */
+static void call_retry(struct sdk_task *task, struct sdk_call *c)
+{
+	sdk_outbox_flush(&task->loop->outbox);
+	task->open--;
+	call_send(task, c);
+	sdk_outbox_flush(&task->loop->outbox);
+}
+
 static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t count)
 {
 	uint64_t now = task->loop->now; /* it has just been woken, by a timer perhaps */
@@ -140,8 +149,7 @@ static void calls_look(struct sdk_task *task, struct sdk_call *calls, size_t cou
 			call_give_up(task, c,
 				     c->state == SDK_CALL_RETURNED ? SP_EUNAVAILABLE : SP_ETIMEOUT);
 		} else if (c->state == SDK_CALL_RETURNED && now >= c->retry_ns) {
-			task->open--;
-			call_send(task, c);
+			call_retry(task, c);
 		}
 	}
 }
@@ -219,18 +227,30 @@ void sdk_calls_make(struct sdk_port *port, struct sp_request *req, struct sdk_ca
 
 /* ---- back ---- */
 
-/* Nobody took it: it is tried again, unless a function on the way had it already. */
+/* Nobody took it: it is tried again, unless a function on the way had it already. Each at a time
+ * of its own: together they would find what they found before. */
 static bool returned(struct sdk_loop *loop, struct sdk_call *c, bool was_taken, bool reusable)
 {
+	uint64_t pause;
+
 	if (was_taken) {
 		sdk_stock_give_back(&loop->port, &c->slot, reusable);
 		call_end(c, SP_EUNAVAILABLE);
 		return false;
 	}
 	c->state = SDK_CALL_RETURNED;
-	c->retry_ns = sdk_now_ns() + (SDK_RETRY_MIN_NS << (c->retries < 6 ? c->retries : 6));
+	pause = SDK_RETRY_MIN_NS << (c->retries < 6 ? c->retries : 6);
+	c->retry_ns = sdk_now_ns() + pause / 2 + pause / 32 * (c->slot.index % 32);
 	c->retries++;
 	return true;
+}
+
+/* The callee could not write: the header says nothing of it. */
+static void failure_put(struct sdk_call *c)
+{
+	c->slot.at->error = c->len < SP_ERROR_COUNT ? (uint8_t)c->len : SP_EINTERNAL;
+	c->slot.at->body_buf = 0;
+	c->len = 0;
 }
 
 void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
@@ -264,6 +284,8 @@ void sdk_call_returned(struct sdk_loop *loop, const struct sp_desc *d)
 		c->by_reference = refers;
 		c->len = d->len;
 		c->flags = d->flags;
+		if (d->flags & SP_DESC_FAILED && d->flags & SP_DESC_DROPPED)
+			failure_put(c);
 	}
 	task->open--;
 	if (task->open == 0 || task->wake_each)

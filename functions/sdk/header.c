@@ -36,6 +36,8 @@ int sp_header_at(sp_request *req, size_t i, sp_str *name, sp_str *value)
 /* Puts bytes into the meta area of the buffer the request is in. */
 static int put_here(struct sp_request *req, const char *data, size_t len, struct shm_slice *ret)
 {
+	if (req->worker->read_only)
+		return -EROFS;
 	return shm_meta_put_at(&req->header, req->slot.at, req->len, data, len, ret);
 }
 
@@ -46,6 +48,8 @@ static int push_here(struct sp_request *req, const struct shm_field *field)
 	struct shm_slice *block = &req->header.response_headers;
 	int r = 0;
 
+	if (req->worker->read_only)
+		return -EROFS;
 	if (block->len > 0 && block->off != req->header.meta_low)
 		r = put_here(req, shm_slice_data(req->slot.at, *block), block->len, block);
 	if (r < 0)
@@ -115,6 +119,8 @@ int sp_set_status(sp_request *req, int status)
 {
 	if (status < 200 || status > 599)
 		return -EINVAL;
+	if (req->worker->read_only)
+		return -EROFS;
 	req->header.status = (uint16_t)status;
 	return 0;
 }

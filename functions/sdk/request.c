@@ -67,6 +67,11 @@ sp_verdict sdk_request_check(struct sp_request *req, sp_verdict verdict)
 			       worker->name);
 	if (verdict == SP_FAILED && req->error == SP_OK)
 		return sp_fail(req, SP_EINTERNAL, "%s failed without saying why", worker->name);
+	if (verdict != SP_FAILED && req->unwritable && worker->read_only)
+		return sp_fail(req, SP_EINTERNAL,
+			       "%s asked for a body to write to, but the chain has it only read "
+			       "(memory.readOnly): sp_view shows the body",
+			       worker->name);
 	if (verdict != SP_FAILED && req->unwritable)
 		return sp_fail(req, SP_ETIMEOUT, "no buffer for a copy of a body that others read");
 	return verdict;
@@ -99,8 +104,25 @@ static void put_failure(struct sp_request *req)
 	sdk_count_error((sp_error)req->error);
 }
 
+/* Where nothing can be written: the error goes without its text, as the length of what there is
+ * not; everything else as it came. */
+static void end_unwritten(struct sp_request *req, sp_verdict verdict)
+{
+	if (verdict == SP_FAILED) {
+		sp_log(req, SP_WARNING, "failed: %.*s", (int)req->text_len, req->text);
+		sdk_count_error((sp_error)req->error);
+		req->len = req->error;
+	} else if (verdict == SP_DROP) {
+		req->len = 0;
+	}
+}
+
 void sdk_request_end(struct sp_request *req, sp_verdict verdict)
 {
+	if (req->worker->read_only) {
+		end_unwritten(req, verdict);
+		return;
+	}
 	sdk_request_settle(req);
 	req->header.error = SP_OK;
 	req->header.parts = 0;

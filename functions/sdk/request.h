@@ -38,6 +38,7 @@ struct sp_worker {
 	struct sdk_port *port;
 	void *state; /* the function's own */
 	uint32_t index;
+	bool read_only; /* the pool's memory cannot be written here */
 	uint32_t edge_count;
 	uint32_t call_count;
 	uint32_t config_count;

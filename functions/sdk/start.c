@@ -79,15 +79,15 @@ static int make_blocking(int fd)
 static int memory_map(struct sdk_process *p)
 {
 	uint64_t size = p->wiring.layout.size;
-	int r = shm_memory_map(p->fds[WIRING_FN_MEMORY], size, &p->memory);
+	int fd = p->fds[WIRING_FN_MEMORY];
+	int r = p->wiring.read_only ? shm_memory_view(fd, size, &p->memory) :
+				      shm_memory_map(fd, size, &p->memory);
 
 	if (r < 0)
 		return wrong(p, r, "cannot map the pool");
-	p->view = mmap(NULL, size, PROT_READ, MAP_SHARED, p->fds[WIRING_FN_MEMORY], 0);
-	if (p->view == MAP_FAILED) {
-		p->view = NULL;
-		return wrong(p, -errno, "cannot map the pool to read");
-	}
+	r = shm_memory_view(fd, size, &p->view);
+	if (r < 0)
+		return wrong(p, r, "cannot map the pool to read");
 	/* A core would hold other requests as well, and be long in the writing, and so the
 	 * process long in dying; hugepages are left out by the kernel anyway. */
 	madvise(p->memory, size, MADV_DONTDUMP);

@@ -223,7 +223,11 @@ int sdk_stock_take(struct sdk_port *port, struct sp_request *req, uint32_t cls,
 	struct sdk_loop *loop = sdk_loop_of(port);
 	struct sdk_task *task = sdk_task_of(req);
 	uint64_t until = req->take_until_ns ? req->take_until_ns : req->header.deadline_ns;
-	bool others = req->collects > 0 && loop->collector && loop->collector != task;
+	bool others;
+
+	if (loop->worker.read_only)
+		return -EROFS;
+	others = req->collects > 0 && loop->collector && loop->collector != task;
 
 	if (!others && sdk_stock_take_now(loop, cls, ret) == 0)
 		return 0;

@@ -121,6 +121,18 @@ static void send_with_parts(struct sdk_loop *loop, const struct sp_desc *d, stru
 	sdk_outbox_send(&loop->outbox, message, 1 + count);
 }
 
+/* Does the error say that the request is to blame? */
+static bool is_blameless(uint32_t error)
+{
+	static const uint16_t statuses[SP_ERROR_COUNT] = {
+#define X(name, status, title) [name] = status,
+		SP_ERRORS(X)
+#undef X
+	};
+
+	return error < SP_ERROR_COUNT && statuses[error] >= 400 && statuses[error] < 500;
+}
+
 static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, struct sp_desc *parts,
 		    uint32_t part_count)
 {
@@ -138,7 +150,8 @@ static void send_on(struct sdk_task *task, sp_verdict verdict, uint8_t edge, str
 	d.gen = req->slot.gen;
 	d.len = req->len;
 	if (verdict == SP_FAILED)
-		d.flags |= SP_DESC_FAILED;
+		d.flags |= SP_DESC_FAILED | (loop->worker.read_only ? SP_DESC_DROPPED : 0) |
+			   (is_blameless(req->error) ? SP_DESC_BLAMELESS : 0);
 	else if (verdict == SP_DROP)
 		d.flags |= SP_DESC_DROPPED;
 	sdk_poison(req->slot.at, req->slot.stride);

@@ -38,6 +38,7 @@ static void loop_fill(struct sdk_process *p, uint32_t index)
 	loop->page = p->page;
 	loop->layout = &w->layout;
 	loop->memory = p->memory;
+	loop->worker.read_only = p->wiring.read_only;
 	loop->view = p->view;
 }
 

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/address.h"
+#include "gateway/client.h"
 #include "gateway/conn.h"
 
 #define ACCEPT_MAX 16 /* in one go, so that a storm of connections does not starve requests */
 
 /* A connection; the data of its socket's on_close. */
 struct client {
+	struct gw_client gw; /* first: it is found from it */
 	struct front_worker *worker;
 	SSL_CTX *tls; /* NULL: plain */
 	char *subject;
@@ -60,24 +63,33 @@ static void on_close(void *data)
 
 	SSL_CTX_free(c->tls);
 	free(c->subject);
-	free(c);
-	GW_COUNT(&w->gw, connections, -1);
+	c->tls = NULL;
+	c->subject = NULL;
+	gw_client_close(&c->gw);
 	accept_resume(w);
 }
 
 static void client_open(struct front_worker *w, h2o_socket_t *sock, bool tls)
 {
-	struct client *c = calloc(1, sizeof(*c));
+	struct client *c;
 	h2o_accept_ctx_t *accept = &w->gw.accept;
+	uint32_t place;
 
+	if (!gw_address_enter(&w->gw, sock, 0, w->front->gateway.connection_limit, &place)) {
+		h2o_socket_close(sock);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
 	if (!c) {
+		gw_address_leave(&w->front->gateway, place);
 		h2o_socket_close(sock);
 		return;
 	}
 	c->worker = w;
 	sock->on_close.cb = on_close;
 	sock->on_close.data = c;
-	GW_COUNT(&w->gw, connections, 1);
+	c->gw.place = place;
+	gw_client_open(&c->gw, &w->gw, sock);
 	if (tls) {
 		/* libh2o keeps the bare pointer until the client's first bytes. */
 		SSL_CTX_up_ref(w->tls);

@@ -18,6 +18,7 @@
 #include "gateway/front/worker.h"
 #include "gateway/intake.h"
 #include "gateway/problem.h"
+#include "gateway/rights.h"
 
 #define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
 
@@ -122,6 +123,8 @@ static int front_run(struct front *front)
 	http_config(front);
 	if (workers_init(front, msg.flags, fds) < 0)
 		return fail(control, "no memory or fds for the workers");
+	if (gw_rights_drop_front() < 0)
+		return fail(control, "cannot give up its rights");
 	return workers_run(front);
 }
 

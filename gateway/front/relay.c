@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 
 #include "gateway/front/accept.h"
-#include "gateway/front/chunked.h"
 #include "gateway/front/head.h"
 #include "gateway/front/upstream.h"
+#include "gateway/h1_chunk.h"
+#include "gateway/health.h"
 #include "gateway/intake.h"
 #include "gateway/problem.h"
+#include "gateway/refusal.h"
 
 /* Lives in its request's pool and ends with it. */
 struct relay {
@@ -323,6 +325,8 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 	h2o_iovec_t host = { NULL, 0 };
 
 	(void)self;
+	if (gw_refusal_answer(&w->gw, req) || gw_health_options(req))
+		return 0;
 	gw_intake_target_resolve(req);
 	if (gw_intake_host_known(req))
 		host = req->authority;

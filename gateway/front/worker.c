@@ -11,6 +11,7 @@
 #include "gateway/front/accept.h"
 #include "gateway/front/control.h"
 #include "gateway/front/upstream.h"
+#include "gateway/sweep.h"
 
 static void mailbox_ring(struct front_worker *worker)
 {
@@ -146,6 +147,7 @@ static void worker_start(struct front_worker *w)
 	h2o_timeout_init(gw->loop, &gw->stall, GW_STALL_MS);
 	h2o_timeout_init(gw->loop, &gw->drain, FRONT_DRAIN_MS);
 	h2o_timeout_init(gw->loop, &gw->idle, GW_DRAIN_IDLE_MS);
+	gw_sweep_init(gw);
 	gw->accept = (h2o_accept_ctx_t){ .ctx = &gw->http, .hosts = w->front->gateway.http.hosts };
 	gw->mail = h2o_evloop_socket_create(gw->loop, w->mailbox.fd, H2O_SOCKET_FLAG_DONT_READ);
 	gw->mail->data = w;
@@ -161,6 +163,7 @@ void *front_worker_run(void *arg)
 	worker_start(w);
 	while (!w->gw.stop) {
 		h2o_evloop_run(w->gw.loop, INT32_MAX);
+		gw_sweep_turn(&w->gw);
 		if (w->gw.draining && w->gw.stats->connections == 0)
 			w->gw.stop = true;
 	}

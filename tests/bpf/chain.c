@@ -24,16 +24,18 @@ static const struct sp_route edges[] = {
 	[EDGE_CALL_NOBODY] = { .kind = SP_ROUTE_CALL, .fn = 3 },
 };
 
+static struct fixture fixture;
+
 int setup_with(void **state, const char *pins)
 {
 	const struct sproxy_options options = { .buffer_count = BUFFERS,
 						.fn_count = 3,
 						.pins = pins };
-	static struct fixture f;
+	struct fixture *f = &fixture;
 	int r;
 
-	memset(&f, 0, sizeof(f));
-	r = sproxy_open(&options, &f.proxy);
+	memset(f, 0, sizeof(*f));
+	r = sproxy_open(&options, &f->proxy);
 	if (r == -EPERM)
 		skip();
 	assert_int_equal(r, 0);
@@ -42,28 +44,28 @@ int setup_with(void **state, const char *pins)
 						    .cpu = cpu_of[s],
 						    .lender = GW };
 
-		assert_int_equal(sproxy_attach(f.proxy, s, &place, &f.ends[s]), 0);
+		assert_int_equal(sproxy_attach(f->proxy, s, &place, &f->ends[s]), 0);
 		if (function_of[s] != SP_GATEWAY_FN && s != A2)
-			assert_int_equal(sproxy_enable(f.proxy, s, 8), 0);
+			assert_int_equal(sproxy_enable(f->proxy, s, 8), 0);
 	}
 	for (uint32_t fn = 1; fn <= 3; fn++)
-		sproxy_route(f.proxy, 0, fn,
+		sproxy_route(f->proxy, 0, fn,
 			     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = (uint16_t)fn });
 	for (uint32_t fn = 1; fn <= 2; fn++)
 		for (uint32_t edge = 0; edge < sizeof(edges) / sizeof(edges[0]); edge++)
-			sproxy_route(f.proxy, fn, edge,
+			sproxy_route(f->proxy, fn, edge,
 				     (struct sp_route){ .kind = edges[edge].kind,
 							.fn = edges[edge].fn ?
 								      edges[edge].fn :
 								      (uint16_t)(3 - fn) });
 	for (uint32_t i = 0; i < BUFFERS; i++) {
-		struct sp_owner *o = &sproxy_owners(f.proxy)[i];
+		struct sp_owner *o = &sproxy_owners(f->proxy)[i];
 
 		o->cap = CAP;
 		o->home = GW;
 		o->word = SP_OWNER_WORD(7, GW);
 	}
-	*state = &f;
+	*state = f;
 	return 0;
 }
 
@@ -81,12 +83,15 @@ int teardown(void **state)
 		close(f->ends[s].receive);
 	}
 	sproxy_close(f->proxy);
+	f->proxy = NULL;
 	return 0;
 }
 
 struct sp_desc desc(uint32_t buf, uint8_t edge)
 {
-	return (struct sp_desc){ .buf = buf, .gen = 7, .len = 10, .edge = edge, .home = GW };
+	uint32_t gen = fixture.proxy && buf < BUFFERS ? (uint32_t)(word(&fixture, buf) >> 32) : 7;
+
+	return (struct sp_desc){ .buf = buf, .gen = gen, .len = 10, .edge = edge, .home = GW };
 }
 
 struct sp_desc call(uint32_t buf, uint32_t slot)
@@ -131,6 +136,11 @@ struct sp_desc taken(struct fixture *f, uint32_t slot)
 
 	assert_int_equal(take(f, slot, d, 2), 1);
 	return d[0];
+}
+
+uint32_t holder(struct fixture *f, uint32_t buf)
+{
+	return (uint32_t)word(f, buf);
 }
 
 uint64_t word(struct fixture *f, uint32_t buf)

@@ -58,6 +58,7 @@ ssize_t take(struct fixture *f, uint32_t slot, struct sp_desc *ret, size_t max);
 
 /* The owner word of a buffer; give() makes `slot` its holder. */
 uint64_t word(struct fixture *f, uint32_t buf);
+uint32_t holder(struct fixture *f, uint32_t buf);
 void give(struct fixture *f, uint32_t buf, uint32_t slot);
 
 /* The one descriptor that waits at `slot`. */

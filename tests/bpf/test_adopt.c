@@ -109,7 +109,7 @@ static void test_adopted_chain_goes_on(void **state)
 	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 0);
 	assert_int_equal(take(f, B, &d, 1), 1);
 	assert_int_equal(put_one(f, B, desc(0, SP_EDGE_REPLY)), 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 	assert_int_equal(sproxy_function_stats(f->proxy, 1, &stats), 0);
 	assert_int_equal(stats.in, 1);
 	assert_int_equal(stats.out, 1);
@@ -132,7 +132,7 @@ static void test_adopted_slots_are_steered(void **state)
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
 	sproxy_disable(f->proxy, A);
 	assert_int_equal(put_one(f, GW, desc(1, 1)), 0);
-	assert_true(word(f, 1) == SP_OWNER_WORD(7, A2));
+	assert_int_equal(holder(f, 1), A2);
 	sproxy_detach(f->proxy, A2);
 	assert_int_equal(put_one(f, GW, desc(2, 1)), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
@@ -226,7 +226,7 @@ static void test_empty_entry_refuses(void **state)
 	assert_int_equal(bpf_map_delete_elem(programs, &key), 0);
 	close(programs);
 	assert_int_equal(put_one(f, GW, desc(0, 1)), -EACCES);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 	/* and nothing gets by */
 	assert_int_equal(recv(sproxy_kept(f->proxy, GW).send, &byte, 1, MSG_DONTWAIT), -1);
 }

@@ -21,7 +21,7 @@ static void test_call_and_answer(void **state)
 	d = called(f, 0);
 	assert_int_equal(d.home, A);
 	assert_int_equal(d.flags, 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal(holder(f, 0), B);
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_OUT);
 	assert_int_equal(owner(f, 0)->home, A);
 	assert_int_equal(owner(f, 0)->hops, 1);
@@ -31,7 +31,8 @@ static void test_call_and_answer(void **state)
 	d = taken(f, A);
 	assert_int_equal(d.edge, SP_EDGE_REPLY);
 	assert_int_equal(d.flags, 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_not_equal(d.gen, 7);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(d.gen, A));
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
 	assert_int_equal(owner(f, 0)->hop[1].fn, 1);
 	assert_int_equal(in_flight(f, A), 0);
@@ -117,18 +118,21 @@ static void test_call_goes_on(void **state)
 static void test_undeliverable_call_is_stock_again(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = call(0, A);
+	struct sp_desc d = call(0, A), back;
 
 	stock(f, 0, A);
 	d.edge = EDGE_CALL_NOBODY;
 	for (int i = 0; i < 2; i++) { /* it is tried again */
 		assert_int_equal(put_one(f, A, d), 0);
-		assert_int_equal(taken(f, A).flags, SP_DESC_UNDELIVERABLE);
-		assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+		back = taken(f, A);
+		assert_int_equal(back.flags, SP_DESC_UNDELIVERABLE);
+		assert_int_equal(word(f, 0), SP_OWNER_WORD(back.gen, A));
 		assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
 		assert_int_equal(in_flight(f, A), 0);
+		d.gen = back.gen;
 	}
-	assert_int_equal(put_one(f, A, call(0, A)), 0);
+	d.edge = EDGE_CALL;
+	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(taken(f, B).buf, 0);
 }
 
@@ -202,6 +206,7 @@ static void test_parts(void **state)
 	stock(f, 2, A);
 	owner(f, 1)->home = A; /* from when it was a call */
 	owner(f, 2)->ref = 1 + 3;
+	batch[0] = desc(0, EDGE_NEXT);
 	batch[1].flags = batch[2].flags = SP_DESC_PART;
 	assert_int_equal(put(f, A, batch, sizeof(batch)), sizeof(batch));
 	assert_int_equal(take(f, B, batch, 3), 3);
@@ -209,7 +214,7 @@ static void test_parts(void **state)
 	assert_int_equal(batch[1].flags, SP_DESC_PART);
 	assert_int_equal(batch[2].flags, SP_DESC_PART);
 	for (uint32_t i = 1; i < 3; i++) {
-		assert_int_equal(word(f, i), SP_OWNER_WORD(7, B));
+		assert_int_equal(holder(f, i), B);
 		assert_int_equal(owner(f, i)->leased, SP_LEASE_STOCK);
 	}
 	assert_int_equal(owner(f, 2)->ref, 1 + 3);
@@ -232,7 +237,7 @@ static void test_undeliverable_parts_stay_with_their_request(void **state)
 	assert_int_equal(put(f, A, batch, sizeof(batch)), sizeof(batch));
 	assert_int_equal(take(f, GW, batch, 2), 2);
 	assert_int_equal(batch[1].flags, SP_DESC_PART | SP_DESC_UNDELIVERABLE);
-	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 1), GW);
 	assert_int_equal(owner(f, 1)->leased, SP_LEASE_STOCK);
 	batch[0].edge = batch[1].edge = 2; /* the gateway sends them once more, there */
 	assert_int_equal(put(f, GW, batch, sizeof(batch)), sizeof(batch));
@@ -249,7 +254,7 @@ static void test_release_of_stock_to_another_worker(void **state)
 	d.home = GW2;
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(taken(f, GW2).buf, 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW2));
+	assert_int_equal(holder(f, 0), GW2);
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_STOCK);
 	assert_int_equal(in_flight(f, A), 0);
 }

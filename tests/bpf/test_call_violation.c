@@ -112,12 +112,29 @@ static void test_refused_call_as_part(void **state)
 static void test_refused_part_too_long(void **state)
 {
 	struct fixture *f = *state;
-	struct sp_desc d = desc(0, EDGE_NEXT);
+	struct sp_desc batch[2] = { desc(1, EDGE_NEXT), desc(0, EDGE_NEXT) };
+	struct sp_owner before;
+
+	give(f, 1, A);
+	stock(f, 0, A);
+	batch[1].flags = SP_DESC_PART;
+	batch[1].len = CAP + 1;
+	before = *owner(f, 0);
+	assert_int_equal(put(f, A, batch, sizeof(batch)), -1);
+	assert_refused(f, A, SP_VIOLATION_LENGTH);
+	assert_memory_equal(owner(f, 0), &before, sizeof(before));
+}
+
+/* It would be whoever's the sender names, by way of a function that has no instance. */
+static void test_refused_part_of_no_request(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, EDGE_NOBODY);
 
 	stock(f, 0, A);
 	d.flags = SP_DESC_PART;
-	d.len = CAP + 1;
-	refused(f, A, d, SP_VIOLATION_LENGTH);
+	d.home = 200;
+	refused(f, A, d, SP_VIOLATION_OWNER);
 }
 
 static void test_refused_release_to_a_function(void **state)
@@ -173,10 +190,11 @@ static void test_refused_move_into_a_call(void **state)
 	d.flags = SP_DESC_MOVED;
 	d.len = 0;
 	refused(f, B, d, SP_VIOLATION_OWNER);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal(holder(f, 0), B);
 }
 
-/* Nothing of a refused batch has happened: answers are still owed, stock is still stock. */
+/* Nothing of a refused batch has happened: answers are still owed, stock is still stock. (A
+ * generation that was drawn stays: the sender is cut off.) */
 static void test_refused_answers_are_still_owed(void **state)
 {
 	struct fixture *f = *state;
@@ -187,10 +205,24 @@ static void test_refused_answers_are_still_owed(void **state)
 	d[1].gen++;
 	assert_int_equal(put(f, B, d, sizeof(d)), -1);
 	assert_refused(f, B, SP_VIOLATION_STALE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal((uint32_t)word(f, 0), B);
 	assert_int_equal(owner(f, 0)->leased, SP_LEASE_OUT);
 	assert_int_equal(owner(f, 0)->home, A);
 	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 1);
+}
+
+/* Answers that nobody reads would fill the kernel's memory: a caller can make its next call in
+ * the buffer of the one before only when it has read the answer. */
+static void test_refused_call_before_the_last_answer_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = called(f, 0), again = call(0, A);
+
+	assert_int_equal(put_one(f, B, answer(d)), 0);
+	assert_int_equal(put_one(f, A, again), -EACCES);
+	assert_int_equal(events(f), 1);
+	assert_int_equal(f->last_reason, SP_VIOLATION_STALE);
+	assert_int_equal(f->last_slot, A);
 }
 
 static void test_refused_calls_are_stock(void **state)
@@ -206,7 +238,7 @@ static void test_refused_calls_are_stock(void **state)
 	assert_int_equal(put(f, A, d, sizeof(d)), -1);
 	assert_refused(f, A, SP_VIOLATION_OWNER);
 	for (uint32_t i = 0; i < SP_BATCH_MAX; i++) {
-		assert_int_equal(word(f, i), SP_OWNER_WORD(7, A));
+		assert_int_equal(holder(f, i), A);
 		assert_int_equal(owner(f, i)->leased,
 				 i < SP_BATCH_MAX - 1 ? SP_LEASE_STOCK : SP_LEASE_OUT);
 	}
@@ -250,8 +282,7 @@ static void test_sender_that_races_with_itself(void **state)
 		if (i % 2 == 0)
 			assert_int_equal(one.r + two.r, -EACCES);
 		assert_int_equal(owner(f, 2 * i)->refs, owner(f, 2 * i + 1)->ref != 0);
-		assert_int_equal(word(f, 2 * i),
-				 SP_OWNER_WORD(7, one.r == 0 || i % 2 == 0 ? B : A));
+		assert_int_equal(holder(f, 2 * i), one.r == 0 || i % 2 == 0 ? B : A);
 		sproxy_detach(f->proxy, A);
 		close(f->ends[A].send);
 		close(f->ends[A].receive);
@@ -274,12 +305,14 @@ int main(void)
 		CASE(test_refused_request_as_part),
 		CASE(test_refused_call_as_part),
 		CASE(test_refused_part_too_long),
+		CASE(test_refused_part_of_no_request),
 		CASE(test_refused_release_to_a_function),
 		CASE(test_refused_release_to_no_slot),
 		CASE(test_refused_release_of_a_request_to_another_worker),
 		CASE(test_refused_move_of_stock),
 		CASE(test_refused_move_into_a_call),
 		CASE(test_refused_answers_are_still_owed),
+		CASE(test_refused_call_before_the_last_answer_is_read),
 		CASE(test_refused_calls_are_stock),
 		CASE(test_sender_that_races_with_itself),
 	};

@@ -19,18 +19,18 @@ static void test_request_goes_round(void **state)
 	struct sp_desc d;
 
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 0), A);
 	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
 	assert_int_equal(take(f, A, &d, 1), 1);
 	d.edge = EDGE_NEXT;
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, B, &d, 1), 1);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, B));
+	assert_int_equal(holder(f, 0), B);
 	d.edge = SP_EDGE_REPLY;
 	assert_int_equal(put_one(f, B, d), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.flags, 0);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 0);
 	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 0);
 	assert_int_equal(o->hops, 3);
@@ -50,7 +50,7 @@ static void test_edge_to_reply_goes_home(void **state)
 	d.home = GW2;
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, GW2, &d, 1), 1);
-	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, GW2));
+	assert_int_equal(holder(f, 1), GW2);
 }
 
 static void test_full_batch(void **state)
@@ -63,6 +63,10 @@ static void test_full_batch(void **state)
 		batch[i] = desc(i, 1);
 	assert_int_equal(put(f, GW, batch, sizeof(batch)), sizeof(batch));
 	assert_int_equal(take(f, A, got, SP_BATCH_MAX), SP_BATCH_MAX);
+	for (uint32_t i = 0; i < SP_BATCH_MAX; i++) {
+		assert_int_not_equal(got[i].gen, batch[i].gen);
+		batch[i].gen = got[i].gen; /* the rest is as it was sent */
+	}
 	assert_memory_equal(batch, got, sizeof(batch));
 	assert_int_equal(sproxy_counters(f->proxy, counters), 0);
 	assert_int_equal(counters[SP_COUNT_DESCRIPTORS], SP_BATCH_MAX);
@@ -79,7 +83,7 @@ static void test_no_instance_goes_home_flagged(void **state)
 	assert_int_equal(put_one(f, A, desc(0, EDGE_NOBODY)), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 	assert_int_equal(sproxy_owners(f->proxy)[0].hop[0].fn, 3);
 	/* and the sender is not poisoned */
 	give(f, 1, A);
@@ -125,6 +129,61 @@ static void test_disabled_instance_gets_nothing(void **state)
 	assert_int_equal(sproxy_instances(f->proxy)[A2].in_flight, 32);
 }
 
+/* At its limit it gets nothing more; a batch goes whole or not at all, and nobody is to blame. */
+static void test_no_more_than_the_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc batch[4] = { desc(1, 1), desc(2, 1), desc(3, 1), desc(4, 1) }, d[4];
+
+	sproxy_limit(f->proxy, A, 3);
+	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
+	assert_int_equal(put(f, GW, batch, 3 * sizeof(*batch)), 3 * sizeof(*batch));
+	assert_int_equal(take(f, GW, d, 4), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(d[i].flags, SP_DESC_UNDELIVERABLE | SP_DESC_FULL);
+		assert_int_equal(d[i].edge, 1);
+		assert_int_equal(holder(f, d[i].buf), GW);
+		assert_int_equal(sproxy_owners(f->proxy)[d[i].buf].hop[0].fn, 1);
+	}
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
+	assert_int_equal(put(f, GW, batch, 2 * sizeof(*batch)), 2 * sizeof(*batch));
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 3);
+	assert_int_equal(take(f, A, d, 4), 3);
+	/* One is handed on: there is room for another. */
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
+	assert_int_equal(put_one(f, GW, desc(3, 1)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 3);
+	sproxy_limit(f->proxy, A, UINT16_MAX);
+	assert_int_equal(put_one(f, GW, desc(4, 1)), 0);
+	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 4);
+	sproxy_disable(f->proxy, A);
+	assert_int_equal(sproxy_instances(f->proxy)[A].limit, 0);
+	sproxy_limit(f->proxy, A, 5); /* it is out of the table */
+	assert_int_equal(sproxy_instances(f->proxy)[A].limit, 0);
+}
+
+/* From a function, too: a request goes to who waits for it, a call back to who made it, to be
+ * made again. */
+static void test_limit_of_a_next_function(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d;
+
+	sproxy_limit(f->proxy, B, 1);
+	give(f, 0, A);
+	give(f, 1, A);
+	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), 0);
+	assert_int_equal(put_one(f, A, desc(1, EDGE_NEXT)), 0);
+	assert_int_equal(take(f, GW, &d, 1), 1);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE | SP_DESC_FULL);
+	stock(f, 2, A);
+	assert_int_equal(put_one(f, A, call(2, A)), 0);
+	d = taken(f, A);
+	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
+	assert_int_equal(owner(f, 2)->leased, SP_LEASE_STOCK);
+	assert_int_equal(in_flight(f, B), 1);
+}
+
 static void test_lease_and_move(void **state)
 {
 	struct fixture *f = *state;
@@ -146,7 +205,7 @@ static void test_lease_and_move(void **state)
 	d.home = A;
 	assert_int_equal(put_one(f, GW, d), 0);
 	assert_int_equal(take(f, A, &d, 1), 1);
-	assert_int_equal(word(f, 9), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 9), A);
 	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, 1);
 
 	d = desc(0, SP_EDGE_RELEASE);
@@ -154,7 +213,7 @@ static void test_lease_and_move(void **state)
 	d.len = 9;
 	assert_int_equal(put_one(f, A, d), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 	assert_int_equal(o[9].leased, 0);
 	assert_int_equal(o[9].hops, 1);
 	assert_int_equal(put_one(f, A, desc(9, EDGE_NEXT)), 0);
@@ -172,7 +231,7 @@ static void test_grant_to_the_dead_comes_back(void **state)
 	assert_int_equal(put_one(f, GW, d), 0);
 	assert_int_equal(take(f, GW, &d, 1), 1);
 	assert_int_equal(d.flags, SP_DESC_UNDELIVERABLE);
-	assert_int_equal(word(f, 9), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 9), GW);
 	d = (struct sp_desc){ .edge = SP_EDGE_GRANT, .flags = SP_DESC_DENIED, .home = A };
 	assert_int_equal(put_one(f, GW, d), 0);
 	assert_int_equal(put_one(f, GW, desc(0, 2)), 0);
@@ -231,6 +290,8 @@ int main(void)
 		CASE(test_dead_instance_goes_home_flagged),
 		CASE(test_local_instance_until_behind),
 		CASE(test_disabled_instance_gets_nothing),
+		CASE(test_no_more_than_the_limit),
+		CASE(test_limit_of_a_next_function),
 		CASE(test_lease_and_move),
 		CASE(test_grant_to_the_dead_comes_back),
 		CASE(test_denied_reaches_the_asker),

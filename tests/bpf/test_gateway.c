@@ -219,6 +219,7 @@ static void test_messages_and_parts_wait(void **state)
 			continue;
 		}
 		assert_int_equal(d.buf, batch[i].buf);
+		batch[i].gen = d.gen;
 		assert_int_equal(d.flags, batch[i].flags);
 		assert_int_equal(owner(f, d.buf)->leased, i ? SP_LEASE_STOCK : SP_LEASE_NONE);
 		i++;

@@ -173,6 +173,7 @@ static void test_parts_take_no_share(void **state)
 
 	assert_int_equal(put_one(f, GW, desc(0, 1)), 0);
 	taken(f, A);
+	d[0] = desc(0, EDGE_NEXT);
 	for (uint32_t i = 1; i < 4; i++) {
 		stock(f, i, A);
 		d[i].flags = SP_DESC_PART;

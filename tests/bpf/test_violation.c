@@ -21,7 +21,7 @@ static void test_refused_sizes(void **state)
 		batch[i] = desc(i, 1);
 	assert_int_equal(put(f, GW, batch, sizeof(batch)), -1);
 	assert_refused(f, GW, SP_VIOLATION_SIZE);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
 }
 
 static void test_refused_short(void **state)
@@ -47,7 +47,36 @@ static void test_refused_owner(void **state)
 
 	assert_int_equal(put_one(f, A, desc(0, EDGE_NEXT)), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_OWNER);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, GW));
+	assert_int_equal(holder(f, 0), GW);
+}
+
+/* Answers by a number that it guessed: what it does not read would pile up without limit. */
+static void test_refused_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, 1), got;
+
+	assert_int_equal(put_one(f, GW, d), 0);
+	d.edge = SP_EDGE_REPLY;
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	got = taken(f, A);
+	assert_refused(f, A, SP_VIOLATION_STALE);
+	assert_int_equal(word(f, 0), SP_OWNER_WORD(got.gen, A));
+}
+
+/* So do the rounds of what a function sends to itself. */
+static void test_refused_round_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = desc(0, EDGE_NEXT);
+
+	give(f, 0, A);
+	sproxy_route(f->proxy, 1, EDGE_NEXT,
+		     (struct sp_route){ .kind = SP_ROUTE_FUNCTION, .fn = 1 });
+	assert_int_equal(put_one(f, A, d), 0);
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	taken(f, A);
+	assert_refused(f, A, SP_VIOLATION_STALE);
 }
 
 static void test_refused_stale(void **state)
@@ -82,10 +111,10 @@ static void test_refused_twice_in_a_batch_and_rolled_back(void **state)
 	give(f, 0, A);
 	give(f, 1, A);
 	assert_int_equal(put(f, A, batch, sizeof(batch)), -1);
-	assert_refused(f, A, SP_VIOLATION_OWNER);
+	assert_refused(f, A, SP_VIOLATION_STALE);
 	/* Nothing was delivered, so nothing changed hands. */
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
-	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 0), A);
+	assert_int_equal(holder(f, 1), A);
 	assert_int_equal(sproxy_instances(f->proxy)[B].in_flight, 0);
 }
 
@@ -98,7 +127,7 @@ static void test_refused_mixed(void **state)
 	give(f, 1, A);
 	assert_int_equal(put(f, A, batch, sizeof(batch)), -1);
 	assert_refused(f, A, SP_VIOLATION_MIXED);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 0), A);
 }
 
 static void test_refused_home(void **state)
@@ -142,6 +171,17 @@ static void test_refused_refill_to_a_function(void **state)
 {
 	struct fixture *f = *state;
 	struct sp_desc d = { .buf = 0, .len = 1, .edge = SP_EDGE_REFILL, .home = B };
+
+	assert_int_equal(put_one(f, A, d), -EACCES);
+	assert_refused(f, A, SP_VIOLATION_HOME);
+}
+
+/* A slot that no worker ever had: each would be denied at once, and the denials that nobody reads
+ * would fill the kernel's memory. */
+static void test_refused_refill_to_no_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d = { .buf = 0, .len = 1, .edge = SP_EDGE_REFILL, .home = 200 };
 
 	assert_int_equal(put_one(f, A, d), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_HOME);
@@ -195,14 +235,14 @@ static void test_refused_move_leaves_the_holders(void **state)
 	d.len = 1;
 	assert_int_equal(put_one(f, A, d), -EACCES);
 	assert_refused(f, A, SP_VIOLATION_OWNER);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
-	assert_int_equal(word(f, 1), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 0), A);
+	assert_int_equal(holder(f, 1), A);
 	give(f, 2, B);
 	d = desc(2, SP_EDGE_RELEASE);
 	d.flags = SP_DESC_MOVED;
 	d.len = 2; /* into itself */
 	assert_int_equal(put_one(f, B, d), -EACCES);
-	assert_int_equal(word(f, 2), SP_OWNER_WORD(7, B));
+	assert_int_equal(holder(f, 2), B);
 }
 
 static void test_other_chain_is_another_world(void **state)
@@ -220,7 +260,7 @@ static void test_other_chain_is_another_world(void **state)
 			 0);
 	assert_int_equal(send(ends.send, &d, sizeof(d), MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EACCES);
-	assert_int_equal(word(f, 0), SP_OWNER_WORD(7, A));
+	assert_int_equal(holder(f, 0), A);
 	close(ends.send);
 	close(ends.receive);
 	sproxy_close(other);
@@ -235,6 +275,8 @@ int main(void)
 		CASE(test_refused_short),
 		CASE(test_refused_index),
 		CASE(test_refused_owner),
+		CASE(test_refused_unread),
+		CASE(test_refused_round_unread),
 		CASE(test_refused_stale),
 		CASE(test_refused_edges),
 		CASE(test_refused_twice_in_a_batch_and_rolled_back),
@@ -243,6 +285,7 @@ int main(void)
 		CASE(test_refused_length),
 		CASE(test_refused_refill_flood),
 		CASE(test_refused_refill_to_a_function),
+		CASE(test_refused_refill_to_no_slot),
 		CASE(test_refused_stock_as_reply),
 		CASE(test_refused_move_to_not_held),
 		CASE(test_flags_of_the_kernel_are_cleared),

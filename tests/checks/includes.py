@@ -31,6 +31,7 @@ LIBRARIES = {
     r"h2o(/.*)?\.h": ["gateway"],
     r"bpf/(lib)?bpf\.h": ["sproxy"],
     r"yaml\.h|cyaml/.*|microhttpd\.h|curl/.*|systemd/.*": ["controller"],
+    r"seccomp\.h": ["sproxy", "controller"],
     r"jansson\.h": ["controller", "bench"],
     r"liburing\.h|nghttp2/.*|xxhash\.h": ["bench"],
 }

@@ -89,6 +89,8 @@ class Node:
 
 
 class LiveTest(unittest.TestCase):
+    maxDiff = None
+
     def setUp(self):
         self.node = Node()
         self.addCleanup(self.node.end)
@@ -102,8 +104,17 @@ class LiveTest(unittest.TestCase):
         (self.node.folder / "chains/hello.yaml").write_text(
             text.replace("./upper", str(EXAMPLES / "hello/upper")))
 
+    def apply_revisions(self):
+        """The chain of sprocket-chain(5) whose function has two revisions."""
+        [text] = [block for block in re.findall(r"^```\n(.*?)^```", page("sprocket-chain.5"),
+                                                re.M | re.S) if "name: pay" in block]
+        (self.node.folder / "charge-next").symlink_to(EXAMPLES / "parking/charge")
+        (self.node.folder / "pay.yaml").write_text(text)
+        self.node.run("sprocket apply -f pay.yaml")
+
     def test_examples_of_the_commands(self):
         self.node.start()
+        self.apply_revisions()
         for name in ["sprocket-apply.1"] + sorted(
                 path.stem for path in PAGES.glob("sprocket-*.scd")
                 if "# EXAMPLES" in path.read_text()
@@ -180,9 +191,15 @@ class LiveTest(unittest.TestCase):
         told = [re.sub(r"_[A-Z]+_", "*", path).replace("\\_", "_")
                 for path in re.findall(r"^(/\S+)$", told, re.M)]
         told = [re.sub(r"\*_\*$|\*_\*(?=\.)", "*_*", path) for path in told]
+        def limit():
+            return int(Path("/proc/sys/vm/nr_overcommit_hugepages").read_text())
+        before = limit()
         self.node.start("--front 127.0.0.1:0 --core-dumps")
         self.node.run("sprocket apply -f chain.yaml")
+        raised = limit() > before  # not where the machine has enough without
         for path in told:
+            if path == "/run/sprocket/hugepages" and not raised:
+                continue
             if not path.startswith("/etc/") and "/log/" not in path:
                 with self.subTest(path):
                     self.node.run(f"compgen -G '{path}'")

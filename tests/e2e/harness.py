@@ -33,6 +33,7 @@ PROGRAMS = {
     "gateway": "gateway/sprocket-gateway",
     "probe": "functions/examples/probe/probe",
     "hostile": "tests/functions/hostile",
+    "witness": "tests/functions/witness",
 }
 START_S = 15.0
 STOP_S = 10.0

@@ -42,6 +42,12 @@ def stat_of(pid):
     return fields[0], int(fields[1])
 
 
+def started(pid):
+    """When it did, in ticks since the machine did: with the pid a name that nobody else gets."""
+    text = read(f"/proc/{pid}/stat").decode(errors="replace")
+    return int(text.rsplit(")", 1)[1].split()[19]) if ")" in text else 0
+
+
 def alive(pid):
     return stat_of(pid)[0] not in (None, "Z", "X")
 
@@ -136,6 +142,15 @@ def other_runs(own):
             and alive(p)]
 
 
+def control_groups(makers):
+    """Those that one of these processes, (pid, start), has made."""
+    hierarchies = [m.split()[4] for m in read("/proc/self/mountinfo").decode().splitlines()
+                   if " - cgroup" in m]
+    starts = tuple(f"sprocket-{pid}-{start}-" for pid, start in makers)
+    return [Path(folder) / name for top in hierarchies
+            for folder, names, _ in os.walk(top) for name in names if name.startswith(starts)]
+
+
 class Shared:
     """What all runs of the machine share, as it was before."""
 
@@ -157,14 +172,19 @@ class Footprint:
     def __init__(self, mark):
         self.mark = mark
         self.shared = Shared()
-        self.pids = set()
+        self.seen = set()  # (pid, start): a long run outlives many, whose pids others get
         self.bpf = set()
         self.ports = set()
 
+    @property
+    def pids(self):
+        """Of those seen that are there."""
+        return {pid for pid, start in self.seen if started(pid) == start}
+
     def look(self, pid):
         """Takes note of what the run of `pid` has now."""
-        self.pids |= {pid} | descendants(pid) | marked(self.mark)
-        for p in list(self.pids):
+        self.seen |= {(p, started(p)) for p in {pid} | descendants(pid) | marked(self.mark)}
+        for p in self.pids:
             self.bpf |= bpf_ids(p)
 
     def left(self):
@@ -172,6 +192,7 @@ class Footprint:
         here = {p for p in self.pids | marked(self.mark) if alive(p)}
         found = [f"process {p}: {read(f'/proc/{p}/cmdline')!r}" for p in sorted(here)]
         found += [f"BPF {k} {n}" for k, n in sorted(self.bpf) if bpf_exists(k, n)]
+        found += [f"control group {g}" for g in control_groups(self.seen)]
         found += [f"listener on port {p}" for p in self.ports & set(listening().values())]
         if not other_runs(self.pids):
             found += self.shared.differences()
@@ -185,3 +206,10 @@ class Footprint:
                     os.kill(p, 9)
                 except ProcessLookupError:
                     pass
+        for group in control_groups(self.seen):
+            try:
+                for p in (group / "cgroup.procs").read_text().split():
+                    os.kill(int(p), 9)
+                group.rmdir()
+            except OSError:
+                pass  # it is dying; `doctor --clean` finds it

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a daemon takes over, and what is left when none comes."""
+import fcntl
 import os
 import signal
+import subprocess
+import threading
+import unittest
 
 import tap
 from client import poll
 from daemon import Daemon, Stream, chain_text
 from harness import BUILD, ChainTest, program
+from test_limits import controllers, group_of
 from test_steps import Scene, functions, gateways
 
 
@@ -89,6 +94,34 @@ class Adoption(ChainTest):
                 daemon.apply(text)
                 poll("a gateway", lambda: daemon.status("one")["gateway"]["state"] == "READY")
                 self.assertEqual(daemon.request("one", path=path, body=b"x").status, 200)
+
+    @unittest.skipUnless("pids" in controllers(), "no control group limits processes here")
+    def test_groups_of_those_that_died_while_away(self):
+        with Daemon() as daemon:
+            daemon.apply(chain_text("fork", way="left"))
+            pid = daemon.instances("fork", "first")[0]["pid"]
+            group = group_of(pid, "pids")
+            self.assertTrue(group.is_dir())
+            daemon.kill()
+            os.kill(pid, signal.SIGKILL)
+            poll("it has died", lambda: not group.joinpath("cgroup.procs").read_text())
+            daemon.start()
+            self.assertFalse(group.exists())
+            poll("replaced", lambda: [i for i in daemon.instances("fork", "first")
+                                      if i["pid"] != pid])
+
+    def test_lock_is_kept_by_a_child_for_a_moment(self):
+        """Killed while it starts a process, which has the lock until it executes its program."""
+        with Daemon() as daemon:
+            daemon.kill()
+            with (daemon.run / "sprocketd.pid").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN)).start()
+                daemon.start()
+            # One that lives is not waited for.
+            other = subprocess.run(daemon.command(), capture_output=True, text=True, check=False,
+                                   timeout=20)
+            self.assertIn("another sprocketd runs here", other.stderr)
 
 
 class Doctor(ChainTest):

@@ -277,7 +277,9 @@ class Api(ChainTest):
 fi
 exec "{program("probe")}" "$@"
 """)
-        put(self.daemon, "shop", one("shop", exec=noisy))
+        seen = f"security: {{files: {{read: [{program('probe').parent}]}}}}, exec:"
+        self.assertAnswer(put(self.daemon, "shop",
+                              one("shop", exec=noisy).replace("exec:", seen)), http=200)
         with open(fifo, "wb", buffering=0) as noise:
             noise.write(b"\n")
             # From the first line on the daemon has the log's file open.

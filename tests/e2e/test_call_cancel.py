@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests whose answer nobody waits for any more: callers learn of it, and so do callees."""
+import os
+import signal
+import threading
 import time
 
 import tap
@@ -115,6 +118,26 @@ class Cancel(CallTest):
                 stream.connection.close()
             self.whole(chain)
 
+    def test_gateway_dies(self):
+        """The next one says for it that nobody waits."""
+        with actors({"a": actor(concurrency=1), "b": calls("a")},
+                    [{"from": "ingress", "to": "b", "when": {"path": "/b"}}, "ingress a",
+                     "a reply", "b reply"], timeout="20s") as chain:
+            clients = [Stream(chain, "a.hold;a.log=began") for _ in range(100)]
+            poll("there", lambda: chain.function("a")["instances"][0]["in_flight"] == 100)
+            old = chain.status()["gateway"]["pid"]
+            os.kill(old, signal.SIGKILL)
+            poll("another one", lambda: (g := chain.status()["gateway"])["pid"] != old and
+                 g["state"] == "READY")
+            for client in clients:
+                client.connection.close()
+            poll("freed", lambda: b"last=freed 1" in chain.request(
+                "POST", "/b", b"", {"x-do": "b.call=one;a.free"}).body)
+            poll("over", lambda: chain.function("a")["instances"][0]["in_flight"] == 0)
+            self.assertEqual(chain.log.text().count("a began body="), 1)
+            self.assertGreaterEqual(self.counter(chain, "a", "error_canceled"), 99)
+            self.whole(chain)
+
     def test_closed_connection_of_http1(self):
         """Nobody looks at an idle HTTP/1 connection: by the deadline at the latest."""
         with trio("1s") as chain:
@@ -135,11 +158,22 @@ class Cancel(CallTest):
                 for i in range(1, 400, 2):
                     c.write(frame(HEADERS, END_HEADERS, i, block) + frame(DATA, END_STREAM, i, b"x")
                             + frame(RST_STREAM, 0, i, CANCEL))
-                c.write(frame(HEADERS, END_HEADERS, 401, block) + frame(DATA, END_STREAM, 401, b"x"))
-                while True:
-                    kind, flags, stream, _ = read_frame(c)
-                    if stream == 401 and kind in (HEADERS, DATA) and flags & END_STREAM:
-                        break
+                # What runs on counts among its hundred streams: others are refused until some
+                # of it is over.
+                last, ended = 401, False
+                while not ended:
+                    c.write(frame(HEADERS, END_HEADERS, last, block)
+                            + frame(DATA, END_STREAM, last, b"x"))
+                    kind = None
+                    while not (ended or kind == RST_STREAM):
+                        kind, flags, stream, payload = read_frame(c)
+                        if stream != last:
+                            kind = None
+                        ended = kind in (HEADERS, DATA) and bool(flags & END_STREAM)
+                    if not ended:
+                        self.assertEqual(payload, b"\0\0\0\x07", "REFUSED_STREAM")
+                        last += 2
+                        threading.Event().wait(0.02)  # a client's pause before it tries again
             poll("over", lambda: chain.status()["gateway"]["in_flight"] == 0, 20)
             self.assertCall(self.do(chain, "a.call=one,3"), ok=3)
             self.whole(chain)

@@ -27,6 +27,7 @@ NEEDED = [
     "/usr/libexec/sprocket/sprocket-gateway", "/usr/libexec/sprocket/sprocket-inline",
     "/usr/share/bash-completion/completions/sprocket",
     "/usr/share/zsh/vendor-completions/_sprocket", "/usr/share/man/man7/sprocket-metrics.7.gz",
+    "/usr/share/sprocket/docs/promises.md", "/usr/share/sprocket/docs/threat-model.md",
     "/usr/share/man/man1/sprocket.1.gz", "/usr/share/man/man3/sp_body.3.gz",
     "/usr/share/man/man5/sprocket-chain.5.gz", "/usr/share/man/man8/sprocketd.8.gz",
     "/usr/share/doc/sprocket/copyright",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example parking: what it answers, and a lot of 164 places whose cameras all report at
 once: nine of ten cars go one way through the chain, one of ten the other."""
+import os
 import re
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 import golden
 import tap
 from golden import EXAMPLES, replay
-from harness import ChainTest
+from harness import ChainTest, run
 
 PLACES = 164
 VISITORS = 16
@@ -66,14 +67,26 @@ class Parking(ChainTest):
     def test_visitors_are_written_down(self):
         with tempfile.TemporaryDirectory(prefix="sprocket-e2e-") as folder:
             file = Path(folder) / "visitors.txt"
+            os.chmod(folder, 0o777)  # the chain has a user of its own
             text = golden.example_text("parking").replace(
-                "persist, exec", f'persist, config: {{file: "{file}", sync: "yes"}}, exec')
+                "persist, exec", f'persist, config: {{file: "{file}", sync: "yes"}}, '
+                f"security: {{files: {{write: [{folder}]}}}}, exec")
             with golden.Chain(text=text) as chain:
                 for name in ("ZZ-9999-3.jpg", "AB-1234-1.jpg", "ZZ-8888-5.jpg", "ZZ-9999-4.jpg"):
                     self.assertEqual(chain.request("POST", "/snapshot", picture(name)).status, 200)
                 lines = file.read_text().splitlines()
             self.assertEqual([line.split() for line in lines],
                              [["1", "ZZ-9999", "0", "visitor"], ["2", "ZZ-8888", "0", "visitor"]])
+
+    def test_a_start_that_is_refused_names_the_key(self):
+        with tempfile.TemporaryDirectory(prefix="sprocket-e2e-") as folder:
+            file = Path(folder) / "chain.yaml"
+            file.write_text(golden.example_text("parking").replace(
+                "persist, exec", "persist, config: {file: /var/lib/visitors.txt}, exec"))
+            made = run("run", file, "--listen", "127.0.0.1:0")
+            self.assertEqual(made.returncode, 1, made.stderr)
+            self.assertRegex(made.stderr, "persist cannot start: init failed: No such file or "
+                                          "directory; .*security.files")
 
 
 if __name__ == "__main__":

@@ -58,8 +58,10 @@ class Scene:
                 + ends.format(probe=program("probe", BUILD)) + "\n")
             exec_path.chmod(0o755)
             self.gate.touch()
-        return chain_text("one", text=text, start="ok", instances=1, memory=memory,
+        made = chain_text("one", text=text, start="ok", instances=1, memory=memory,
                           exec=exec_path)
+        # The script waits at a gate in its folder and then becomes a program of another one.
+        return made.replace("spec:\n", f"spec:\n  security: {{files: {{read: [{BUILD}]}}}}\n", 1)
 
     def serve(self, memory="16Mi"):
         self.daemon.apply(self.text(memory=memory))

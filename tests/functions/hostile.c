@@ -140,7 +140,8 @@ static void read_order(const struct shm_header *header, const struct shm_header 
 /* Returns true when the request was used up. */
 static bool obey(struct hostile *h, struct sp_desc d, const struct order *order)
 {
-	const struct hostile_kind *tables[] = { hostile_attacks, hostile_lies, hostile_misdeeds };
+	const struct hostile_kind *tables[] = { hostile_attacks, hostile_lies, hostile_misdeeds,
+						hostile_greeds };
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++)
 		for (const struct hostile_kind *k = tables[t]; k->name; k++)
@@ -273,7 +274,8 @@ static int start(struct hostile *h)
 			   &fd_count) <= 0 ||
 	    fd_count != WIRING_FN_FDS)
 		return -EPROTO;
-	if (shm_memory_map(h->fds[WIRING_FN_MEMORY], wiring.layout.size, &base) < 0 ||
+	if ((wiring.read_only ? shm_memory_view : shm_memory_map)(h->fds[WIRING_FN_MEMORY],
+								  wiring.layout.size, &base) < 0 ||
 	    shm_memory_map(h->fds[WIRING_FN_PAGE], sizeof(*h->page), &page) < 0)
 		return -ENOMEM;
 	h->base = base;

@@ -3,8 +3,8 @@
  * hostile.h - a function that breaks its word when a request asks it to.
  *
  * For: the end-to-end tests, which must see what a chain does with a function that writes to
- * its sockets itself (attack.c), lies in shared memory (lie.c) or misbehaves as a process
- * (misdeed.c).
+ * its sockets itself (attack.c), lies in shared memory (lie.c), misbehaves as a process
+ * (misdeed.c) or takes more than its share (greed.c).
  * How: it is wired like any other function, by sproxy/wiring.h, and passes requests on by its
  * default edge. Headers of a request are its orders:
  *     x-at: NAME       only the function of that name obeys (default: each hostile one)
@@ -68,6 +68,7 @@ struct hostile_kind {
 extern const struct hostile_kind hostile_attacks[];
 extern const struct hostile_kind hostile_lies[];
 extern const struct hostile_kind hostile_misdeeds[];
+extern const struct hostile_kind hostile_greeds[];
 
 /* The buffer's slot. `index` must be in the pool. */
 struct shm_header *hostile_slot(const struct hostile *h, uint32_t index);

@@ -21,7 +21,7 @@
 #include "record.h"
 
 #define LINE_BYTES 96U /* ticket, plate, minutes, holder and blanks up to the line's end */
-#define UNNAMED_FOLDER "/var/tmp"
+#define UNNAMED_FOLDER "/tmp"
 
 static const char *const config[] = { "file=", "sync=no", NULL };
 

@@ -67,7 +67,7 @@ static void test_owner(void **state)
 			      .ref = 0xf4f3f2f1,
 			      .tag = 0x0201,
 			      .life = 0x0403,
-			      .reserved = 0x08070605 };
+			      .called = 0x08070605 };
 
 	(void)state;
 	o.hop[0] = (struct sp_hop){ 0x84838281, 0x9291, 0xa2a1 };
@@ -104,8 +104,9 @@ static void test_instance(void **state)
 				 .wake = 0x85858585,
 				 .cancels = 0x91919191,
 				 .life = 0x9191,
-				 .reserved1 = 0x9191,
-				 .reserved = 0xa1a1a1a1a1a1a1a1 };
+				 .limit = 0x9191,
+				 .watch = 0xa1a1a1a1,
+				 .probes = 0xa1a1a1a1 };
 
 	(void)state;
 	CHECK(i, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36,
@@ -117,7 +118,7 @@ static void test_instance(void **state)
 
 static void test_function_slots(void **state)
 {
-	struct sp_function_slots f = { .count = 0x1211, .behind = 0x2221 };
+	struct sp_function_slots f = { .count = 0x11, .gate = 0x12, .behind = 0x2221 };
 
 	(void)state;
 	f.slot[0] = 0x31;
@@ -134,7 +135,7 @@ static void test_function_slots(void **state)
 
 static void test_route_identity_event(void **state)
 {
-	struct sp_route r = { .kind = 0x1211, .fn = 0x2221, .reserved = 0x34333231 };
+	struct sp_route r = { .kind = 0x1211, .fn = 0x2221, .split = 0x34333231 };
 	struct sp_identity i = { .slot = 0x14131211, .fn = 0x24232221 };
 	struct sp_event e = { .at_ns = 0x1817161514131211,
 			      .slot = 0x24232221,
@@ -194,7 +195,8 @@ static void test_function_stats(void **state)
 	c.stats.run.sum_us = 0x23;
 	c.stats.run.count[0] = 0x24;
 	c.edges[SP_EDGE_MAX] = 0x25;
-	assert_int_equal(sizeof(c), 2176);
+	c.faults = 0x26;
+	assert_int_equal(sizeof(c), 2184);
 	CHECK_AT(c, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 0x13, 0, 0, 0, 0, 0, 0,
 		 0, 0x14, 0, 0, 0, 0, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 0x21);
 	CHECK_AT(c, 840, 0x22, 0, 0, 0, 0, 0, 0, 0, 0x23, 0, 0, 0, 0, 0, 0, 0, 0x24);

@@ -22,7 +22,9 @@ static void set_function(struct function_stats *f, const char *name, unsigned ro
 {
 	uint64_t count = (uint64_t)share * round;
 
-	f->name = name;
+	f->name = f->plain = name;
+	f->revision = "";
+	f->percent = 100;
 	f->ready = f->desired = 1;
 	f->restarts = round;
 	f->starts = 2;
@@ -75,6 +77,12 @@ static struct runtime_stats *make_chain(const char *name, unsigned round)
 	s->function_count = 4;
 	for (uint32_t fn = 0; fn < s->function_count; fn++) {
 		set_function(&s->functions[fn], names[fn], round, shares[fn]);
+		if (fn == 3) {
+			s->functions[fn].revision = "canary";
+			s->functions[fn].percent = 10;
+			s->functions[fn].breaker = 2;
+			s->functions[fn].opened = round;
+		}
 		if (fn)
 			set_instance(s, fn, round);
 	}

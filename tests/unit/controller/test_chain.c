@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "sproxy/filter.h"
 #include "tests/unit/controller/chain_files.h"
 
 static char data_folder[PATH_MAX];
@@ -247,6 +248,31 @@ static void test_an_executable_is_asked_once(void **state)
 	chain_outcome_done(&outcome);
 }
 
+static void test_security_goes_over_the_chains_key_by_key(void **state)
+{
+	struct chain_outcome outcome = chain_files_parse_data(data_folder, "security.yaml");
+	const struct chain_function *f = outcome.chain->functions;
+
+	(void)state;
+	assert_true(f[0].security.host_network);
+	assert_int_equal(f[0].security.user_kind, CHAIN_USER_AUTO);
+	assert_int_equal(f[0].security.calls, 1U << FILTER_PERF | 1U << FILTER_KEYS);
+	assert_int_equal(f[0].security.read.count, 2);
+	assert_string_equal(f[0].security.read.items[1], "/srv/b");
+	assert_false(f[1].security.host_network);
+	assert_int_equal(f[1].security.user_kind, CHAIN_USER_KEEP);
+	assert_int_equal(f[1].security.calls, 0);
+	assert_int_equal(f[1].security.read.count, 0);
+	assert_string_equal(f[1].security.write.items[0], "/srv/c");
+	assert_string_equal(f[2].security.user, "12");
+	assert_int_equal(f[2].secrets.count, 2);
+	assert_string_equal(f[2].secrets.items[0].key, "db.key");
+	assert_string_equal(f[2].secrets.items[0].value, "/etc/key");
+	assert_int_equal(f[3].security.user_kind, CHAIN_USER_NAMED);
+	assert_int_equal(f[3].security.calls, 1U << FILTER_SOCKET);
+	chain_outcome_done(&outcome);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +282,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_without_asking_routes_declare_the_edges),
 		cmocka_unit_test(test_hosts_and_an_address),
+		cmocka_unit_test(test_security_goes_over_the_chains_key_by_key),
 		cmocka_unit_test(test_an_executable_is_asked_once),
 	};
 	int failed;

@@ -172,6 +172,26 @@ static void test_drain_takes_all(void **state)
 	assert_int_equal(f->lines, lines + 1);
 }
 
+/* To a terminal, as `sprocket run` has one: no control character of a function reaches it. */
+static void test_stderr_is_harmless(void **state)
+{
+	struct fixture *f = *state;
+	char got[256] = "";
+	int kept = dup(STDERR_FILENO), out[2];
+
+	assert_int_equal(pipe(out), 0);
+	logs_init(&f->logs, "child", NULL);
+	assert_int_equal(write(f->pipe[1], "\033[2J\r\0ok \xc3\xa9\n", 12), 12);
+	dup2(out[1], STDERR_FILENO);
+	logs_read(&f->logs, f->pipe[0]);
+	dup2(kept, STDERR_FILENO);
+	assert_true(read(out[0], got, sizeof(got) - 1) > 0);
+	assert_string_equal(got, "child: \\x1b[2J\\x0d\\x00ok \xc3\xa9\n");
+	close(kept);
+	close(out[0]);
+	close(out[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flood_is_limited_and_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credit_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drain_takes_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stderr_is_harmless, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

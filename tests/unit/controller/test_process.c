@@ -2,6 +2,7 @@
 /* Children: which file is executed, what they outlive, who may adopt them, how they ended. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -235,6 +237,35 @@ static void test_adopted_is_killed_with_its_group(void **state)
 	orphan_done(&o); /* which waits for the one in the background, too */
 }
 
+/* Its parent may take its time, or never reap: nobody waits for that. */
+static void test_adopted_is_told_before_it_is_reaped(void **state)
+{
+	struct orphan o = orphan_make("#!/bin/sh\necho on\nexec sleep 1000\n");
+	struct timespec began, ended;
+	struct pollfd dead;
+	struct process p;
+	char how[96];
+	int status;
+
+	(void)state;
+	assert_int_equal(process_adopt(o.pid, o.start, o.fds[0], o.fds[1], &p), 0);
+	assert_string_equal(child_line(p.log), "on");
+	assert_int_equal(kill(o.reaper, SIGSTOP), 0);
+	process_kill(&p);
+	dead = (struct pollfd){ .fd = p.pidfd, .events = POLLIN };
+	assert_int_equal(poll(&dead, 1, 5000), 1);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	status = child_reap(&p, how);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_string_equal(how, "signal 9 (Killed)");
+	assert_true((ended.tv_sec - began.tv_sec) * 1000 +
+			    (ended.tv_nsec - began.tv_nsec) / 1000000 <
+		    100);
+	assert_int_equal(kill(o.reaper, SIGCONT), 0);
+	orphan_done(&o);
+}
+
 /* What a dead process left in its group goes when it is reaped. */
 static void test_reap_kills_the_rest_of_the_group(void **state)
 {
@@ -261,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_detached_never_waits_for_its_log),
 		cmocka_unit_test(test_adopted_is_reaped_with_its_code),
 		cmocka_unit_test(test_adopted_is_killed_with_its_group),
+		cmocka_unit_test(test_adopted_is_told_before_it_is_reaped),
 		cmocka_unit_test(test_reap_kills_the_rest_of_the_group),
 	};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Core dumps: where they come to be, their names, how many stay. */
+#include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -102,12 +105,44 @@ static void test_garbage_is_no_core(void **state)
 	assert_int_equal(process_core_take("/nonexistent", "fn", 1, path), -ENOENT);
 }
 
+/* A function can write what it likes there: it must not keep the controller reading. */
+static void test_endless_notes_end_soon(void **state)
+{
+	Elf64_Ehdr head = { .e_type = ET_CORE,
+			    .e_phoff = sizeof(head),
+			    .e_phentsize = sizeof(Elf64_Phdr),
+			    .e_phnum = UINT16_MAX };
+	const Elf64_Phdr segment = { .p_type = PT_NOTE,
+				     .p_offset = 4U << 20,
+				     .p_filesz = 1U << 20 };
+	char cores[64], path[PROCESS_CORE_PATH_MAX];
+	time_t begin;
+	FILE *out;
+
+	(void)state;
+	memcpy(head.e_ident, ELFMAG, SELFMAG);
+	snprintf(cores, sizeof(cores), "%s/endless", child_folder);
+	assert_int_equal(mkdir(cores, 0700), 0);
+	snprintf(path, sizeof(path), "%s/core", cores);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	assert_int_equal(fwrite(&head, sizeof(head), 1, out), 1);
+	for (int i = 0; i < UINT16_MAX; i++)
+		assert_int_equal(fwrite(&segment, sizeof(segment), 1, out), 1);
+	assert_int_equal(ftruncate(fileno(out), 8 << 20), 0);
+	assert_int_equal(fclose(out), 0);
+	begin = time(NULL);
+	assert_int_equal(process_core_take(cores, "fn", 1, path), -ENOENT);
+	assert_true(time(NULL) - begin <= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cores_are_named_and_few),
 		cmocka_unit_test(test_no_core_folder_no_core),
 		cmocka_unit_test(test_garbage_is_no_core),
+		cmocka_unit_test(test_endless_notes_end_soon),
 	};
 
 	return cmocka_run_group_tests(tests, child_setup, child_teardown);

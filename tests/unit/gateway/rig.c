@@ -87,6 +87,9 @@ static void wiring_fill(struct wiring_gateway *w, const struct rig *rig,
 	w->front = config->front;
 	w->calls = config->calls;
 	w->timeout_ns = config->timeout_ms * 1000000ULL;
+	w->max_queue = 64;
+	w->target_ms = 5;
+	w->interval_ms = 100;
 	w->fn_count = 2;
 	w->layout = rig->layout;
 	for (uint32_t i = 0; i < config->workers; i++) {

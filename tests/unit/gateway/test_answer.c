@@ -203,10 +203,13 @@ static void test_forbidden_fields_and_statuses_are_502(void **state)
 
 static void test_a_released_request_is_502(void **state)
 {
+	uint64_t failed = rig_stats(&rig).failed;
+
 	(void)state;
 	rig_send(&rig, post(), SP_EDGE_RELEASE, 0);
 	client_reply(&c, &reply, false);
 	reply_assert_problem(&reply, 502, "released");
+	assert_int_equal(rig_stats(&rig).failed, failed + 1);
 }
 
 static void test_leftovers_are_ignored(void **state)

@@ -195,8 +195,12 @@ static void test_leases_are_granted_capped_and_returned(void **state)
 	}
 	assert_int_equal(rig_stats(&rig).leased, share);
 	ask.buf = 9; /* no such class */
+	rig.instances[RIG_FN_SLOT].refill = 1U << (9 & SP_DESC_ASKED_MASK);
 	rig_write(&rig, 1, &ask, sizeof(ask));
 	assert_int_equal(rig_take_raw(&rig).flags, SP_DESC_DENIED | (9 & SP_DESC_ASKED_MASK));
+	/* Nor may it ask so again. */
+	assert_int_equal(__atomic_load_n(&rig.instances[RIG_FN_SLOT].refill, __ATOMIC_ACQUIRE),
+			 1U << (9 & SP_DESC_ASKED_MASK));
 	rig_send(&rig, d[0], SP_EDGE_RELEASE, 0);
 	rig_send(&rig, d[1], SP_EDGE_GRANT, SP_DESC_UNDELIVERABLE); /* whom it was for is gone */
 	rig_tell(&rig, WIRING_LOST, RIG_FN_SLOT, 1, 0);

@@ -162,6 +162,33 @@ static void test_connections_over_the_limit_wait_their_turn(void **state)
 	stop();
 }
 
+/* Requests of HTTP/2 whose bodies are on their way, and a frame that ends the connection. What is
+ * known of a client is looked at until the last of its streams is closed. */
+static void test_a_goaway_with_open_streams(void **state)
+{
+	static const char begin[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+				    "\0\0\0\x04\0\0\0\0\0";     /* SETTINGS */
+	static const char open[] = "\0\0\x06\x01\x04\0\0\0\x01" /* HEADERS of stream 1 */
+				   "\x83\x86\x84\x41\x01h"      /* POST http / h */
+				   "\0\0\x04\0\0\0\0\0\x01"     /* DATA */
+				   "body";
+	static const char bad[] = "\0\0\0\0\0\0\0\0\x03"; /* DATA of stream 3, which is idle */
+
+	(void)state;
+	start(1, 5000, 8);
+	client_send(&c, begin, sizeof(begin) - 1);
+	client_send(&c, open, sizeof(open) - 1);
+	client_send(&c, bad, sizeof(bad) - 1);
+	while (!client_closed(&c, RIG_WAIT_MS)) /* frames, the last one a GOAWAY */
+		assert_true(recv(c.fd, c.bytes, sizeof(c.bytes), MSG_DONTWAIT) > 0);
+	client_close(&c);
+	client_open(&c, rig.port);
+	rig_send(&rig, post(), SP_EDGE_REPLY, 0);
+	client_reply(&c, &reply, false);
+	assert_int_equal(reply.status, 200);
+	stop();
+}
+
 static void test_an_idle_gateway_sleeps(void **state)
 {
 	uint64_t sleeps;
@@ -170,9 +197,10 @@ static void test_an_idle_gateway_sleeps(void **state)
 	start(2, 5000, 8);
 	rig_send(&rig, post(), SP_EDGE_REPLY, 0);
 	client_reply(&c, &reply, false);
-	client_readable(&c, 100); /* let it come to rest */
+	/* let it come to rest: a second later it looks, once, whether its client is slow */
+	client_readable(&c, 1300);
 	sleeps = rig_sleeps(&rig);
-	assert_false(client_readable(&c, 1000));
+	assert_false(client_readable(&c, 1500));
 	assert_int_equal(rig_sleeps(&rig), sleeps); /* one connection open, nothing wakes it */
 	stop();
 }
@@ -186,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_the_gateway_goes_with_its_controller),
 		cmocka_unit_test(test_two_workers_serve_many),
 		cmocka_unit_test(test_connections_over_the_limit_wait_their_turn),
+		cmocka_unit_test(test_a_goaway_with_open_streams),
 		cmocka_unit_test(test_an_idle_gateway_sleeps),
 	};
 

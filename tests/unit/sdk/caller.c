@@ -76,7 +76,7 @@ void caller_expect_failed(struct rig *rig, uint32_t index, sp_error error, const
 	struct sp_desc d = rig_expect(rig, SP_EDGE_REPLY);
 
 	assert_int_equal(d.buf, index);
-	assert_int_equal(d.flags, SP_DESC_FAILED);
+	assert_int_equal(d.flags, rig_failed_flags(error));
 	assert_int_equal(rig_slot(rig, index)->error, error);
 	assert_int_equal(d.len, strlen(text));
 	assert_memory_equal(rig_body(rig, index), text, d.len);

@@ -103,7 +103,7 @@ void obey_stop(struct rig *rig)
 void obey_expect_failed(struct rig *rig, struct sp_desc d, sp_error error, const char *text)
 {
 	assert_int_equal(d.edge, SP_EDGE_REPLY);
-	assert_int_equal(d.flags, SP_DESC_FAILED);
+	assert_int_equal(d.flags, rig_failed_flags(error));
 	assert_int_equal(rig_slot(rig, d.buf)->error, error);
 	assert_int_equal(d.len, strlen(text));
 	assert_memory_equal(rig_body(rig, d.buf), text, strlen(text));

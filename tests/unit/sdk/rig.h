@@ -138,4 +138,12 @@ void rig_expect_fault(struct rig *rig);
 /* What the child wrote to stderr; valid after rig_wait(). */
 const char *rig_log(struct rig *rig);
 
+/* Flags of a reply that failed so: below 500 the request is to blame. */
+static inline uint8_t rig_failed_flags(sp_error error)
+{
+	bool blameless = error < SP_EINTERNAL;
+
+	return (uint8_t)(SP_DESC_FAILED | (blameless ? SP_DESC_BLAMELESS : 0));
+}
+
 #endif

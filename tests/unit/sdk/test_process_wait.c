@@ -161,7 +161,7 @@ static void expect_done_and_failed(struct rig *rig, uint32_t done, uint32_t fail
 	assert_int_equal(d[0].buf, done);
 	assert_int_equal(d[0].flags, 0);
 	assert_int_equal(d[1].buf, failed);
-	assert_int_equal(d[1].flags, SP_DESC_FAILED);
+	assert_int_equal(d[1].flags, SP_DESC_FAILED | SP_DESC_BLAMELESS);
 	assert_int_equal(rig_slot(rig, failed)->error, SP_ECANCELED);
 	assert_int_equal(d[1].len, strlen(text));
 	assert_memory_equal(rig_body(rig, failed), text, d[1].len);

@@ -185,7 +185,7 @@ static void wiring_that_is_wrong_is_refused(void **state)
 	(void)state;
 	rig_init(&rig);
 	rig.table.abi = 9;
-	expect_failed(&rig, &least, "controller speaks wiring 9, this libsprocket 3");
+	expect_failed(&rig, &least, "controller speaks wiring 9, this libsprocket 4");
 	rig_init(&rig);
 	rig.table.size = 12;
 	expect_failed(&rig, &least, "the controller's wiring");

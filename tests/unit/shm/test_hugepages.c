@@ -45,6 +45,37 @@ static void test_lower_stops_at_zero(void **state)
 }
 
 /* More than the machine has: refused at once, the limit untouched. */
+static struct {
+	long change, limit, sum;
+} told;
+
+static void on_change(void *arg, long change, long limit)
+{
+	assert_ptr_equal(arg, &told);
+	told.change = change;
+	told.limit = limit;
+	told.sum += change;
+	assert_int_equal(counter_read("nr_overcommit_hugepages"), limit); /* not yet */
+}
+
+static void test_changes_are_told_before(void **state)
+{
+	struct shm_memory memory;
+	size_t size;
+
+	(void)state;
+	need_hugepages();
+	size = (size_t)(shm_hugepages_available() + 1) * SHM_HUGEPAGE_SIZE;
+	shm_hugepages_watch(on_change, &told);
+	assert_int_equal(shm_memory_create("w", size, SHM_HUGEPAGES_REQUIRED, &memory, NULL), 0);
+	assert_true(memory.overcommit > 0);
+	assert_int_equal(told.change, memory.overcommit);
+	assert_int_equal(counter_read("nr_overcommit_hugepages"), told.limit + told.change);
+	shm_memory_done(&memory);
+	shm_hugepages_watch(NULL, NULL);
+	assert_int_equal(told.sum, 0);
+}
+
 static void test_more_than_memory(void **state)
 {
 	const size_t size = (size_t)1 << 45;
@@ -131,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lower_stops_at_zero),
+		cmocka_unit_test(test_changes_are_told_before),
 		cmocka_unit_test(test_more_than_memory),
 		cmocka_unit_test(test_unprivileged_without_pages),
 		cmocka_unit_test(test_unprivileged_with_pages),
