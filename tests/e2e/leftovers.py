@@ -8,7 +8,6 @@ Limits of hugepages and folders that all runs share are compared only while no o
 alive.
 """
 import ctypes
-import errno
 import os
 import re
 from pathlib import Path
@@ -18,8 +17,8 @@ HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 SHARED_FOLDERS = ["/run/sprocket", "/run/dpdk", "/var/run/dpdk", "/tmp/dpdk", "/dev/shm",
                   "/dev/hugepages", "/sys/fs/bpf", "/sys/fs/cgroup"]
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-BPF_GET_FD_BY_ID = {"prog": 13, "map": 14}
-libc = ctypes.CDLL(None, use_errno=True)
+BPF_GET_NEXT_ID = {"prog": 11, "map": 12}
+libc = ctypes.CDLL(None)
 
 
 def read(path):
@@ -85,12 +84,12 @@ def bpf_ids(pid):
 
 
 def bpf_exists(kind, number):
-    attr = (ctypes.c_uint32 * 32)(number)
-    fd = libc.syscall(BPF_SYSCALL, BPF_GET_FD_BY_ID[kind], ctypes.byref(attr), 128)
-    if fd >= 0:
-        os.close(fd)
-        return True
-    return ctypes.get_errno() != errno.ENOENT
+    """Looks without opening it: who opens and closes a prog_array while its last holder goes makes
+    the kernel forget a reference to it (prog_array_map_clear in kernel/bpf/arraymap.c takes one
+    each time, and one work gives one back)."""
+    attr = (ctypes.c_uint32 * 32)(number - 1)
+    found = libc.syscall(BPF_SYSCALL, BPF_GET_NEXT_ID[kind], ctypes.byref(attr), 128) == 0
+    return found and attr[1] == number
 
 
 def listening():

@@ -220,6 +220,8 @@ class Honest(EchoTest):
                 if page % 2 == 0:
                     self.assertEqual(self.answers(c, streams), 90)
                 else:  # what was cancelled runs on, and counts until it is over
+                    while read_frame(c)[0] != PING:  # all of it has been taken up
+                        pass
                     self.chain.wait_idle()
 
     def test_refused_upload_is_no_abuse(self):
