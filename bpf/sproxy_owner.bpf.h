@@ -75,7 +75,7 @@ static __always_inline int check_plain(struct batch *b, struct sp_desc *d, struc
 }
 
 /* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
-static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
+static __always_inline int hand_over(struct walk *w, struct batch *b, struct sp_desc *d)
 {
 	__u32 index = d->buf, was;
 	struct sp_owner *o;
@@ -104,7 +104,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 		return bad;
 	}
 	if (b->edge <= SP_EDGE_REPLY)
-		stats_descriptor(b, d, o, was);
+		stats_descriptor(w, b, d, o, was);
 	stamp(b, o);
 	d->flags &= ~b->clear;
 	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
@@ -120,12 +120,13 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 /* One step of the walk over a batch: bpf_loop() lets the verifier see it once. */
 static long hand_over_nth(__u32 i, void *arg)
 {
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
+	struct walk *w = arg;
+	struct batch *b = w->b;
+	struct sp_desc *d = nth(w, i);
 
 	if (!d)
 		return 1;
-	b->reason = hand_over(b, d);
+	b->reason = hand_over(w, b, d);
 	if (b->reason >= 0)
 		return 1;
 	b->moved++;
@@ -135,8 +136,9 @@ static long hand_over_nth(__u32 i, void *arg)
 /* Takes back what hand_over() gave away: the batch is refused as a whole. */
 static long take_back_nth(__u32 i, void *arg)
 {
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
+	struct walk *w = arg;
+	struct batch *b = w->b;
+	struct sp_desc *d = nth(w, i);
 	struct sp_owner *o;
 	__u32 index;
 
