@@ -137,18 +137,14 @@ __noinline int route(struct batch *b)
 	return -1;
 }
 
-__noinline int account(struct batch *b)
+static __always_inline void account(struct batch *b)
 {
-	struct sp_instance *from, *to;
-	__u32 sent;
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
+	__u32 sent = b->count - b->unsent;
 
-	if (!b)
-		return 0;
-	from = bpf_map_lookup_elem(&instances, &b->slot);
-	to = bpf_map_lookup_elem(&instances, &b->to);
 	if (!from || !to)
-		return 0;
-	sent = b->count - b->unsent;
+		return;
 	if (from->fn != SP_GATEWAY_FN)
 		__sync_fetch_and_add(&from->in_flight, -sent);
 	if (to->fn != SP_GATEWAY_FN)
@@ -167,7 +163,6 @@ __noinline int account(struct batch *b)
 		count(SP_COUNT_REMOTE, b->count);
 	if (b->flag)
 		count(SP_COUNT_UNDELIVERABLE, b->count);
-	return 0;
 }
 
 /* A class that no pool has is the gateway's to deny. */

@@ -21,8 +21,7 @@
 
 #define NS_BITS 36 /* 68 s, beyond the last bucket's begin: above it, times are all one */
 
-/* Without a division: / 8, then times 2^32 / 125. Without a branch, too: each doubles what
- * the verifier has to judge, and with it the time to load. */
+/* Without a division: / 8, then times 2^32 / 125. */
 static __always_inline __u32 us_of(__u64 ns)
 {
 	__u64 above = -(ns >> NS_BITS) >> 63; /* 0 or 1 */
@@ -33,7 +32,10 @@ static __always_inline __u32 us_of(__u64 ns)
 
 static __always_inline void histogram_add(struct sp_histogram *h, __u64 ns, __u32 n)
 {
-	h->count[sp_histogram_bucket(us_of(ns))] += n;
+	__u32 us = us_of(ns);
+
+	/* The first eight buckets are a microsecond each: there is no highest bit to look for. */
+	h->count[us < 8 ? us : sp_histogram_bucket(us)] += n;
 }
 
 /* Before the walk: whose entries, and what each descriptor's share of the time is. Leases
