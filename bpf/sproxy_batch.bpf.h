@@ -39,6 +39,7 @@ struct batch {
 	__u32 parts;           /* those that go with another's request */
 	__u64 stock;           /* a bit for each that was stock, to take it back as such */
 	int reason;            /* violation that ended the walk, or -1 */
+	__u64 draw;            /* what the next generation is made of */
 	__u64 begin_ns;        /* when the sender began with the next descriptor */
 	__u64 share_ns;        /* what it spent on each */
 	__u64 wait_ns, end_ns; /* sums over the batch */
