@@ -6,6 +6,7 @@
  * says how it behaves.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,11 +57,13 @@ static void flood(void)
 }
 
 /* Leaves a child behind that keeps the output open, and writes down its number. */
-static void orphan(void)
+static void orphan(bool leaves_group)
 {
 	pid_t child = fork();
 	FILE *file;
 
+	if (child == 0 && leaves_group)
+		setsid();
 	while (child == 0)
 		pause();
 	file = fopen("orphan.pid", "w");
@@ -100,7 +103,12 @@ int main(int argc, char **argv)
 	} else if (!strcmp(name, "many-edges")) {
 		many_edges();
 	} else if (!strcmp(name, "orphan")) {
-		orphan();
+		orphan(false);
+	} else if (!strcmp(name, "runaway")) {
+		orphan(true);
+	} else if (!strcmp(name, "nosy")) {
+		printf("{\"abi\":2,\"edges\":[\"%s\"]}",
+		       access("/etc/shadow", R_OK) == 0 ? "read" : "refused");
 	} else if (!strcmp(name, "count")) {
 		FILE *file = fopen("count.log", "a");
 
