@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #include "controller/sandbox_rules.h"
 #include "controller/sandbox_user.h"
 #include "sproxy/filter.h"
+
+#define PROCESSES_MAX 128 /* and threads */
 
 /* Returns 0 and *ret, -1 where the kernel has no such thing; or -errno. */
 static int ruleset_make(int *ret)
@@ -84,12 +87,15 @@ void chain_confine_end(struct chain_confinement *confinement)
 	confinement->user_fd = -1;
 }
 
+/* It is in no control group: how many processes it may have is a limit of its user's. */
 static int user_become(uid_t user)
 {
-	return setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
-			       setresuid(user, user, user) < 0 ?
-		       -errno :
-		       0;
+	const struct rlimit few = { PROCESSES_MAX, PROCESSES_MAX };
+
+	if (setrlimit(RLIMIT_NPROC, &few) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+		return -errno;
+	return 0;
 }
 
 int chain_confine_enter(const struct chain_confinement *c)

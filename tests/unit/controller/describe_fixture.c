@@ -74,6 +74,23 @@ static void orphan(bool leaves_group)
 	printf("{\"abi\":2,\"name\":\"orphan\"}");
 }
 
+/* As many children as it can have, up to 1,000. */
+static void bomb(void)
+{
+	int count = 0;
+
+	while (count < 1000) {
+		pid_t child = fork();
+
+		while (child == 0)
+			pause();
+		if (child < 0)
+			break;
+		count++;
+	}
+	printf("{\"abi\":2,\"edges\":[\"%s\"]}", count < 1000 ? "refused" : "made");
+}
+
 int main(int argc, char **argv)
 {
 	const char *slash = strrchr(argv[0], '/');
@@ -106,6 +123,8 @@ int main(int argc, char **argv)
 		orphan(false);
 	} else if (!strcmp(name, "runaway")) {
 		orphan(true);
+	} else if (!strcmp(name, "bomb")) {
+		bomb();
 	} else if (!strcmp(name, "nosy")) {
 		printf("{\"abi\":2,\"edges\":[\"%s\"]}",
 		       access("/etc/shadow", R_OK) == 0 ? "read" : "refused");

@@ -153,17 +153,30 @@ static void test_a_child_that_left_its_group_is_ended(void **state)
 	left_behind("runaway", "./runaway");
 }
 
-/* Root asks, but not as root. */
-static void test_files_of_root_are_not_its_own(void **state)
+/* Root asks, but not as root, and not without a limit. */
+static void refused(const char *name, const char *exec)
 {
 	struct chain_description description;
 	char why[CHAIN_WHY_MAX];
 
-	(void)state;
-	chain_files_link("nosy");
-	assert_int_equal(chain_describe("./nosy", &description, why), 0);
+	if (geteuid() != 0)
+		skip();
+	chain_files_link(name);
+	assert_int_equal(chain_describe(exec, &description, why), 0);
 	assert_string_equal(description.edges[0], "refused");
 	chain_description_done(&description);
+}
+
+static void test_files_of_root_are_not_its_own(void **state)
+{
+	(void)state;
+	refused("nosy", "./nosy");
+}
+
+static void test_processes_are_limited(void **state)
+{
+	(void)state;
+	refused("bomb", "./bomb");
 }
 
 /* Where its user cannot go: its functions would run all the same. */
@@ -226,6 +239,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_child_left_behind_is_ended),
 		cmocka_unit_test(test_a_child_that_left_its_group_is_ended),
 		cmocka_unit_test(test_files_of_root_are_not_its_own),
+		cmocka_unit_test(test_processes_are_limited),
 		cmocka_unit_test(test_a_program_in_a_closed_folder),
 		cmocka_unit_test(test_hostile_json),
 	};
