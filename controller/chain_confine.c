@@ -6,11 +6,15 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "controller/clock.h"
 #include "controller/privilege.h"
 #include "controller/sandbox_rules.h"
 #include "controller/sandbox_user.h"
@@ -41,12 +45,16 @@ static int ruleset_make(int *ret)
 	return r;
 }
 
-/* Root could read every file of the machine, and what it left behind would be root's. */
+/* Root could read every file of the machine, and what it left behind would be root's. Another number
+ * each time: processes of the one before may still be dying, and count. */
 static int user_take(struct chain_confinement *ret)
 {
+	char name[32];
+
 	if (geteuid() != 0 || !privilege_has(CAP_SETUID) || !privilege_has(CAP_SETGID))
 		return 0;
-	ret->user_fd = sandbox_user_take("what do you declare?", &ret->user);
+	snprintf(name, sizeof(name), "%" PRIu64, clock_ns(CLOCK_MONOTONIC));
+	ret->user_fd = sandbox_user_take(name, &ret->user);
 	return ret->user_fd < 0 ? ret->user_fd : 0;
 }
 

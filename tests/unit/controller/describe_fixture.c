@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -77,18 +78,21 @@ static void orphan(bool leaves_group)
 /* As many children as it can have, up to 1,000. */
 static void bomb(void)
 {
+	static pid_t children[1000];
 	int count = 0;
 
-	while (count < 1000) {
-		pid_t child = fork();
-
-		while (child == 0)
+	for (; count < 1000; count++) {
+		children[count] = fork();
+		while (children[count] == 0)
 			pause();
-		if (child < 0)
+		if (children[count] < 0)
 			break;
-		count++;
 	}
 	printf("{\"abi\":2,\"edges\":[\"%s\"]}", count < 1000 ? "refused" : "made");
+	while (count > 0) { /* the leak checker needs room for one more */
+		kill(children[--count], SIGKILL);
+		waitpid(children[count], NULL, 0);
+	}
 }
 
 int main(int argc, char **argv)
