@@ -2,11 +2,11 @@
 /*
  * sandbox_user.h - a user of its own for each running chain.
  *
- * For: the runtime, and programs that are asked what they declare. How: numbers from SANDBOX_UID_FIRST on, which no /etc/passwd has. A number
- * is a byte of one file of the machine, and taken by a lock on it that belongs to the open
- * file (F_OFD_SETLK): whoever holds a copy of the fd holds the number, be it the fd store
- * while no daemon runs, and with the last copy it is free. The first number tried comes from
- * the chain's name, so that a chain has the same one as a rule.
+ * For: the runtime, and programs that are asked what they declare. How: numbers from
+ * SANDBOX_UID_FIRST on, which no /etc/passwd has. A number is a byte of one file of the machine, and
+ * taken by a lock on it that belongs to the open file (F_OFD_SETLK): whoever holds a copy of the fd
+ * holds the number, be it the fd store while no daemon runs, and with the last copy it is free. The
+ * first number tried comes from the chain's name, so that a chain has the same one as a rule.
  * Thread-safety: the file is the machine's; any number of controllers may ask at once.
  */
 #ifndef SPROCKET_CONTROLLER_SANDBOX_USER_H
