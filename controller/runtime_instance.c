@@ -87,6 +87,15 @@ static const char *refusal_help(const struct runtime *runtime, const char *text)
 	return "";
 }
 
+/* What a function writes is a stranger's, and goes to terminals. */
+static void text_clean(char text[], size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = ' ';
+}
+
 static void on_wiring(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -95,12 +104,12 @@ static void on_wiring(void *arg, uint32_t events)
 	ssize_t n = wiring_receive(instance->process.wiring, &msg, sizeof(msg), NULL, 0, NULL);
 
 	(void)events;
-	if (n <= 0) {
-		loop_remove(runtime->loop, &instance->on_wiring);
-	} else if (n == sizeof(msg) && msg.type == WIRING_READY) {
+	/* One message is all that it has to say: more of them would be lines and events without end. */
+	loop_remove(runtime->loop, &instance->on_wiring);
+	if (n == sizeof(msg) && msg.type == WIRING_READY) {
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
-		msg.text[sizeof(msg.text) - 1] = '\0';
+		text_clean(msg.text, sizeof(msg.text));
 		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
 			     runtime_fn_name(runtime, instance->fn), msg.text,
 			     refusal_help(runtime, msg.text));

@@ -103,6 +103,11 @@ class Default(IsolationTest):
                 self.assertRefused(f"call {number}", "Function not implemented"
                                    if name == "clone3" else "Operation not permitted")
 
+    def test_sockets_of_the_chain(self):
+        """What it was handed is to send and to read, and tells nothing of the machine."""
+        for deed in ("peek", "interface"):
+            self.assertRefused(deed, "Operation not permitted")
+
     def test_processes(self):
         inside, gateway = pids_of(self.chain)
         other = pids_of(self.other)
@@ -221,9 +226,10 @@ class Declared(IsolationTest):
 
 class Describe(IsolationTest):
     def test_program_that_is_asked_what_it_declares(self):
-        """It runs as who asks, root here, and can do as little."""
+        """It runs as a user of its own where root asks, and can do as little."""
         with tempfile.TemporaryDirectory(prefix="isolation-") as folder, \
                 tempfile.NamedTemporaryFile(dir=Path.home()) as outside:
+            os.chmod(folder, 0o777)
             exe, told = Path(folder) / "nosy", Path(folder) / "told"
             exe.write_text(f"""#!/usr/bin/python3
 import os, socket, sys
@@ -237,6 +243,9 @@ attempt("tmp", lambda: None)
 attempt("socket", socket.socket)
 attempt("write", lambda: open("{outside.name}", "w").write("x"))
 attempt("create", lambda: open("/etc/isolation", "x"))
+attempt("read", lambda: open("{outside.name}"))
+attempt("shadow", lambda: open("/etc/shadow"))
+attempt("root", lambda: os.getuid() and os.stat("/nonexistent"))
 attempt("kill", lambda: os.kill({os.getpid()}, 0))
 attempt("unshare", lambda: os.chroot("/tmp"))
 os.execv("{INTRUDER}", ["nosy"] + sys.argv[1:])

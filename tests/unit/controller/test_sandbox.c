@@ -112,6 +112,46 @@ static void test_user_is_ended(void **state)
 	close(fd);
 }
 
+#define ROUNDS 20
+
+/* One that stops whoever comes to end it, as fast as it can: landlock, which would keep its signals
+ * back, is not everywhere. */
+static void stopper_end(const int ready[2], uid_t user)
+{
+	int status;
+	char byte;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setresuid(user, user, user) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			kill(-1, SIGSTOP);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	sandbox_user_end(user);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void test_user_that_stops_others_is_ended(void **state)
+{
+	int fd, ready[2];
+	uid_t user;
+
+	(void)state;
+	fd = sandbox_user_take("stops", &user);
+	assert_true(fd >= 0);
+	assert_int_equal(pipe(ready), 0);
+	alarm(20); /* waiting for ever is what must not be */
+	for (int i = 0; i < ROUNDS; i++)
+		stopper_end(ready, user);
+	alarm(0);
+	close(ready[0]);
+	close(ready[1]);
+	close(fd);
+}
+
 static struct sandbox *sandbox_make(void)
 {
 	char why[SANDBOX_WHY_MAX];
@@ -212,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user_is_nobody_elses),
 		cmocka_unit_test(test_user_is_ended),
+		cmocka_unit_test(test_user_that_stops_others_is_ended),
 		cmocka_unit_test(test_another_is_needed_when_something_changed),
 		cmocka_unit_test(test_paths_of_a_program),
 #ifndef THREADED
