@@ -153,6 +153,13 @@ class Hostile(unittest.TestCase):
                 ("host", "h"), ("x_other", "stays"), ("x-forwarded-for", "127.0.0.1"),
                 ("x-forwarded-proto", "http")]))
 
+    def test_a_scheme_of_http2_is_no_tls(self):
+        with Front() as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*"))
+            self.assertIsNotNone(self.h2(front, pseudo(scheme=b"https")))
+            self.assertEqual(dict(one.requests[0][2])["x-forwarded-proto"], "http")
+
     def test_connection_cannot_name_away_what_the_front_says(self):
         with Front() as front:
             one = front.upstream("one")
