@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/http.h"
-
 #define SUBJECT_MAX 1024 /* a longer one is not passed on: the client is refused instead */
 
 static int refuse(char why[FRONT_WHY_MAX], const char *text)
@@ -113,6 +111,23 @@ static int files_use(SSL_CTX *ctx, const struct front_bytes *cert, const struct 
 	return 0;
 }
 
+/* RFC 7301, 3.2: who knows none of ours is refused. libh2o's would let a client of any other
+ * protocol, brought here by somebody between, take what HTTP/1 says for its own. */
+static int on_protocols(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+			const unsigned char *theirs, unsigned len, void *arg)
+{
+	static const unsigned char ours[] = "\2h2\10http/1.1";
+	unsigned char *selected;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&selected, ret_len, ours, sizeof(ours) - 1, theirs, len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret = selected;
+	return SSL_TLSEXT_ERR_OK;
+}
+
 int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 		  const struct front_bytes *client_ca, SSL_CTX **ret, char why[FRONT_WHY_MAX])
 {
@@ -127,7 +142,7 @@ int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	/* A session of a client with a certificate can be resumed only within a named context. */
 	SSL_CTX_set_session_id_context(ctx, name, sizeof(name) - 1);
-	h2o_ssl_register_alpn_protocols(ctx, h2o_alpn_protocols);
+	SSL_CTX_set_alpn_select_cb(ctx, on_protocols, NULL);
 	r = files_use(ctx, cert, key, client_ca, why);
 	if (r < 0) {
 		SSL_CTX_free(ctx);

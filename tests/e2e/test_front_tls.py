@@ -46,6 +46,18 @@ class Tls(FrontTest):
                  f"http://127.0.0.1:{front.port}/y"], capture_output=True, text=True)
             self.assertEqual(h2c.stdout, "one GET /y 0 2")
 
+    def test_another_protocol_is_refused(self):
+        with Front(plain=False, tls=True) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server)
+            for names in ("smtp",), ("h3", "ftp"):
+                with self.assertRaises(OSError):
+                    front.connect_tls(self.certs.ca, protocols=names)
+            for names in ("ftp", "http/1.1"), ():
+                with front.connect_tls(self.certs.ca, protocols=names) as c:
+                    self.assertEqual(c.request("GET", "/x").status, 200)
+
     def test_http2_headers_that_are_in_no_table(self):
         """Many of them, empty ones and long ones; and a client without a table."""
         for timings, id_size in ((1, 0), (2, 32), (4, 127), (9, 9000)):
