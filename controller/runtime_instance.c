@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "controller/logstore_text.h"
 #include "controller/runtime_private.h"
 
 void instance_set_state(struct instance *instance, enum instance_state state)
@@ -95,12 +96,13 @@ static void on_wiring(void *arg, uint32_t events)
 	ssize_t n = wiring_receive(instance->process.wiring, &msg, sizeof(msg), NULL, 0, NULL);
 
 	(void)events;
-	if (n <= 0) {
-		loop_remove(runtime->loop, &instance->on_wiring);
-	} else if (n == sizeof(msg) && msg.type == WIRING_READY) {
+	/* It has one thing to say: who says more would keep us busy. */
+	loop_remove(runtime->loop, &instance->on_wiring);
+	if (n == sizeof(msg) && msg.type == WIRING_READY) {
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
 		msg.text[sizeof(msg.text) - 1] = '\0';
+		logstore_text_line(msg.text);
 		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
 			     runtime_fn_name(runtime, instance->fn), msg.text,
 			     refusal_help(runtime, msg.text));
