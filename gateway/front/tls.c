@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/next.h"
+
 #define SUBJECT_MAX 1024 /* a longer one is not passed on: the client is refused instead */
 
 static int refuse(char why[FRONT_WHY_MAX], const char *text)
@@ -150,6 +152,21 @@ int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 	}
 	*ret = ctx;
 	return 0;
+}
+
+/* libh2o calls it by its dynamic symbol; the one here, exported by the executable, takes its place.
+ * After a client's close_notify OpenSSL reads no more, and libh2o would keep all that still comes:
+ * so from the second time on it is an error, which ends the connection. */
+__attribute__((visibility("default"))) int SSL_read(SSL *ssl, void *buf, int len)
+{
+	static void *cache;
+	int (*next)(SSL *, void *, int);
+	bool ended = SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
+	int n;
+
+	*(void **)&next = gw_next(&cache, "SSL_read");
+	n = next(ssl, buf, len);
+	return n == 0 && ended ? -1 : n;
 }
 
 char *front_tls_subject(const SSL *ssl)
