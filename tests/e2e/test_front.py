@@ -74,6 +74,20 @@ class Routing(FrontTest):
             self.assertEqual(answer.header("vary"), "x-a")
             self.assertIsNone(answer.header("cache-control"))
 
+    def test_a_large_body_is_in_no_file(self):
+        with Front() as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*", 64 << 20))
+            with front.connect() as c:
+                c.write(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (48 << 20))
+                for _ in range(47):
+                    c.write(bytes(1 << 20))
+                maps = Path(f"/proc/{front.process.pid}/maps").read_text()
+                self.assertNotIn("h2o.b.", maps)
+                c.write(bytes(1 << 20))
+                self.assertEqual(c.receive().status, 200)
+            self.assertEqual(len(one.requests[0][3]), 48 << 20)
+
     def test_answers_of_every_shape(self):
         big = os.urandom(3 << 20)
         shapes = {
