@@ -162,21 +162,22 @@ static void answer(struct gw_request *r, int status, const struct fields *fields
 		   uint32_t len)
 {
 	h2o_req_t *req = r->req;
-	h2o_iovec_t iov = h2o_iovec_init(body, len);
+	/* RFC 9110, 15.3.6 */
+	h2o_iovec_t iov = h2o_iovec_init(body, status == 205 ? 0 : len);
 
 	GW_COUNT(r->worker, answered, 1);
 	gw_request_answering(r);
 	/* RFC 9110, 8.6: no Content-Length in a 204; in a 304 only that of the 200. */
-	gw_status_set(req, status, status == 204 || status == 304 ? SIZE_MAX : len);
+	gw_status_set(req, status, status == 204 || status == 304 ? SIZE_MAX : iov.len);
 	fields_put(req, fields);
-	if (len > 0 && !fields->content_type && status != 204 && status != 304)
+	if (iov.len > 0 && !fields->content_type && status != 204 && status != 304)
 		h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
 			       H2O_STRLIT("application/octet-stream"));
 	gw_trace_put(req, &r->trace);
 	if (r->worker->tables->wiring.trace)
 		gw_timing_put(r);
 	h2o_start_response(req, &gw_generator);
-	h2o_send(req, &iov, has_body(r, status) && len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
+	h2o_send(req, &iov, has_body(r, status) && iov.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
 void gw_response_drop(struct gw_request *r)

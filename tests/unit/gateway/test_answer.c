@@ -133,6 +133,11 @@ static void test_empty_and_bodiless_answers(void **state)
 	rig_slot(&rig, d.buf)->status = 304;
 	answer(d, 0);
 	assert_int_equal(reply.status, 304);
+	d = post();
+	rig_slot(&rig, d.buf)->status = 205;
+	answer(d, 0);
+	assert_int_equal(reply.status, 205);
+	assert_string_equal(reply_field(&reply, "content-length"), "0");
 }
 
 static void test_failures_become_problems(void **state)
