@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "controller/logstore_text.h"
 #include "controller/runtime_private.h"
 
 void instance_set_state(struct instance *instance, enum instance_state state)
@@ -87,15 +88,6 @@ static const char *refusal_help(const struct runtime *runtime, const char *text)
 	return "";
 }
 
-/* What a function writes is a stranger's, and goes to terminals. */
-static void text_clean(char text[], size_t size)
-{
-	text[size - 1] = '\0';
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			*at = ' ';
-}
-
 static void on_wiring(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -109,7 +101,8 @@ static void on_wiring(void *arg, uint32_t events)
 	if (n == sizeof(msg) && msg.type == WIRING_READY) {
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
-		text_clean(msg.text, sizeof(msg.text));
+		msg.text[sizeof(msg.text) - 1] = '\0';
+		logstore_text_line(msg.text);
 		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
 			     runtime_fn_name(runtime, instance->fn), msg.text,
 			     refusal_help(runtime, msg.text));

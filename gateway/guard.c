@@ -22,6 +22,7 @@
 #include "gateway/client.h"
 #include "gateway/linger.h"
 #include "gateway/next.h"
+#include "gateway/window.h"
 #include "gateway/worker.h"
 
 #define BLOCK_MAX (64U << 10)     /* bytes of a header block */
@@ -29,7 +30,6 @@
 #define DATA_TINY 64U             /* DATA below it is counted */
 #define BUFFERED_MIN (32UL << 20) /* bytes of bodies that any connection may have in memory */
 #define WINDOW_CREDIT 4           /* WINDOW_UPDATE that an answer is worth */
-#define SETTING 6U                /* bytes of one (RFC 9113, 6.5.1) */
 
 static _Thread_local struct gw_client *current; /* whose frames are read now */
 
@@ -247,27 +247,6 @@ static int data_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fra
 	return r;
 }
 
-/* RFC 9113, 6.9.2: no stream's window may grow beyond 2^31 - 1. */
-static int settings_judge(h2o_http2_conn_t *conn, struct gw_client *c, const h2o_http2_frame_t *f,
-			  const char **why)
-{
-	const uint8_t *s = f->payload;
-	h2o_http2_stream_t *stream;
-
-	for (uint32_t left = f->length; left >= SETTING; left -= SETTING, s += SETTING) {
-		ssize_t delta = (ssize_t)h2o_http2_decode32u(s + 2) -
-				(ssize_t)conn->peer_settings.initial_window_size;
-
-		if (h2o_http2_decode16u(s) != H2O_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE || delta <= 0)
-			continue;
-		kh_foreach_value(conn->streams, stream, {
-			if (h2o_http2_window_get_window(&stream->output_window) + delta > INT32_MAX)
-				return fail(why, H2O_HTTP2_ERROR_FLOW_CONTROL, "window overflow");
-		});
-	}
-	return spend(c, GW_ABUSE_settings);
-}
-
 static int other_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_frame_t *f,
 		       const char **why)
 {
@@ -285,6 +264,7 @@ static int other_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fr
 		if (f->stream_id != 0 && idle(conn, f->stream_id))
 			return fail(why, H2O_HTTP2_ERROR_PROTOCOL,
 				    "WINDOW_UPDATE of an idle stream");
+		gw_window_update(conn, f->stream_id);
 		return spend(c, GW_ABUSE_window);
 	case H2O_HTTP2_FRAME_TYPE_GOAWAY:
 		return spend(c, GW_ABUSE_frame);
@@ -323,7 +303,9 @@ static int frame_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fr
 	case H2O_HTTP2_FRAME_TYPE_HEADERS:
 		return headers_judge(conn, c, f, why);
 	case H2O_HTTP2_FRAME_TYPE_SETTINGS:
-		return settings_judge(conn, c, f, why);
+		if (!gw_window_settings(conn, f))
+			return fail(why, H2O_HTTP2_ERROR_FLOW_CONTROL, "window overflow");
+		return spend(c, GW_ABUSE_settings);
 	default:
 		return other_judge(conn, c, f, why);
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,8 @@ int main(void)
 	}
 	/* As in the gateway: each wave of requests would take the heap's top again. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	/* libh2o would read what is longer than 32 MiB into a file in /tmp. */
+	h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of a terminal: the controller ends us */
 	/* The process ends here with all it has; connections that a drain left open, too. */

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that write to their sockets themselves: refused, counted, cut off, replaced."""
 import random
+import unittest
 
 import tap
 from client import poll
+from daemon import Daemon
+from harness import fill, program
 from hostile import (DESC, REPLY, Held, HostileTest, fine_traffic, hostile_chain, order,
                      tell)
 
@@ -351,6 +354,36 @@ class Alone(HostileTest):
         with hostile_chain(timeout="1s", whole=False) as chain:
             with fine_traffic(chain):
                 self.assertProblem(self.attack(chain, order("hang")), 504, "hostile")
+
+
+class Talks(unittest.TestCase):
+    """What it tells the daemon, which all chains share."""
+
+    words = {"name": "hostile", "timeout": "5s", "memory": "8Mi", "sizes": "2Ki, 64Ki",
+             "functions": "", "ingress": "", "routes": ""}
+
+    def test_once_is_enough(self):
+        with Daemon() as daemon:
+            daemon.apply(fill("hostile", self.words))
+            for _ in range(30):
+                self.assertEqual(daemon.request("hostile", "POST", "/", b"y", order(
+                    "wiring", value=2, count=100)).status, 200)
+            told = [e["count"] for e in daemon.events("hostile") if e["reason"] == "FailedStart"]
+            self.assertLessEqual(sum(told), 1)
+            names = [f["name"] for f in daemon.status("hostile")["functions"]]
+            self.assertEqual(names, ["keeper", "honest", "bad"])
+
+    def test_its_excuse_is_one_line_of_plain_text(self):
+        liar = f'\n  - {{name: liar, exec: "{program("hostile")}", env: {{HOSTILE_EXCUSE: "1"}}}}'
+        text = fill("hostile", self.words | {
+            "functions": liar, "ingress": "\n  - {from: ingress, to: liar, when: {path: /liar}}",
+            "routes": "\n  - {from: liar, to: reply}"})
+        with Daemon() as daemon:
+            done = daemon.apply(text, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            line = next(i for i in done.stderr.splitlines() if "excuse" in i)
+            self.assertIn("an  [31mexcuse sprocket: ?", line)
+            self.assertNotIn("\x1b", done.stdout + done.stderr + daemon.report())
 
 
 if __name__ == "__main__":

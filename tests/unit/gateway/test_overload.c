@@ -267,6 +267,26 @@ static void test_only_when_all_that_had_it_are_idempotent(void **state)
 	stop();
 }
 
+/* It may have been moved by what its client sent ahead, and nobody has noted where it was. */
+static void test_not_what_came_before_they_were_idempotent(void **state)
+{
+	static char ahead[40000];
+
+	(void)state;
+	start(1, 5000, 8);
+	client_say(&c, "GET /work HTTP/1.1\r\nHost: h\r\nX-A: one\r\n\r\n");
+	rig_take(&rig);
+	memset(ahead, 'x', sizeof(ahead));
+	client_send(&c, ahead, sizeof(ahead));
+	rig_wiring.idempotent = 1U << 1;
+	bounds(0, 4, 5000);
+	die();
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 502, "function-died");
+	assert_int_equal(rig_stats(&rig).retried, 0);
+	stop();
+}
+
 /* What others read is not written to: the request goes on in another buffer. */
 static void test_a_shared_buffer_is_left(void **state)
 {
@@ -304,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_before_the_chain_nobody_waits_for_ever),
 		cmocka_unit_test(test_a_dead_instances_request_is_sent_again),
 		cmocka_unit_test(test_only_when_all_that_had_it_are_idempotent),
+		cmocka_unit_test(test_not_what_came_before_they_were_idempotent),
 		cmocka_unit_test(test_a_shared_buffer_is_left),
 	};
 
