@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "gateway/admit.h"
+#include "gateway/client.h"
 #include "gateway/instance.h"
 #include "gateway/request.h"
 #include "gateway/strict.h"
@@ -185,6 +186,7 @@ void gw_overload_init(struct gw_worker *worker)
 {
 	struct gw_overload *o = &worker->overload;
 	here = worker;
+	worker->refuses = refuses;
 	gw_strict_judge = head_judge;
 	h2o_linklist_init_anchor(&o->waiting);
 	o->entry = (h2o_timeout_entry_t){ .cb = on_tick };
@@ -386,6 +388,8 @@ bool gw_overload_head_refused(const h2o_req_t *req)
 {
 	bool is = refused_head && req->version < 0x200 && req->input.method.base == refused_head;
 
+	if (req->version >= 0x200)
+		return gw_client_is_unread(req);
 	if (is)
 		refused_head = NULL;
 	return is;

@@ -98,9 +98,10 @@ static inline bool gw_overload_idle(const struct gw_overload *o)
 void gw_overload_dry(struct gw_worker *worker);
 
 /*
- * Heads of HTTP/1 requests are judged before their bodies are read (gw_strict_judge): of one that
- * is to be refused anyhow, the fields are removed that say that there is a body. The handler then
- * runs at once, and asks here; what follows on the connection is thrown away.
+ * Heads are judged before their bodies are read. Of an HTTP/1 request that is to be refused anyhow
+ * (gw_strict_judge) the fields are removed that say that there is a body; from an HTTP/2 request
+ * (gw_worker.refuses) its body is taken (late.h). The handler then runs at once, and asks here; what
+ * follows on the connection, or the stream, is thrown away.
  */
 bool gw_overload_head_refused(const h2o_req_t *req);
 
