@@ -191,6 +191,13 @@ class Declared(IsolationTest):
                 self.assertTrue(self.try_it(f"create {kept}/b", chain).startswith("done"))
             self.assertGreaterEqual((kept / "b").stat().st_uid, 1 << 30)
 
+    def test_files_that_are_not_there(self):
+        security = "{files: {read: [/usr, /no/such/models], write: [/no/such/cache]}}"
+        with Chain(text=chain_of("absent", security)) as chain:
+            told = [line for line in chain.log.lines if "security.files" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("/no/such/models is not there", told[0])
+
     def test_user(self):
         for word, uid in (("keep", os.getuid()), ("nobody", 65534), ("12345", 12345)):
             with Chain(text=chain_of("user", f"{{user: {word}}}")) as chain:
