@@ -85,6 +85,8 @@ int runtime_sandbox(struct runtime *runtime, const struct chain *chain)
 			instance_core_folder(runtime, cores), &sandbox, why);
 	if (r < 0) {
 		runtime_warn(runtime, "Isolation", "its functions cannot be isolated: %s", why);
+		if (runtime->state == RUNTIME_STARTING)
+			snprintf(runtime->why, sizeof(runtime->why), "%s", why);
 		return r;
 	}
 	sandbox_free(runtime->sandbox);

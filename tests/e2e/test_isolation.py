@@ -291,6 +291,15 @@ class Secrets(IsolationTest):
 
 
 class Daemons(IsolationTest):
+    def test_what_is_not_there_is_told_to_who_applies_it(self):
+        with Daemon() as daemon:
+            for security, extra, said in (
+                    ("", ", secrets: {token: /nonexistent/key}", "token of intruder: cannot read"),
+                    ("{user: nobody-at-all}", "", "no such user: make one")):
+                bad = daemon.apply(chain_of("bad", security, extra), check=False)
+                self.assertEqual(bad.returncode, 1)
+                self.assertIn(said, bad.stderr)
+
     def test_user_stays_over_restarts_and_ends_with_the_chain(self):
         with Daemon() as daemon:
             daemon.apply(chain_of("kept"))
