@@ -87,6 +87,7 @@ static void instance_missed(struct instance *i, enum instance_state state)
 	i->next = false;
 	if (!served || !instance_fits(i))
 		i->state = INSTANCE_STOPPING;
+	instance_cgroup_end(i);
 	instance_page_close(i);
 	instance_gone(i, i->state == INSTANCE_STARTING ? "while no controller ran" : NULL);
 }

@@ -158,7 +158,9 @@ static int begin(struct instance *instance, const struct chain *chain,
 	/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
 	if (r == 0 && instance->runtime->options.fdstore)
 		r = keep_instance(instance, true);
-	return r == 0 ? wire(instance, chain, ends) : r;
+	if (r == 0)
+		r = wire(instance, chain, ends);
+	return r == -EPIPE ? 0 : r; /* it is dead already: its end tells why */
 }
 
 static void begin_failed(struct instance *instance)

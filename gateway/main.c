@@ -21,7 +21,6 @@
 #include "gateway/gateway.h"
 #include "gateway/intake.h"
 #include "gateway/lease.h"
-#include "gateway/problem.h"
 #include "gateway/request.h"
 #include "gateway/rights.h"
 #include "gateway/tables.h"
@@ -134,22 +133,6 @@ static void limits_set(struct gateway *g)
 	g->connection_limit = usable > 0 ? usable : 1;
 }
 
-static void http_config(struct gateway *g)
-{
-	h2o_hostconf_t *host;
-
-	h2o_config_init(&g->http);
-	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
-	g->http.http1.req_timeout = GW_IDLE_MS;
-	g->http.http2.idle_timeout = GW_IDLE_MS;
-	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	host->http2.reprioritize_blocking_assets = 0;
-	host->http2.push_preload = 0;
-	host->fallback_path.error_log.emit_request_errors = 0;
-	gw_problem_filter(&host->fallback_path);
-	gw_admit_handler(&host->fallback_path);
-}
-
 static void names_read(struct gateway *g)
 {
 	g->chain = wiring_get(&g->wiring.heap, g->wiring.chain);
@@ -224,7 +207,7 @@ static int gateway_run(struct gateway *g)
 		gw_lease_find_unanswered(g);
 	if (pool_start(g, fds[WIRING_GW_MEMORY]))
 		return 1;
-	http_config(g);
+	gw_intake_http(&g->http, gw_admit_handler);
 	if (gw_tables_init(g) < 0)
 		return fail(g->control, "no memory for the tables");
 	if (workers_init(g, fds))

@@ -18,7 +18,6 @@
 #include "gateway/front/relay.h"
 #include "gateway/front/worker.h"
 #include "gateway/intake.h"
-#include "gateway/problem.h"
 #include "gateway/rights.h"
 
 #define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
@@ -50,23 +49,6 @@ static void limits_set(struct front *front)
 
 	front->upstream_limit = usable > 0 ? usable : 1;
 	front->gateway.connection_limit = front->upstream_limit;
-}
-
-static void http_config(struct front *front)
-{
-	h2o_globalconf_t *http = &front->gateway.http;
-	h2o_hostconf_t *host;
-
-	h2o_config_init(http);
-	http->server_name = h2o_iovec_init(H2O_STRLIT(""));
-	http->http1.req_timeout = GW_IDLE_MS;
-	http->http2.idle_timeout = GW_IDLE_MS;
-	host = h2o_config_register_host(http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	host->http2.reprioritize_blocking_assets = 0;
-	host->http2.push_preload = 0;
-	host->fallback_path.error_log.emit_request_errors = 0;
-	gw_problem_filter(&host->fallback_path);
-	front_relay_handler(&host->fallback_path);
 }
 
 static int workers_init(struct front *front, uint32_t flags, const int *fds)
@@ -121,7 +103,7 @@ static int front_run(struct front *front)
 	front->gateway.chain = "";
 	pthread_mutex_init(&front->lock, NULL);
 	limits_set(front);
-	http_config(front);
+	gw_intake_http(&front->gateway.http, front_relay_handler);
 	if (workers_init(front, msg.flags, fds) < 0)
 		return fail(control, "no memory or fds for the workers");
 	if (gw_rights_drop_front() < 0)

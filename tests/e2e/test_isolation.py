@@ -196,6 +196,13 @@ class Declared(IsolationTest):
                 self.assertTrue(self.try_it(f"create {kept}/b", chain).startswith("done"))
             self.assertGreaterEqual((kept / "b").stat().st_uid, 1 << 30)
 
+    def test_files_that_are_not_there(self):
+        security = "{files: {read: [/usr, /no/such/models], write: [/no/such/cache]}}"
+        with Chain(text=chain_of("absent", security)) as chain:
+            told = [line for line in chain.log.lines if "security.files" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("/no/such/models is not there", told[0])
+
     def test_user(self):
         for word, uid in (("keep", os.getuid()), ("nobody", 65534), ("12345", 12345)):
             with Chain(text=chain_of("user", f"{{user: {word}}}")) as chain:
@@ -293,6 +300,15 @@ class Secrets(IsolationTest):
 
 
 class Daemons(IsolationTest):
+    def test_what_is_not_there_is_told_to_who_applies_it(self):
+        with Daemon() as daemon:
+            for security, extra, said in (
+                    ("", ", secrets: {token: /nonexistent/key}", "token of intruder: cannot read"),
+                    ("{user: nobody-at-all}", "", "no such user: make one")):
+                bad = daemon.apply(chain_of("bad", security, extra), check=False)
+                self.assertEqual(bad.returncode, 1)
+                self.assertIn(said, bad.stderr)
+
     def test_user_stays_over_restarts_and_ends_with_the_chain(self):
         with Daemon() as daemon:
             daemon.apply(chain_of("kept"))
