@@ -301,7 +301,15 @@ static struct chain_pair allocator[] = { { (char[]){ "GLIBC_TUNABLES" },
 					   (char[]){ "glibc.malloc.tcache_count=256" } } };
 static const struct chain_pairs environment = { .items = allocator, .count = 1 };
 
-int gateway_start(struct runtime *runtime)
+static int gateway_failed(struct runtime *runtime, int r)
+{
+	runtime_warn(runtime, "GatewayFailed", "cannot start the gateway: %s", strerror(-r));
+	if (runtime->gateway.state != GATEWAY_NONE)
+		process_kill(&runtime->gateway.process); /* its exit cleans up */
+	return r;
+}
+
+int gateway_begin(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
 	struct process_spec spec = { .name = "sprocket-gateway",
@@ -332,16 +340,20 @@ int gateway_start(struct runtime *runtime)
 		if (runtime->runstate)
 			gateway_record(runtime);
 		r = gateway_sources_add(runtime);
-		/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
-		if (r == 0 && runtime->options.fdstore)
-			r = keep_gateway(runtime);
-		if (r == 0)
-			r = gateway_wire(runtime);
-		if (r < 0)
-			process_kill(&g->process); /* its exit cleans up */
 	}
+	return r < 0 ? gateway_failed(runtime, r) : 0;
+}
+
+int gateway_start(struct runtime *runtime)
+{
+	int r = runtime->gateway.state == GATEWAY_NONE ? gateway_begin(runtime) : 0;
+
 	if (r < 0)
-		runtime_warn(runtime, "GatewayFailed", "cannot start the gateway: %s",
-			     strerror(-r));
-	return r;
+		return r;
+	/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
+	if (runtime->options.fdstore)
+		r = keep_gateway(runtime);
+	if (r == 0)
+		r = gateway_wire(runtime);
+	return r < 0 ? gateway_failed(runtime, r) : 0;
 }
