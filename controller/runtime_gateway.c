@@ -276,7 +276,7 @@ int gateway_sources_add(struct runtime *runtime)
 		r = loop_add(runtime->loop, &g->on_wiring, EPOLLIN);
 	if (r == 0)
 		r = loop_add(runtime->loop, &g->on_log, EPOLLIN);
-	if (g->state == GATEWAY_STARTING)
+	if (g->state == GATEWAY_STARTING && g->wired)
 		loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
 	return r;
 }
@@ -335,7 +335,7 @@ int gateway_begin(struct runtime *runtime)
 	r = process_start(&spec, &g->process);
 	if (r == 0) {
 		g->state = GATEWAY_STARTING;
-		g->outdated = false;
+		g->wired = g->outdated = false;
 		runtime->children++;
 		if (runtime->runstate)
 			gateway_record(runtime);
@@ -355,5 +355,9 @@ int gateway_start(struct runtime *runtime)
 		r = keep_gateway(runtime);
 	if (r == 0)
 		r = gateway_wire(runtime);
-	return r < 0 ? gateway_failed(runtime, r) : 0;
+	if (r < 0)
+		return gateway_failed(runtime, r);
+	runtime->gateway.wired = true;
+	loop_arm(runtime->loop, &runtime->gateway.limit, RUNTIME_START_LIMIT_NS);
+	return 0;
 }

@@ -88,7 +88,7 @@ static int all_start(struct runtime *runtime)
 	if (r < 0)
 		return r;
 	began = loop_now_ns();
-	r = kernel_start(runtime); /* as long as the gateway needs until it is wired */
+	r = kernel_start(runtime); /* as long as the gateway needs until it can be wired */
 	runtime_tell(runtime, "Phase", "phase kernel %.1f ms", runtime_ms_since(began));
 	if (r == 0)
 		r = gateway_open(runtime);
@@ -102,10 +102,6 @@ static int all_start(struct runtime *runtime)
 		r = host_start(runtime);
 	if (r == 0)
 		r = instances_start(runtime);
-	/* Last: what it still has to do takes longer than the start of a function, which would
-	 * wait for it where they share a CPU. */
-	if (r == 0)
-		r = gateway_start(runtime);
 	return r == 0 && runtime->options.inlined ? host_go(runtime) : r;
 }
 
