@@ -120,9 +120,6 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
-	r = runtime_sandbox(runtime, chain);
-	if (r < 0)
-		return r;
 	if (runtime->sandbox)
 		spec.sandbox = sandbox_child(runtime->sandbox, instance->fn - 1);
 	for (uint32_t i = 0; i < instance->worker_count; i++)

@@ -106,9 +106,6 @@ static int pool_start(struct gateway *g, int memory_fd)
 			"the pool's %llu MiB cannot be had (%s): free memory or hugepages, raise "
 			"the memory cgroup's limit, or lower pool.memory in the chain file",
 			(unsigned long long)(layout->size >> 20), strerror(-r));
-	r = shm_dpdk_init();
-	if (r < 0)
-		return fail(g->control, "DPDK does not start: %s", strerror(-r));
 	r = gw_requests_new(g);
 	if (r == 0 && g->wiring.takeover)
 		r = shm_pool_take_over(layout, g->owners, g->wiring.slots, g->wiring.worker_count,
@@ -190,10 +187,14 @@ static int gateway_run(struct gateway *g)
 	int fds[WIRING_FD_MAX];
 	size_t fd_count = 0;
 	const char *fault;
-	int r;
-	ssize_t len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
-				     &fd_count);
+	/* What takes longest, and needs nothing of the controller, which has work of its own. */
+	int r = shm_dpdk_init();
+	ssize_t len;
 
+	if (r < 0)
+		return fail(g->control, "DPDK does not start: %s", strerror(-r));
+	len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
+			     &fd_count);
 	if (len <= 0)
 		return fail(-1, "the controller went away before it sent the wiring");
 	fault = wiring_fault(&g->wiring, len, fd_count);

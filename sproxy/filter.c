@@ -173,7 +173,7 @@ static int function_add(scmp_filter_ctx ctx, uint32_t mask)
 	return r == 0 ? clone_add(ctx, mask >> FILTER_NAMESPACES & 1 ? 0 : NAMESPACE_FLAGS) : r;
 }
 
-int filter_function(uint32_t mask, struct sock_fprog *ret)
+int filter_function_make(uint32_t mask, struct sock_fprog *ret)
 {
 	return filter_make(SCMP_ACT_ERRNO(EPERM), function_add, mask, ret);
 }

@@ -4,9 +4,9 @@
  *
  * For: the controller, which gives each function a filter; the gateway and sprocketd, which
  * give themselves one once they have started.
- * How: libseccomp builds the program once (about a millisecond; those of gateway and front at
- * build time, by filter_print.c); installing it is one system call and needs no library, so that
- * a child does that alone. Of a function and of a gateway
+ * How: libseccomp builds the program (milliseconds: those of gateway, front, and functions that are
+ * allowed nothing beyond, at build time, by filter_print.c); installing it is one system call and
+ * needs no library, so that a child does that alone. Of a function and of a gateway
  * what is not named is refused with EPERM, not with death: libraries try calls and live
  * without them, and to a hostile function a refusal is of no more use. clone3, whose flags a
  * filter cannot see, does not exist (ENOSYS), so that the C library uses clone. A call by
@@ -45,6 +45,8 @@ enum filter_group {
 
 /* Each makes a program; `groups` is a mask of 1 << FILTER_*. Returns 0 and *ret, which
  * filter_free() frees, or -errno. */
+int filter_function_make(uint32_t groups, struct sock_fprog *ret);
+/* The same; one without groups was made by the build. */
 int filter_function(uint32_t groups, struct sock_fprog *ret);
 int filter_gateway(struct sock_fprog *ret);
 int filter_front(struct sock_fprog *ret);

@@ -335,6 +335,26 @@ exec "{program("probe")}" "$@"
             self.assertEqual(answers[0]["reason"], "ShuttingDown", answers)
             daemon.process.wait(20)
 
+    def test_program_in_time_for_a_daemon_that_is_late(self):
+        with Daemon() as daemon:
+            mark, said = daemon.folder / "asked", daemon.folder / "said"
+            asked = script(daemon.folder, "asked.sh", f"""
+touch {mark}; sleep 0.3
+"{program("probe")}" "$@" && touch {said}
+""")
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(
+                put(daemon, "late", one("late", exec=asked))))
+            thread.start()
+            poll("it is asked", mark.exists, 20)
+            os.kill(daemon.process.pid, signal.SIGSTOP)
+            poll("it has said it", said.exists, 20)
+            time.sleep(2.2)  # as long as a program has
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            thread.join(30)
+            # It is refused later: what it executes is not declared under security.files.
+            self.assertEqual(answers[0]["reason"], "RolledBack", answers)
+
     def test_changes_of_different_chains_at_once(self):
         with Daemon() as daemon:
             answers = {}

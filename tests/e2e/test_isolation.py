@@ -231,6 +231,32 @@ class Declared(IsolationTest):
                     pass
 
 
+class Start(IsolationTest):
+    """What isolation is made of is made once for a chain, and little of the controller is copied
+    to each function."""
+
+    def test_functions_share_what_is_made_once(self):
+        with Chain("trio", timeout="5s", instances=1, args=["--verbose"]) as chain:
+            pids = [chain.instance_pid(name) for name in ("first", "second", "third")]
+            for space in ("mnt", "net"):
+                inside = {os.readlink(f"/proc/{pid}/ns/{space}") for pid in pids}
+                self.assertEqual(len(inside), 1, space)
+                self.assertNotIn(os.readlink(f"/proc/self/ns/{space}"), inside)
+            # The gateway begins before the kernel's program is loaded, not after it.
+            loaded = float(chain.log.wait(r"phase kernel ([0-9.]+) ms")[1])
+            served = float(chain.log.wait(r"the gateway serves, after ([0-9.]+) ms")[1])
+            self.assertGreater(served, loaded)
+
+    def test_controller_is_small_to_fork(self):
+        with Chain("trio", timeout="5s", instances=1) as chain:
+            text = Path(f"/proc/{chain.pid}/smaps").read_text()
+            self.assertNotIn("libcurl", text)
+            tables = re.findall(r" rw-s .* anon_inode:bpf-map\n(?:\w+: .*\n)*?VmFlags:(.*)\n", text)
+            copied = [flags for flags in tables if "dc" not in flags.split()]
+            self.assertGreater(len(tables), len(copied))
+            self.assertLessEqual(len(copied), 2)  # a page for each of libbpf's rings
+
+
 class Describe(IsolationTest):
     def test_program_that_is_asked_what_it_declares(self):
         """It runs as a user of its own where root asks, and can do as little."""

@@ -359,6 +359,19 @@ static void test_other_architecture_kills(void **state)
 }
 #endif
 
+static void test_that_of_the_build_is_as_made(void **state)
+{
+	struct sock_fprog built, made;
+
+	(void)state;
+	assert_int_equal(filter_function(0, &built), 0);
+	assert_int_equal(filter_function_make(0, &made), 0);
+	assert_int_equal(built.len, made.len);
+	assert_memory_equal(built.filter, made.filter, made.len * sizeof(*made.filter));
+	filter_free(&built);
+	filter_free(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_groups_allow_what_they_say),
 		cmocka_unit_test(test_gateway_starts_nothing),
 		cmocka_unit_test(test_controller),
+		cmocka_unit_test(test_that_of_the_build_is_as_made),
 #ifdef __x86_64__
 		cmocka_unit_test(test_other_architecture_kills),
 #endif
