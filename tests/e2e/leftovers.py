@@ -7,10 +7,12 @@ kernel is asked for each of these ids: other runs on the machine do not disturb 
 Limits of hugepages and folders that all runs share are compared only while no other run is
 alive.
 """
+import contextlib
 import ctypes
 import errno
 import os
 import re
+import time
 from pathlib import Path
 
 MARK = "SPROCKET_TEST_RUN"
@@ -19,6 +21,7 @@ SHARED_FOLDERS = ["/run/sprocket", "/run/dpdk", "/var/run/dpdk", "/tmp/dpdk", "/
                   "/dev/hugepages", "/sys/fs/bpf", "/sys/fs/cgroup"]
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 BPF_GET_FD_BY_ID = {"prog": 13, "map": 14}
+DYING_S = 5.0
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -206,10 +209,12 @@ class Footprint:
                     os.kill(p, 9)
                 except ProcessLookupError:
                     pass
-        for group in control_groups(self.seen):
-            try:
-                for p in (group / "cgroup.procs").read_text().split():
-                    os.kill(int(p), 9)
-                group.rmdir()
-            except OSError:
-                pass  # it is dying; `doctor --clean` finds it
+        # One can be removed when the last that was killed in it is gone, a moment later.
+        end = time.monotonic() + DYING_S
+        while (groups := control_groups(self.seen)) and time.monotonic() < end:
+            for group in groups:
+                with contextlib.suppress(OSError):
+                    for p in (group / "cgroup.procs").read_text().split():
+                        os.kill(int(p), 9)
+                    group.rmdir()
+            time.sleep(0.005)
