@@ -169,11 +169,23 @@ class Shared:
                         if os.path.exists(e)]
 
 
+def kill_all():
+    """Kills what all runs of this process have started."""
+    wanted = {f"{MARK}={mark}".encode() for mark in Footprint.marks}
+    for p in pids():
+        if wanted & set(read(f"/proc/{p}/environ").split(b"\0")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(p, 9)
+
+
 class Footprint:
     """What one run has, as far as it was seen."""
 
+    marks = set()  # of all
+
     def __init__(self, mark):
         self.mark = mark
+        self.marks.add(mark)
         self.shared = Shared()
         self.seen = set()  # (pid, start): a long run outlives many, whose pids others get
         self.bpf = set()
