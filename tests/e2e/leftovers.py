@@ -20,7 +20,7 @@ HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 SHARED_FOLDERS = ["/run/sprocket", "/run/dpdk", "/var/run/dpdk", "/tmp/dpdk", "/dev/shm",
                   "/dev/hugepages", "/sys/fs/bpf", "/sys/fs/cgroup"]
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-BPF_GET_FD_BY_ID = {"prog": 13, "map": 14}
+BPF_GET_NEXT_ID = {"prog": 11, "map": 12}
 DYING_S = 5.0
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -88,12 +88,12 @@ def bpf_ids(pid):
 
 
 def bpf_exists(kind, number):
-    attr = (ctypes.c_uint32 * 32)(number)
-    fd = libc.syscall(BPF_SYSCALL, BPF_GET_FD_BY_ID[kind], ctypes.byref(attr), 128)
-    if fd >= 0:
-        os.close(fd)
-        return True
-    return ctypes.get_errno() != errno.ENOENT
+    """Is there an object of this id? It is not opened: who opens and closes an array of programs
+    that is being cleared has it cleared once more, and the kernel never frees it then."""
+    attr = (ctypes.c_uint32 * 32)(number - 1)
+    if libc.syscall(BPF_SYSCALL, BPF_GET_NEXT_ID[kind], ctypes.byref(attr), 128) < 0:
+        return ctypes.get_errno() != errno.ENOENT
+    return attr[1] == number
 
 
 def listening():
