@@ -16,7 +16,7 @@ from daemon import Daemon, Stream, chain_text
 from harness import BUILD, ChainTest, program
 
 SLOW = os.environ.get("SPROCKET_SLOW") == "1"
-HOLD_MS = 300
+HOLD_MS = 600
 VICTIMS = ("daemon", "gateway", "new", "old", "fdstore")
 HARMLESS = ("daemon", "fdstore", "new")  # the old one's requests do not notice
 
