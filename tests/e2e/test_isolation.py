@@ -72,6 +72,11 @@ class Default(IsolationTest):
         cls.addClassCleanup(cls.other.kill)
         cls.other.wait_ready()
 
+    @classmethod
+    def tearDownClass(cls):
+        cls.other.stop()
+        cls.chain.stop()
+
     def test_user_and_rights(self):
         uids = set()
         for chain in (self.chain, self.other):

@@ -258,7 +258,6 @@ static void test_program_of_many_is_looked_at_once(void **state)
 #endif
 
 #ifndef THREADED
-
 /* In a child, as what is entered is not left. */
 static int entered(const struct sandbox_child *c)
 {
