@@ -280,7 +280,7 @@ __noinline int batch_move(struct sk_msg_md *msg, struct batch *b)
 	b->reason = -1;
 	b->renew = b->homecoming || (!b->flag && (b->way < WAY_REPLY || b->way == WAY_GRANT));
 	if (b->renew)
-		b->draw = (__u64)bpf_get_prandom_u32() << 32 ^ b->now;
+		b->draw = ((__u64)bpf_get_prandom_u32() << 32 ^ b->now) + draw_key;
 	if (!stats_begin(&w, b))
 		return refuse(b, SP_VIOLATION_IDENTITY, msg->size);
 	bpf_loop(b->count, hand_over_nth, &w, 0);
