@@ -137,18 +137,14 @@ __noinline int route(struct batch *b)
 	return -1;
 }
 
-__noinline int account(struct batch *b)
+static __always_inline void account(struct batch *b)
 {
-	struct sp_instance *from, *to;
-	__u32 sent;
+	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
+	struct sp_instance *to = bpf_map_lookup_elem(&instances, &b->to);
+	__u32 sent = b->count - b->unsent;
 
-	if (!b)
-		return 0;
-	from = bpf_map_lookup_elem(&instances, &b->slot);
-	to = bpf_map_lookup_elem(&instances, &b->to);
 	if (!from || !to)
-		return 0;
-	sent = b->count - b->unsent;
+		return;
 	if (from->fn != SP_GATEWAY_FN)
 		__sync_fetch_and_add(&from->in_flight, -sent);
 	if (to->fn != SP_GATEWAY_FN)
@@ -167,7 +163,6 @@ __noinline int account(struct batch *b)
 		count(SP_COUNT_REMOTE, b->count);
 	if (b->flag)
 		count(SP_COUNT_UNDELIVERABLE, b->count);
-	return 0;
 }
 
 /* A class that no pool has is the gateway's to deny. */
@@ -274,28 +269,33 @@ static __always_inline int signal_pass(struct sk_msg_md *msg, struct batch *b, s
 }
 
 /* The walk: all of the batch changes hands, or nothing of it. SK_PASS or SK_DROP. */
-static __always_inline int batch_move(struct batch *b, __u32 size)
+__noinline int batch_move(struct sk_msg_md *msg, struct batch *b)
 {
+	struct walk w = { .b = b, .first = msg->data, .end = msg->data_end };
 	struct sp_desc *d;
 
+	if (!b || w.first + 1 > w.end)
+		return SK_DROP;
 	b->now = bpf_ktime_get_ns();
 	b->reason = -1;
 	b->renew = b->homecoming || (!b->flag && (b->way < WAY_REPLY || b->way == WAY_GRANT));
-	if (!stats_begin(b))
-		return refuse(b, SP_VIOLATION_IDENTITY, size);
-	bpf_loop(b->count, hand_over_nth, b, 0);
+	if (b->renew)
+		b->draw = ((__u64)bpf_get_prandom_u32() << 32 ^ b->now) + draw_key;
+	if (!stats_begin(&w, b))
+		return refuse(b, SP_VIOLATION_IDENTITY, msg->size);
+	bpf_loop(b->count, hand_over_nth, &w, 0);
 	if (b->reason < 0) {
 		if (tap_on())
-			bpf_loop(b->count, tap_nth, b, 0);
-		stats_end(b);
+			bpf_loop(b->count, tap_nth, &w, 0);
+		stats_end(&w, b);
 		account(b);
 		return SK_PASS;
 	}
-	bpf_loop(b->moved, take_back_nth, b, 0);
-	d = nth(b, b->moved);
+	bpf_loop(b->moved, take_back_nth, &w, 0);
+	d = nth(&w, b->moved);
 	if (d)
 		b->shown = *d;
-	return refuse(b, b->reason, size);
+	return refuse(b, b->reason, msg->size);
 }
 
 SEC("sk_msg")
@@ -334,16 +334,16 @@ int sproxy(struct sk_msg_md *msg)
 		b.shown = *d;
 		return refuse(&b, reason, msg->size);
 	}
-	b.first = d;
-	b.end = end;
 	/* Two descriptors name no buffer: the request for a lease, and its refusal. */
 	if (b.edge == SP_EDGE_REFILL ||
 	    (b.edge == SP_EDGE_GRANT && d->flags & SP_DESC_DENIED && b.count == 1)) {
-		if (tap_on())
-			bpf_loop(1, tap_nth, &b, 0);
+		if (tap_on()) {
+			b.shown = *d;
+			tap(&b, b.flag ? SP_TAP_UNDELIVERABLE : SP_TAP_PASSED, 0);
+		}
 		return b.edge == SP_EDGE_REFILL && b.flag ? deny(msg, &b, d) : SK_PASS;
 	}
-	return batch_move(&b, msg->size);
+	return batch_move(msg, &b);
 }
 
 /*

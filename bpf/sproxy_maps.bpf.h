@@ -16,6 +16,7 @@
 #include "wire.h"
 
 const volatile __u32 buffer_count; /* set before load: lets the verifier see the bound */
+const volatile __u64 draw_key;     /* the same: who knows some generations cannot tell others */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP); /* TCP ends of functions and workers; runs us */

@@ -74,8 +74,20 @@ static __always_inline int check_plain(struct batch *b, struct sp_desc *d, struc
 	return d->len > o->cap ? SP_VIOLATION_LENGTH : -1;
 }
 
+/* The next generation of the send's own sequence (splitmix64, the upper half). A draw of the
+ * kernel's for each descriptor costs a third of the walk; and they are linear: some in a row,
+ * as who reads a few of a batch would have, tell the others. */
+static __always_inline __u32 draw(struct batch *b)
+{
+	__u64 z = b->draw += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z >> 32;
+}
+
 /* Checks one descriptor and makes the receiver its owner. A violation, or -1. */
-static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
+static __always_inline int hand_over(struct walk *w, struct batch *b, struct sp_desc *d)
 {
 	__u32 index = d->buf, was;
 	struct sp_owner *o;
@@ -104,7 +116,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 		return bad;
 	}
 	if (b->edge <= SP_EDGE_REPLY)
-		stats_descriptor(b, d, o, was);
+		stats_descriptor(w, b, d, o, was);
 	stamp(b, o);
 	d->flags &= ~b->clear;
 	d->flags |= b->flag | b->stray | (o->refs ? b->shared : 0);
@@ -112,7 +124,7 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 	 * more around a cycle) would leave one more unread each time, and no buffer would limit
 	 * that: so it takes a number that only who reads it knows. */
 	if (b->renew)
-		d->gen = bpf_get_prandom_u32();
+		d->gen = draw(b);
 	assign(o, d->gen, b->to);
 	return -1;
 }
@@ -120,12 +132,13 @@ static __always_inline int hand_over(struct batch *b, struct sp_desc *d)
 /* One step of the walk over a batch: bpf_loop() lets the verifier see it once. */
 static long hand_over_nth(__u32 i, void *arg)
 {
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
+	struct walk *w = arg;
+	struct batch *b = w->b;
+	struct sp_desc *d = nth(w, i);
 
 	if (!d)
 		return 1;
-	b->reason = hand_over(b, d);
+	b->reason = hand_over(w, b, d);
 	if (b->reason >= 0)
 		return 1;
 	b->moved++;
@@ -135,8 +148,9 @@ static long hand_over_nth(__u32 i, void *arg)
 /* Takes back what hand_over() gave away: the batch is refused as a whole. */
 static long take_back_nth(__u32 i, void *arg)
 {
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
+	struct walk *w = arg;
+	struct batch *b = w->b;
+	struct sp_desc *d = nth(w, i);
 	struct sp_owner *o;
 	__u32 index;
 

@@ -21,8 +21,7 @@
 
 #define NS_BITS 36 /* 68 s, beyond the last bucket's begin: above it, times are all one */
 
-/* Without a division: / 8, then times 2^32 / 125. Without a branch, too: each doubles what
- * the verifier has to judge, and with it the time to load. */
+/* Without a division: / 8, then times 2^32 / 125. */
 static __always_inline __u32 us_of(__u64 ns)
 {
 	__u64 above = -(ns >> NS_BITS) >> 63; /* 0 or 1 */
@@ -33,22 +32,25 @@ static __always_inline __u32 us_of(__u64 ns)
 
 static __always_inline void histogram_add(struct sp_histogram *h, __u64 ns, __u32 n)
 {
-	h->count[sp_histogram_bucket(us_of(ns))] += n;
+	__u32 us = us_of(ns);
+
+	/* The first eight buckets are a microsecond each: there is no highest bit to look for. */
+	h->count[us < 8 ? us : sp_histogram_bucket(us)] += n;
 }
 
 /* Before the walk: whose entries, and what each descriptor's share of the time is. Leases
  * end no turn: they are told by their edge. 0 when the maps have no such entries. */
-static __always_inline int stats_begin(struct batch *b)
+static __always_inline int stats_begin(struct walk *w, struct batch *b)
 {
 	struct sp_instance *from = bpf_map_lookup_elem(&instances, &b->slot);
-	__u32 gateway = SP_GATEWAY_FN, buf = b->first->buf;
+	__u32 gateway = SP_GATEWAY_FN, buf = w->first->buf;
 	struct sp_owner *first;
 
 	buf = buf < buffer_count ? buf : 0; /* out of range: the walk will say so */
 	first = bpf_map_lookup_elem(&owners, &buf);
-	b->from_counts = bpf_map_lookup_elem(&function_counts, &b->fn);
-	b->end_counts = bpf_map_lookup_elem(&function_counts, &gateway);
-	if (!from || !first || !b->from_counts || !b->end_counts)
+	w->from_counts = bpf_map_lookup_elem(&function_counts, &b->fn);
+	w->end_counts = bpf_map_lookup_elem(&function_counts, &gateway);
+	if (!from || !first || !w->from_counts || !w->end_counts)
 		return 0;
 	b->begin_ns = first->arrived_ns;
 	if (b->begin_ns < from->last_out_ns)
@@ -63,8 +65,9 @@ static __always_inline int stats_begin(struct batch *b)
 }
 
 /* In the walk, for a buffer whose entry `o` is ours and not yet stamped; it came as `was`. */
-static __always_inline void stats_descriptor(struct batch *b, const struct sp_desc *d,
-					     const struct sp_owner *o, __u32 was)
+static __always_inline void stats_descriptor(struct walk *w, struct batch *b,
+					     const struct sp_desc *d, const struct sp_owner *o,
+					     __u32 was)
 {
 	__u64 ns;
 
@@ -72,7 +75,7 @@ static __always_inline void stats_descriptor(struct batch *b, const struct sp_de
 		ns = b->begin_ns > o->arrived_ns ? b->begin_ns - o->arrived_ns : 0;
 		b->begin_ns += b->share_ns;
 		b->wait_ns += ns;
-		histogram_add(&b->from_counts->stats.wait, ns, 1);
+		histogram_add(&w->from_counts->stats.wait, ns, 1);
 	}
 	if (b->way != WAY_REPLY || b->flag)
 		return;
@@ -82,7 +85,7 @@ static __always_inline void stats_descriptor(struct batch *b, const struct sp_de
 	if (was == SP_LEASE_NONE) {
 		ns = b->now - o->start_ns;
 		b->end_ns += ns;
-		histogram_add(&b->end_counts->stats.run, ns, 1);
+		histogram_add(&w->end_counts->stats.run, ns, 1);
 	}
 }
 
@@ -93,10 +96,10 @@ static __always_inline __u32 us_near(__u64 ns)
 }
 
 /* After the walk, which moved all of the batch. */
-static __always_inline void stats_end(struct batch *b)
+static __always_inline void stats_end(struct walk *w, struct batch *b)
 {
 	__u32 n = b->count - b->unsent, left = b->count - b->parts, edge = b->edge, key = b->to_fn;
-	struct sp_function_counts *from = b->from_counts, *to;
+	struct sp_function_counts *from = w->from_counts, *to;
 
 	if (edge > SP_EDGE_REPLY)
 		return;
@@ -115,7 +118,7 @@ static __always_inline void stats_end(struct batch *b)
 			watched(b->slot);
 		from->stats.dropped += b->dropped;
 	}
-	b->end_counts->stats.run.sum_us += us_near(b->end_ns);
+	w->end_counts->stats.run.sum_us += us_near(b->end_ns);
 	to = bpf_map_lookup_elem(&function_counts, &key);
 	if (!to)
 		return;

@@ -39,10 +39,13 @@ static __always_inline void tap_times(struct sp_tap *t, __u32 index)
 }
 
 /* A record of b->shown. `has_times`: the buffer that it names has just been handed over. */
-static __noinline int tap(struct batch *b, __u32 verdict, __u32 has_times)
+__noinline int tap(struct batch *b, __u32 verdict, __u32 has_times)
 {
-	struct sp_tap *t = bpf_ringbuf_reserve(&taps, sizeof(*t), 0);
+	struct sp_tap *t;
 
+	if (!b)
+		return 0;
+	t = bpf_ringbuf_reserve(&taps, sizeof(*t), 0);
 	if (!t) {
 		count(SP_COUNT_TAP_LOST, 1);
 		return 0;
@@ -69,13 +72,13 @@ static __noinline int tap(struct batch *b, __u32 verdict, __u32 has_times)
 
 static long tap_nth(__u32 i, void *arg)
 {
-	struct batch *b = arg;
-	struct sp_desc *d = nth(b, i);
+	struct walk *w = arg;
+	struct sp_desc *d = nth(w, i);
 
 	if (!d)
 		return 1;
-	b->shown = *d;
-	tap(b, b->flag ? SP_TAP_UNDELIVERABLE : SP_TAP_PASSED, b->now != 0);
+	w->b->shown = *d;
+	tap(w->b, w->b->flag ? SP_TAP_UNDELIVERABLE : SP_TAP_PASSED, 1);
 	return 0;
 }
 

@@ -149,7 +149,8 @@ int chain_describe_judge(int err, const struct chain_output *output, char *why)
 		say(why, "cannot be run: it is neither a program for this machine nor a script "
 			 "with a #! line");
 	else if (err)
-		say(why, "cannot be run: %s", strerror(-err));
+		say(why, "cannot be run: %s%s", strerror(-err),
+		    err == -EACCES ? ": chmod a+rx, for it is asked as a user of its own" : "");
 	else if (WIFSIGNALED(output->status))
 		err = say(why, "died of signal %d (%s)%s%s", WTERMSIG(output->status),
 			  strsignal(WTERMSIG(output->status)), *complaint ? ": " : "", complaint);

@@ -42,19 +42,30 @@ static void drop(struct chain_run *run, int which)
 	close_fd(&run->fds[which]);
 }
 
+/* By its path, and where its user cannot get there, as a file that is open: so the functions are
+ * started, too. A script's interpreter opens it once more. */
+static void execute(char *const *argv, int exec_fd)
+{
+	execv(argv[0], argv);
+	if (errno != EACCES || exec_fd < 0)
+		return;
+	execveat(exec_fd, "", argv, environ, AT_EMPTY_PATH);
+	if (errno != ENOENT)
+		return;
+	fcntl(exec_fd, F_SETFD, 0);
+	execveat(exec_fd, "", argv, environ, AT_EMPTY_PATH);
+}
+
 /* In the child: only what is safe after fork. Does not return. */
 __attribute__((noreturn)) static void child(char *const *argv, pid_t parent,
 					    const struct chain_confinement *confinement, int out,
 					    int err, int start)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY), exec_fd = open(argv[0], O_PATH | O_CLOEXEC);
 	sigset_t none;
 	int code;
 
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) /* it died before the line above */
-		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -66,7 +77,11 @@ __attribute__((noreturn)) static void child(char *const *argv, pid_t parent,
 		errno = -code;
 		goto failed;
 	}
-	execv(argv[0], argv);
+	/* Who becomes another user has to say so again. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before the line above */
+		_exit(127);
+	execute(argv, exec_fd);
 failed:
 	code = errno;
 	if (write(start, &code, sizeof(code)) < 0)
@@ -94,8 +109,7 @@ int chain_run_start(char *const *argv, struct chain_run *ret)
 	pid_t parent = getpid();
 	struct chain_run run = { .pid = -1, .epoll = -1, .fds = { -1, -1, -1, -1 } };
 	struct chain_output ignored = { 0 };
-	struct chain_confinement confinement;
-	int err = chain_confine_make(&confinement);
+	int err = chain_confine_make(&run.confinement);
 
 	if (err)
 		return err;
@@ -106,16 +120,18 @@ int chain_run_start(char *const *argv, struct chain_run *ret)
 		err = run.pid < 0 ? -errno : 0;
 	}
 	if (run.pid == 0)
-		child(argv, parent, &confinement, pipes[0][1], pipes[1][1], pipes[2][1]);
-	chain_confine_done(&confinement);
+		child(argv, parent, &run.confinement, pipes[0][1], pipes[1][1], pipes[2][1]);
+	chain_confine_done(&run.confinement);
 	for (int i = 0; i < 3; i++) {
 		close_fd(&pipes[i][1]);
 		if (err)
 			close_fd(&pipes[i][0]);
 		run.fds[i] = pipes[i][0];
 	}
-	if (err)
+	if (err) {
+		chain_confine_end(&run.confinement);
 		return err;
+	}
 	setpgid(run.pid, run.pid); /* the child does it too; whoever is first */
 	err = watch(&run);
 	if (err)
@@ -216,6 +232,7 @@ void chain_run_end(struct chain_run *run, struct chain_output *output)
 	kill(run->pid, SIGKILL);
 	while (waitpid(run->pid, &output->status, 0) < 0 && errno == EINTR)
 		;
+	chain_confine_end(&run->confinement);
 	output->complaint[run->complaint_len] = '\0';
 	output->complaint[strcspn(output->complaint, "\n")] = '\0';
 	for (int i = 0; i < CHAIN_RUN_FDS; i++)

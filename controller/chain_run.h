@@ -5,8 +5,8 @@
  * For: chain_describe.c, which waits; the daemon, which runs several in its loop.
  * How: fork, a process group of its own, pipes for its output and errors, a pidfd for its
  * end, an epoll over all of them. The group is killed when the program ended, is too slow,
- * or prints too much, so that nothing it started stays behind; when the caller dies, the
- * program is killed too.
+ * or prints too much, so that nothing it started stays behind, nor, where it has a user of its
+ * own (chain_confine.h), what left the group; when the caller dies, the program is killed too.
  * Thread-safety: may be called from any thread.
  */
 #ifndef SPROCKET_CONTROLLER_CHAIN_RUN_H
@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "controller/chain_confine.h"
 
 #define CHAIN_RUN_COMPLAINT_MAX 160
 
@@ -35,6 +37,7 @@ struct chain_run {
 	int fds[CHAIN_RUN_FDS]; /* read ends and pidfd; -1 once at EOF */
 	size_t complaint_len;
 	bool ended;
+	struct chain_confinement confinement;
 };
 
 /* Starts argv[0] (a path). Returns 0 and *ret, or -errno. */

@@ -45,6 +45,16 @@ size_t logstore_text(const char *text, size_t len, char *ret)
 	return (size_t)(out - ret);
 }
 
+void logstore_text_line(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < 0x20 || *at == 0x7f)
+			*at = ' ';
+		else if (*at >= 0x80)
+			*at = '?';
+	}
+}
+
 bool logstore_source_is(const char *source, const char *wanted)
 {
 	size_t len = strlen(wanted), digits;

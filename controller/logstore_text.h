@@ -11,6 +11,9 @@
  * UTF-8 and tabs as they are, every other byte as \xNN. Returns the bytes written. */
 size_t logstore_text(const char *text, size_t len, char *ret);
 
+/* Makes `text` a line of ASCII: control characters become spaces, other bytes "?". */
+void logstore_text_line(char *text);
+
 /* True when `source` ("detect-0") is `wanted`, or an instance of the function `wanted`. */
 bool logstore_source_is(const char *source, const char *wanted);
 

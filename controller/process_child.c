@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,19 +89,28 @@ static void child_core(const struct process_spec *spec)
 		fprintf(stderr, "no cores: cannot go to %s: %s\n", folder, strerror(errno));
 }
 
-static _Noreturn void child_give_up(const char *what)
+/* Says why to its log, and to the controller: of a chain that does not start nobody sees a log. */
+__attribute__((format(printf, 2, 3))) static _Noreturn void child_give_up(int wiring,
+									  const char *format, ...)
 {
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
+	struct wiring_msg msg = { .type = WIRING_FAILED };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(msg.text, sizeof(msg.text), format, args);
+	va_end(args);
+	fprintf(stderr, "%s\n", msg.text);
+	wiring_send(wiring, &msg, sizeof(msg), NULL, 0);
 	_exit(127);
 }
 
 /* Into the sandbox, up to what would keep it from being started. */
-static void child_enter(const struct process_spec *spec)
+static void child_enter(const struct process_spec *spec, int wiring)
 {
 	const char *wrong = spec->sandbox ? sandbox_enter(spec->sandbox) : NULL;
 
 	if (wrong)
-		child_give_up(wrong);
+		child_give_up(wiring, "%s: %s", wrong, strerror(errno));
 	child_core(spec);
 	if (!spec->sandbox) {
 		child_rights_drop(spec);
@@ -108,27 +118,25 @@ static void child_enter(const struct process_spec *spec)
 	}
 	wrong = sandbox_rights_drop(spec->sandbox);
 	if (wrong)
-		child_give_up(wrong);
+		child_give_up(wiring, "%s: %s", wrong, strerror(errno));
 }
 
-static void child_sandbox_close(const struct process_spec *spec)
+static void child_sandbox_close(const struct process_spec *spec, int wiring)
 {
 	const char *wrong = spec->sandbox ? sandbox_close(spec->sandbox, spec->exec_fd) : NULL;
 
 	if (wrong)
-		child_give_up(wrong);
+		child_give_up(wiring, "%s: %s", wrong, strerror(errno));
 }
 
-static _Noreturn void child_exec_failed(const struct process_spec *spec, int error)
+static _Noreturn void child_exec_failed(const struct process_spec *spec, int wiring, int error)
 {
-	fprintf(stderr, "cannot execute %s: %s", spec->path, strerror(error));
 	if (error == EACCES && spec->sandbox && spec->sandbox->own_user)
-		fprintf(stderr,
-			": it runs as user %u, who may not read or execute that file: chmod a+rx, "
-			"or security: {user: keep}",
-			(unsigned)spec->sandbox->uid);
-	fputc('\n', stderr);
-	_exit(127);
+		child_give_up(wiring,
+			      "user %u may not read or execute its program: security: {user: "
+			      "keep}, or chmod a+rx %s",
+			      (unsigned)spec->sandbox->uid, spec->path);
+	child_give_up(wiring, "cannot execute %s: %s", spec->path, strerror(error));
 }
 
 /* With close-on-exec a program does not inherit its own file. A script's interpreter opens
@@ -197,14 +205,14 @@ _Noreturn void process_child_run(const struct process_spec *spec, int wiring, in
 	fcntl(wiring, F_SETFD, 0);
 	child_environment(spec, wiring);
 	child_cgroups_join(spec);
-	child_enter(spec);
+	child_enter(spec, wiring);
 	child_die_with(spec, parent);
-	child_sandbox_close(spec);
+	child_sandbox_close(spec, wiring);
 	if (spec->stopped)
 		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)
 		child_exec_fd(spec->exec_fd, argv);
 	else
 		execv(spec->path, argv);
-	child_exec_failed(spec, errno);
+	child_exec_failed(spec, wiring, errno);
 }

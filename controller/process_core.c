@@ -19,6 +19,7 @@
 #define NOTES_MAX (1U << 20) /* bytes of notes that are read */
 #define SEGMENT_MAX 8        /* looked at: the kernel writes the notes first */
 #define FILES_MAX 256        /* looked at: functions can make more of them */
+#define REMOVED_MAX 2        /* at once: one comes at a time */
 #define FILE_NAME_MAX 256
 
 static bool read_at(int fd, void *to, size_t len, uint64_t offset)
@@ -147,7 +148,7 @@ static bool oldest_remove(DIR *folder, const char *name)
 	struct stat st;
 
 	rewinddir(folder);
-	while ((entry = readdir(folder))) {
+	while (count < FILES_MAX && (entry = readdir(folder))) {
 		if (!is_taken(entry->d_name, name) ||
 		    fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
@@ -180,7 +181,7 @@ int process_core_take(const char *folder, const char *name, pid_t pid,
 		else if (renameat(dirfd(dir), from, AT_FDCWD, path) < 0)
 			r = -errno;
 	}
-	while (r == 0 && oldest_remove(dir, name))
+	for (int i = 0; r == 0 && i < REMOVED_MAX && oldest_remove(dir, name); i++)
 		;
 	closedir(dir);
 	if (r == 0)

@@ -102,13 +102,18 @@ void runtime_child_gone(struct runtime *runtime)
 
 void runtime_check_ready(struct runtime *runtime)
 {
-	if (runtime->state != RUNTIME_STARTING || runtime->gateway.state != GATEWAY_READY)
+	if (runtime->state != RUNTIME_STARTING)
 		return;
 	for (uint32_t fn = 1; fn <= runtime->chain->function_count; fn++)
 		if (runtime->functions[fn].ready == 0 &&
 		    !runtime->functions[fn].traffic.rolled_back)
 			return;
-	runtime_set_state(runtime, RUNTIME_SERVING);
+	/* Last: what it still has to do takes longer than the start of a function, which would
+	 * wait for it where they share a CPU. */
+	if (!runtime->gateway.wired && gateway_start(runtime) < 0)
+		runtime_fail(runtime, "the gateway did not start");
+	else if (runtime->gateway.state == GATEWAY_READY)
+		runtime_set_state(runtime, RUNTIME_SERVING);
 }
 
 void runtime_stop(struct runtime *runtime, bool handover)

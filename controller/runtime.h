@@ -163,6 +163,7 @@ struct function_state {
 struct gateway_state {
 	enum gateway_state_id state;
 	bool served;   /* a gateway has been ready: the pool is in use */
+	bool wired;    /* has what it needs to go on */
 	bool outdated; /* was wired before the chain changed */
 	uint32_t restarts;
 	uint32_t deaths; /* in a row, for the back-off */

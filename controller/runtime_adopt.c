@@ -116,6 +116,7 @@ static int gateway_take(struct runtime *runtime, struct keep_entries *entries)
 		r = keep_process_take(entry, data, 0, &g->process);
 	if (r == 0) {
 		g->state = (enum gateway_state_id)keep_number(data, "state");
+		g->wired = true;
 		runtime->children++;
 		r = gateway_sources_add(runtime);
 	} else if (runtime->state < RUNTIME_DRAINING) {

@@ -87,6 +87,7 @@ static void instance_missed(struct instance *i, enum instance_state state)
 	i->next = false;
 	if (!served || !instance_fits(i))
 		i->state = INSTANCE_STOPPING;
+	instance_cgroup_end(i);
 	instance_page_close(i);
 	instance_gone(i, i->state == INSTANCE_STARTING ? "while no controller ran" : NULL);
 }
@@ -192,11 +193,15 @@ int adopt_gaps_fill(struct runtime *runtime)
 			    (i->state == INSTANCE_READY || i->state == INSTANCE_STARTING))
 				have[i->number] = true;
 		}
-		for (uint32_t n = 0; n < runtime_instances_wanted(runtime, runtime->chain, fn); n++)
-			if (r == 0 && !have[n] && !f->missing[n] &&
-			    runtime->state < RUNTIME_DRAINING)
+		for (uint32_t n = 0;
+		     r == 0 && n < runtime_instances_wanted(runtime, runtime->chain, fn); n++) {
+			if (have[n] || f->missing[n] || runtime->state >= RUNTIME_DRAINING)
+				continue;
+			r = runtime_sandbox(runtime, runtime->chain);
+			if (r == 0)
 				r = instance_start(runtime, runtime->chain, fn, n, f->revision,
 						   NULL);
+		}
 	}
 	return r;
 }

@@ -72,8 +72,10 @@ int runtime_debug(struct runtime *runtime, uint32_t fn, pid_t *ret_pid, uint32_t
 		return -EAGAIN;
 	if (debug_goes_on(runtime))
 		return -EBUSY;
-	r = instance_start(runtime, runtime->chain, fn, 0, runtime->functions[fn].revision,
-			   &instance);
+	r = runtime_sandbox(runtime, runtime->chain);
+	if (r == 0)
+		r = instance_start(runtime, runtime->chain, fn, 0, runtime->functions[fn].revision,
+				   &instance);
 	if (r < 0)
 		return r;
 	*ret_pid = instance->process.pid;

@@ -276,7 +276,7 @@ int gateway_sources_add(struct runtime *runtime)
 		r = loop_add(runtime->loop, &g->on_wiring, EPOLLIN);
 	if (r == 0)
 		r = loop_add(runtime->loop, &g->on_log, EPOLLIN);
-	if (g->state == GATEWAY_STARTING)
+	if (g->state == GATEWAY_STARTING && g->wired)
 		loop_arm(runtime->loop, &g->limit, RUNTIME_START_LIMIT_NS);
 	return r;
 }
@@ -301,7 +301,15 @@ static struct chain_pair allocator[] = { { (char[]){ "GLIBC_TUNABLES" },
 					   (char[]){ "glibc.malloc.tcache_count=256" } } };
 static const struct chain_pairs environment = { .items = allocator, .count = 1 };
 
-int gateway_start(struct runtime *runtime)
+static int gateway_failed(struct runtime *runtime, int r)
+{
+	runtime_warn(runtime, "GatewayFailed", "cannot start the gateway: %s", strerror(-r));
+	if (runtime->gateway.state != GATEWAY_NONE)
+		process_kill(&runtime->gateway.process); /* its exit cleans up */
+	return r;
+}
+
+int gateway_begin(struct runtime *runtime)
 {
 	struct gateway_state *g = &runtime->gateway;
 	struct process_spec spec = { .name = "sprocket-gateway",
@@ -327,21 +335,29 @@ int gateway_start(struct runtime *runtime)
 	r = process_start(&spec, &g->process);
 	if (r == 0) {
 		g->state = GATEWAY_STARTING;
-		g->outdated = false;
+		g->wired = g->outdated = false;
 		runtime->children++;
 		if (runtime->runstate)
 			gateway_record(runtime);
 		r = gateway_sources_add(runtime);
-		/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
-		if (r == 0 && runtime->options.fdstore)
-			r = keep_gateway(runtime);
-		if (r == 0)
-			r = gateway_wire(runtime);
-		if (r < 0)
-			process_kill(&g->process); /* its exit cleans up */
 	}
+	return r < 0 ? gateway_failed(runtime, r) : 0;
+}
+
+int gateway_start(struct runtime *runtime)
+{
+	int r = runtime->gateway.state == GATEWAY_NONE ? gateway_begin(runtime) : 0;
+
 	if (r < 0)
-		runtime_warn(runtime, "GatewayFailed", "cannot start the gateway: %s",
-			     strerror(-r));
-	return r;
+		return r;
+	/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
+	if (runtime->options.fdstore)
+		r = keep_gateway(runtime);
+	if (r == 0)
+		r = gateway_wire(runtime);
+	if (r < 0)
+		return gateway_failed(runtime, r);
+	runtime->gateway.wired = true;
+	loop_arm(runtime->loop, &runtime->gateway.limit, RUNTIME_START_LIMIT_NS);
+	return 0;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "controller/inline/inline.h"
+#include "controller/logstore_text.h"
 #include "controller/programs.h"
 #include "controller/runtime_private.h"
 
@@ -118,6 +119,7 @@ static void on_message(struct runtime *runtime, struct wiring_msg *msg)
 	struct instance *instance;
 
 	msg->text[sizeof(msg->text) - 1] = '\0';
+	logstore_text_line(msg->text);
 	switch (msg->type) {
 	case INLINE_LOADED:
 		if (host->debugged)

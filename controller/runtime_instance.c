@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "controller/logstore_text.h"
 #include "controller/runtime_private.h"
 
 void instance_set_state(struct instance *instance, enum instance_state state)
@@ -87,6 +88,21 @@ static const char *refusal_help(const struct runtime *runtime, const char *text)
 	return "";
 }
 
+static void on_failed(struct instance *instance, struct wiring_msg *msg)
+{
+	struct runtime *runtime = instance->runtime;
+	struct function_state *f = &runtime->functions[instance->fn];
+	const char *help;
+
+	msg->text[sizeof(msg->text) - 1] = '\0';
+	logstore_text_line(msg->text); /* a stranger's, and goes to terminals */
+	help = refusal_help(runtime, msg->text);
+	runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
+		     runtime_fn_name(runtime, instance->fn), msg->text, help);
+	snprintf(f->why, sizeof(f->why), "%.*s%s", (int)(sizeof(f->why) - 1 - strlen(help)),
+		 msg->text, help);
+}
+
 static void on_wiring(void *arg, uint32_t events)
 {
 	struct instance *instance = arg;
@@ -95,18 +111,12 @@ static void on_wiring(void *arg, uint32_t events)
 	ssize_t n = wiring_receive(instance->process.wiring, &msg, sizeof(msg), NULL, 0, NULL);
 
 	(void)events;
-	if (n <= 0) {
-		loop_remove(runtime->loop, &instance->on_wiring);
-	} else if (n == sizeof(msg) && msg.type == WIRING_READY) {
+	/* One message is all that it has to say: more of them would be lines and events without end. */
+	loop_remove(runtime->loop, &instance->on_wiring);
+	if (n == sizeof(msg) && msg.type == WIRING_READY) {
 		on_ready(instance);
 	} else if (n == sizeof(msg) && msg.type == WIRING_FAILED) {
-		msg.text[sizeof(msg.text) - 1] = '\0';
-		runtime_warn(runtime, "FailedStart", "%s cannot start: %s%s",
-			     runtime_fn_name(runtime, instance->fn), msg.text,
-			     refusal_help(runtime, msg.text));
-		snprintf(runtime->functions[instance->fn].why,
-			 sizeof(runtime->functions[instance->fn].why), "%.90s%s", msg.text,
-			 refusal_help(runtime, msg.text));
+		on_failed(instance, &msg);
 	}
 }
 
@@ -358,8 +368,9 @@ int instance_sources_add(struct instance *instance)
 		struct loop_source *source;
 		struct loop_source value;
 	} watched[] = {
-		{ &instance->on_exit, { instance->process.pidfd, on_end, instance } },
+		/* What it says before it ends is read before its end. */
 		{ &instance->on_wiring, { instance->process.wiring, on_wiring, instance } },
+		{ &instance->on_exit, { instance->process.pidfd, on_end, instance } },
 		{ &instance->on_log, { instance->process.log, on_log, instance } },
 	};
 	int r = 0;
@@ -373,7 +384,7 @@ int instance_sources_add(struct instance *instance)
 	for (size_t i = 0; r == 0 && i < sizeof(watched) / sizeof(watched[0]); i++) {
 		*watched[i].source = watched[i].value;
 		/* Of a thread of the host the host's end is looked at. */
-		if (i > 0 || !runtime->options.inlined)
+		if (watched[i].source != &instance->on_exit || !runtime->options.inlined)
 			r = loop_add(runtime->loop, watched[i].source, EPOLLIN);
 	}
 	return r == 0 ? slots_watch(instance) : r;

@@ -120,9 +120,6 @@ static int process_begin(struct instance *instance, const struct chain *chain)
 				     .core_folder = instance_core_folder(runtime, cores) };
 	int r;
 
-	r = runtime_sandbox(runtime, chain);
-	if (r < 0)
-		return r;
 	if (runtime->sandbox)
 		spec.sandbox = sandbox_child(runtime->sandbox, instance->fn - 1);
 	for (uint32_t i = 0; i < instance->worker_count; i++)
@@ -158,7 +155,9 @@ static int begin(struct instance *instance, const struct chain *chain,
 	/* Kept before it is wired: unwired it ends with us, wired it outlives us. */
 	if (r == 0 && instance->runtime->options.fdstore)
 		r = keep_instance(instance, true);
-	return r == 0 ? wire(instance, chain, ends) : r;
+	if (r == 0)
+		r = wire(instance, chain, ends);
+	return r == -EPIPE ? 0 : r; /* it is dead already: its end tells why */
 }
 
 static void begin_failed(struct instance *instance)

@@ -24,6 +24,8 @@ int runtime_watch_kernel(struct runtime *runtime);
 
 /* runtime_gateway.c */
 int gateway_open(struct runtime *runtime); /* sockets and counts, before the first start */
+/* The process alone, which makes ready what it can; gateway_start() goes on from there. */
+int gateway_begin(struct runtime *runtime);
 int gateway_start(struct runtime *runtime);
 int gateway_sources_add(struct runtime *runtime);
 void gateway_close(struct runtime *runtime);  /* sockets and counts, after the last end */
@@ -44,7 +46,8 @@ int gateway_stats_map(struct runtime *runtime);
 /* Maps the page of an instance, whose fd it takes. Returns 0 or -errno. */
 int instance_page_open(struct instance *instance, int fd);
 void instance_page_close(struct instance *instance);
-/* Starts instance `number` of a function in a free slot, as `chain` has it. */
+/* Starts instance `number` of a function in a free slot, as `chain` has it; the sandbox fits it
+ * (runtime_sandbox()). */
 int instance_start(struct runtime *runtime, const struct chain *chain, uint32_t fn, uint32_t number,
 		   struct revision *revision, struct instance **ret);
 

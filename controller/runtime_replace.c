@@ -26,14 +26,19 @@ static void replacements_start(void *arg)
 {
 	struct function_state *f = arg;
 	struct runtime *runtime = f->runtime;
+	int r;
 
 	/* Armed before the order to stop: whom it started nobody would stop any more. */
 	if (runtime->state >= RUNTIME_STOPPING)
 		return;
+	r = runtime_sandbox(runtime, runtime->chain);
 	for (uint32_t number = 0; number < SP_FN_INST_MAX; number++) {
 		if (!f->missing[number])
 			continue;
-		if (instance_start(runtime, runtime->chain, f->fn, number, f->revision, NULL) < 0) {
+		if (r == 0)
+			r = instance_start(runtime, runtime->chain, f->fn, number, f->revision,
+					   NULL);
+		if (r < 0) {
 			loop_arm(runtime->loop, &f->backoff, RUNTIME_BACKOFF_MAX_NS);
 			return;
 		}

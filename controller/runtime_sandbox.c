@@ -43,6 +43,32 @@ static void lacks_tell(struct runtime *runtime)
 		     lacks);
 }
 
+static const char *absent_of(const struct chain_paths *paths)
+{
+	for (size_t i = 0; i < paths->count; i++)
+		if (access(paths->items[i], F_OK) < 0 && errno == ENOENT)
+			return paths->items[i];
+	return NULL;
+}
+
+/* A misspelt path is left out like one that is not there. One is told: most functions have the
+ * same ones. */
+static void absent_tell(struct runtime *runtime, const struct chain *chain)
+{
+	const char *absent = NULL;
+
+	for (uint32_t i = 0; !absent && i < chain->function_count; i++) {
+		absent = absent_of(&chain->functions[i].security.read);
+		if (!absent)
+			absent = absent_of(&chain->functions[i].security.write);
+	}
+	if (absent)
+		runtime_warn(runtime, "Isolation",
+			     "security.files: %s is not there, and functions will not see it: "
+			     "make it, and start the chain anew",
+			     absent);
+}
+
 /* A process that all functions share, for a debugger, is in none. */
 int runtime_sandbox(struct runtime *runtime, const struct chain *chain)
 {
@@ -59,11 +85,14 @@ int runtime_sandbox(struct runtime *runtime, const struct chain *chain)
 			instance_core_folder(runtime, cores), &sandbox, why);
 	if (r < 0) {
 		runtime_warn(runtime, "Isolation", "its functions cannot be isolated: %s", why);
+		if (runtime->state == RUNTIME_STARTING)
+			snprintf(runtime->why, sizeof(runtime->why), "%s", why);
 		return r;
 	}
 	sandbox_free(runtime->sandbox);
 	runtime->sandbox = sandbox;
 	lacks_tell(runtime);
+	absent_tell(runtime, chain);
 	return 0;
 }
 

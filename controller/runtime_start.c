@@ -83,10 +83,12 @@ static int all_start(struct runtime *runtime)
 	if (r == 0 && runtime->options.fdstore)
 		r = keep_memory(runtime);
 	runtime_tell(runtime, "Phase", "phase memory %.1f ms", runtime_ms_since(began));
+	if (r == 0)
+		r = gateway_begin(runtime);
 	if (r < 0)
 		return r;
 	began = loop_now_ns();
-	r = kernel_start(runtime);
+	r = kernel_start(runtime); /* as long as the gateway needs until it can be wired */
 	runtime_tell(runtime, "Phase", "phase kernel %.1f ms", runtime_ms_since(began));
 	if (r == 0)
 		r = gateway_open(runtime);
@@ -96,8 +98,6 @@ static int all_start(struct runtime *runtime)
 		r = keep_workers(runtime);
 	if (r == 0)
 		r = runtime_sandbox(runtime, runtime->chain);
-	if (r == 0)
-		r = gateway_start(runtime);
 	if (r == 0 && runtime->options.inlined)
 		r = host_start(runtime);
 	if (r == 0)

@@ -253,8 +253,10 @@ static int prepare(struct runtime *runtime, struct update *u)
 		uint32_t have = runtime_instances_wanted(runtime, runtime->chain, fn);
 
 		for (uint32_t n = u->functions[fn].revised ? 0 : have; r == 0 && n < wanted; n++) {
-			r = instance_start(runtime, u->chain, fn, n, u->functions[fn].revision,
-					   NULL);
+			r = u->waiting == 0 ? runtime_sandbox(runtime, u->chain) : 0;
+			if (r == 0)
+				r = instance_start(runtime, u->chain, fn, n,
+						   u->functions[fn].revision, NULL);
 			u->waiting += r == 0;
 		}
 	}

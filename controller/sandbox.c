@@ -51,35 +51,41 @@ static void hash_function(uint64_t *hash, const struct chain_function *f)
 	const struct chain_security *s = &f->security;
 	const uint32_t numbers[] = { s->host_network, s->user_kind, s->calls,
 				     (uint32_t)s->read.count, (uint32_t)f->secrets.count };
-	struct sandbox_paths paths = { 0 };
 
 	hash_text(hash, f->name);
 	hash_text(hash, s->user);
 	hash_add(hash, numbers, sizeof(numbers));
-	sandbox_paths_add(&paths, f); /* what it cannot add, sandbox_new() says */
-	for (size_t i = 0; i < paths.count; i++) {
-		hash_place(hash, paths.items[i].path, false);
-		hash_add(hash, &paths.items[i].write, sizeof(bool));
-	}
-	sandbox_paths_free(&paths);
 	for (size_t i = 0; i < f->secrets.count; i++) {
 		hash_text(hash, f->secrets.items[i].key);
 		hash_place(hash, f->secrets.items[i].value, true);
 	}
 }
 
-static uint64_t print_of(const struct chain *chain)
+static uint64_t print_of(const struct chain *chain, const struct sandbox_paths *paths)
 {
 	uint64_t hash = HASH_START;
 
 	for (uint32_t i = 0; i < chain->function_count; i++)
 		hash_function(&hash, &chain->functions[i]);
+	for (size_t i = 0; i < paths->count; i++) {
+		const struct sandbox_path *p = &paths->items[i];
+		const uint64_t whose[] = { p->users, p->writers };
+
+		hash_place(&hash, p->path, false);
+		hash_add(&hash, whose, sizeof(whose));
+	}
 	return hash;
 }
 
 bool sandbox_fits(const struct sandbox *sandbox, const struct chain *chain)
 {
-	return sandbox->print == print_of(chain);
+	struct sandbox_paths paths;
+	/* What cannot be found, sandbox_new() says. */
+	bool fits =
+		sandbox_paths_find(chain, &paths) == 0 && sandbox->print == print_of(chain, &paths);
+
+	sandbox_paths_free(&paths);
+	return fits;
 }
 
 /* ---- users and filters ---- */
@@ -207,19 +213,18 @@ static int secrets_check(const struct chain *chain, const struct sandbox_made *m
 static int places_make(struct sandbox *sandbox, const struct chain *chain, const char *core_folder,
 		       bool user, char why[SANDBOX_WHY_MAX])
 {
-	struct sandbox_paths paths = { 0 };
+	struct sandbox_paths paths;
 	struct sandbox_plan plan = { .chain = chain,
 				     .children = sandbox->children,
 				     .paths = &paths,
 				     .root = privilege_has(CAP_SYS_ADMIN) &&
 					     privilege_has(CAP_SYS_CHROOT) };
 	struct sandbox_made made = { .mount_ns = -1 };
-	int r = 0;
+	int r = sandbox_paths_find(chain, &paths);
 
-	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++) {
-		r = sandbox_paths_add(&paths, &chain->functions[i]);
+	for (uint32_t i = 0; i < chain->function_count; i++)
 		plan.network |= !chain->functions[i].security.host_network;
-	}
+	sandbox->print = print_of(chain, &paths);
 	if (r == 0 && plan.root && core_folder_make(core_folder))
 		plan.core_folder = core_folder;
 	if (r == 0)
@@ -254,7 +259,6 @@ int sandbox_new(const struct chain *chain, uid_t uid, const char *core_folder, s
 		return -ENOMEM;
 	sandbox->mount_ns = sandbox->net_ns = -1;
 	sandbox->count = chain->function_count;
-	sandbox->print = print_of(chain);
 	for (uint32_t i = 0; i < SP_FN_MAX; i++)
 		sandbox->children[i].mount_ns = sandbox->children[i].net_ns =
 			sandbox->children[i].ruleset = -1;

@@ -159,13 +159,14 @@ static int proc_mount(void)
 static int covered(const struct sandbox_paths *paths, size_t n)
 {
 	const char *path = paths->items[n].path;
+	bool write = paths->items[n].writers != 0;
 
-	if (!strncmp(path, "/usr/", 5) && !paths->items[n].write)
+	if (!strncmp(path, "/usr/", 5) && !write)
 		return true;
 	for (size_t i = 0; i < paths->count; i++) {
 		size_t len = strlen(paths->items[i].path);
 
-		if (i != n && paths->items[i].write >= paths->items[n].write &&
+		if (i != n && (paths->items[i].writers || !write) &&
 		    !strncmp(paths->items[i].path, path, len) && path[len] == '/')
 			return true;
 	}
@@ -189,7 +190,7 @@ static int paths_show(const struct sandbox_paths *given, char why[SANDBOX_WHY_MA
 	for (size_t i = 0; i < paths.count; i++) {
 		const struct sandbox_path *p = &paths.items[i];
 		uint64_t attributes =
-			p->write ? READ_ONLY & ~(uint64_t)MOUNT_ATTR_RDONLY : READ_ONLY;
+			p->writers ? READ_ONLY & ~(uint64_t)MOUNT_ATTR_RDONLY : READ_ONLY;
 
 		if (!covered(&paths, i) && show(p->path, p->path, attributes) < 0)
 			return failed(why, "show", p->path);

@@ -27,39 +27,51 @@ static bool is_root(const char *path)
 	return false;
 }
 
-static int add(struct sandbox_paths *paths, const char *path, bool write)
+/* Of a list, for some functions. */
+struct adding {
+	struct sandbox_paths *paths;
+	uint64_t users;
+	uint64_t writers;
+};
+
+static int add(const struct adding *to, const char *path)
 {
-	for (size_t i = 0; i < paths->count; i++) {
-		if (!strcmp(paths->items[i].path, path)) {
-			paths->items[i].write |= write;
-			return 0;
-		}
-	}
-	if (paths->count == SANDBOX_PATHS_MAX)
+	struct sandbox_paths *paths = to->paths;
+	struct sandbox_path *item;
+	size_t i = 0;
+
+	while (i < paths->count && strcmp(paths->items[i].path, path) != 0)
+		i++;
+	if (i == SANDBOX_PATHS_MAX)
 		return -E2BIG;
-	paths->items[paths->count].path = strdup(path);
-	if (!paths->items[paths->count].path)
-		return -ENOMEM;
-	paths->items[paths->count++].write = write;
+	item = &paths->items[i];
+	if (i == paths->count) {
+		*item = (struct sandbox_path){ .path = strdup(path) };
+		if (!item->path)
+			return -ENOMEM;
+		paths->count++;
+	}
+	item->users |= to->users;
+	item->writers |= to->writers;
 	return 0;
 }
 
 /* By its name, and by the place that links lead to. What is not there is left out. */
-static int add_both(struct sandbox_paths *paths, const char *path, bool write)
+static int add_both(const struct adding *to, const char *path)
 {
 	char real[PATH_MAX];
 	int r;
 
 	if (!realpath(path, real))
 		return 0;
-	r = is_root(real) ? 0 : add(paths, real, write);
+	r = is_root(real) ? 0 : add(to, real);
 	if (r < 0 || !strcmp(path, real) || strstr(path, "/..") || is_root(path))
 		return r;
-	return add(paths, path, write);
+	return add(to, path);
 }
 
 /* The folder of a program, or where that has too much, the program alone. */
-static int add_folder(struct sandbox_paths *paths, const char *exec)
+static int add_folder(const struct adding *to, const char *exec)
 {
 	char folder[PATH_MAX];
 	char *slash;
@@ -69,7 +81,7 @@ static int add_folder(struct sandbox_paths *paths, const char *exec)
 	if (!slash)
 		return 0;
 	*slash = '\0';
-	return add_both(paths, *folder && !is_root(folder) ? folder : exec, false);
+	return add_both(to, *folder && !is_root(folder) ? folder : exec);
 }
 
 static bool read_at(int fd, void *to, size_t len, uint64_t offset)
@@ -142,7 +154,7 @@ static bool runpath_read(const char *exec, char ret[RUNPATH_MAX])
 }
 
 /* One of the folders; $ORIGIN is the program's. */
-static int add_library(struct sandbox_paths *paths, const char *item, const char *exec)
+static int add_library(const struct adding *to, const char *item, const char *exec)
 {
 	static const char *const words[] = { "$ORIGIN", "${ORIGIN}" };
 	const char *slash = strrchr(exec, '/');
@@ -156,12 +168,12 @@ static int add_library(struct sandbox_paths *paths, const char *item, const char
 		if (snprintf(path, sizeof(path), "%.*s%s", (int)(slash - exec), exec, item + len) >=
 		    (int)sizeof(path))
 			return 0;
-		return add_both(paths, path, false);
+		return add_both(to, path);
 	}
-	return item[0] == '/' ? add_both(paths, item, false) : 0;
+	return item[0] == '/' ? add_both(to, item) : 0;
 }
 
-static int add_libraries(struct sandbox_paths *paths, const char *exec)
+static int add_libraries(const struct adding *to, const char *exec)
 {
 	char text[RUNPATH_MAX], *rest = text, *item;
 	int r = 0;
@@ -169,26 +181,57 @@ static int add_libraries(struct sandbox_paths *paths, const char *exec)
 	if (!runpath_read(exec, text))
 		return 0;
 	while (r == 0 && (item = strsep(&rest, ":")))
-		r = add_library(paths, item, exec);
+		r = add_library(to, item, exec);
 	return r;
 }
 
-int sandbox_paths_add(struct sandbox_paths *paths, const struct chain_function *f)
+static int add_program(const struct adding *to, const char *exec)
 {
 	char real[PATH_MAX];
+	int r;
+
+	if (!realpath(exec, real))
+		return 0;
+	r = add_folder(to, exec);
+	if (r == 0 && strcmp(exec, real) != 0)
+		r = add_folder(to, real);
+	return r == 0 ? add_libraries(to, real) : r;
+}
+
+/* The functions that have the program of `first`; none when an earlier one has it. */
+static uint64_t users_of(const struct chain *chain, uint32_t first)
+{
+	const char *exec = chain->functions[first].exec;
+	uint64_t users = 0;
+
+	for (uint32_t i = 0; exec && i < chain->function_count; i++) {
+		if (!chain->functions[i].exec || strcmp(chain->functions[i].exec, exec) != 0)
+			continue;
+		if (i < first)
+			return 0;
+		users |= UINT64_C(1) << i;
+	}
+	return users;
+}
+
+int sandbox_paths_find(const struct chain *chain, struct sandbox_paths *ret)
+{
 	int r = 0;
 
-	if (f->exec && realpath(f->exec, real)) {
-		r = add_folder(paths, f->exec);
-		if (r == 0)
-			r = add_folder(paths, real);
-		if (r == 0)
-			r = add_libraries(paths, real);
+	ret->count = 0;
+	for (uint32_t i = 0; r == 0 && i < chain->function_count; i++) {
+		const struct chain_security *s = &chain->functions[i].security;
+		const uint64_t own = UINT64_C(1) << i;
+		const struct adding program = { ret, users_of(chain, i), 0 };
+		const struct adding reads = { ret, own, 0 }, writes = { ret, own, own };
+
+		if (program.users)
+			r = add_program(&program, chain->functions[i].exec);
+		for (size_t n = 0; r == 0 && n < s->read.count; n++)
+			r = add_both(&reads, s->read.items[n]);
+		for (size_t n = 0; r == 0 && n < s->write.count; n++)
+			r = add_both(&writes, s->write.items[n]);
 	}
-	for (size_t i = 0; r == 0 && i < f->security.read.count; i++)
-		r = add_both(paths, f->security.read.items[i], false);
-	for (size_t i = 0; r == 0 && i < f->security.write.count; i++)
-		r = add_both(paths, f->security.write.items[i], true);
 	return r;
 }
 

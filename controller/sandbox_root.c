@@ -30,24 +30,29 @@ static int list_add(int ruleset, const char *const *list, size_t count, enum san
 	return r;
 }
 
-static int own_add(int ruleset, const struct chain_function *f)
+static int own_add(int ruleset, const struct sandbox_paths *paths, uint32_t function)
 {
-	struct sandbox_paths paths = { 0 };
-	int r = sandbox_paths_add(&paths, f);
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < paths.count; i++)
-		r = sandbox_rules_add(ruleset, paths.items[i].path,
-				      paths.items[i].write ? SANDBOX_WRITE : SANDBOX_READ);
-	sandbox_paths_free(&paths);
+	for (size_t i = 0; r == 0 && i < paths->count; i++) {
+		const struct sandbox_path *p = &paths->items[i];
+
+		if (p->users >> function & 1)
+			r = sandbox_rules_add(ruleset, p->path,
+					      p->writers >> function & 1 ? SANDBOX_WRITE :
+									   SANDBOX_READ);
+	}
 	return r;
 }
 
-int sandbox_ruleset(const struct chain_function *f, const struct sandbox_child *child, bool root)
+/* What a function may reach, beneath the root that the caller has. Returns an fd or -errno. */
+static int ruleset_make(const struct sandbox_plan *plan, uint32_t function, bool root)
 {
 	static const char *const read[] = { "/usr",   "/bin",   "/sbin",   "/lib",
 					    "/lib32", "/lib64", "/libx32", "/etc" };
 	static const char *const device[] = { "/dev", "/proc" };
 	static const char *const write[] = { "/tmp", SANDBOX_CORES };
+	const char *secrets = plan->children[function].secrets;
 	int fd = sandbox_rules_new(), r;
 
 	if (fd < 0)
@@ -57,10 +62,10 @@ int sandbox_ruleset(const struct chain_function *f, const struct sandbox_child *
 		r = list_add(fd, device, sizeof(device) / sizeof(device[0]), SANDBOX_DEVICE);
 	if (r == 0)
 		r = list_add(fd, write, root ? 2 : 1, SANDBOX_WRITE);
-	if (r == 0 && child->secrets[0])
-		r = sandbox_rules_add(fd, child->secrets, SANDBOX_SECRET);
+	if (r == 0 && secrets[0])
+		r = sandbox_rules_add(fd, secrets, SANDBOX_SECRET);
 	if (r == 0)
-		r = own_add(fd, f);
+		r = own_add(fd, plan->paths, function);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -89,7 +94,7 @@ static void fd_drop(int *fd)
 static void rulesets_make(const struct sandbox_plan *plan, struct sandbox_made *made, bool root)
 {
 	for (uint32_t i = 0; i < plan->chain->function_count; i++) {
-		int fd = sandbox_ruleset(&plan->chain->functions[i], &plan->children[i], root);
+		int fd = ruleset_make(plan, i, root);
 
 		made->rulesets[i] = fd < 0 ? -1 : fd;
 	}

@@ -34,10 +34,6 @@ struct sandbox_made {
 	char why[SANDBOX_WHY_MAX];
 };
 
-/* What a function may reach, beneath the root that the caller has. Returns an fd or -errno. */
-int sandbox_ruleset(const struct chain_function *function, const struct sandbox_child *child,
-		    bool root);
-
 /* Makes all of it. Returns 0 and *ret, whose fds are the caller's, or -errno. */
 int sandbox_root_make(const struct sandbox_plan *plan, struct sandbox_made *ret);
 

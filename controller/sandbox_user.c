@@ -60,9 +60,10 @@ static bool end_once(uid_t uid)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		/* As that user it can reach nobody else. The kernel signals all of them in one
-		 * go, and holds off whoever forks meanwhile. */
-		if (setresuid(uid, uid, uid) == 0)
+		/* As that user it can reach nobody else, and is nobody that they could reach: one of
+		 * them that stopped it would keep us waiting for ever. The kernel signals all of them
+		 * in one go, and holds off whoever forks meanwhile. */
+		if (setresuid(SANDBOX_UID_END, uid, SANDBOX_UID_END) == 0)
 			kill(-1, SIGKILL);
 		_exit(0);
 	}
@@ -71,7 +72,7 @@ static bool end_once(uid_t uid)
 	return pid > 0 && WIFSIGNALED(status);
 }
 
-/* Where landlock keeps no signals back, those that are to end can be faster. */
+/* Another controller that does the same for another user can be faster. */
 void sandbox_user_end(uid_t uid)
 {
 	for (int i = 0; i < END_TRIES && end_once(uid); i++)

@@ -156,8 +156,10 @@ void gw_admit_shed(struct gw_waiter *waiter)
 /* Its body was not waited for, and is on its way. */
 static int refuse_early(struct gw_admission *a)
 {
-	a->req->http1_is_persistent = 0;
-	gw_linger_start(a->worker, a->req->conn->callbacks->get_socket(a->req->conn));
+	if (a->req->version < 0x200) {
+		a->req->http1_is_persistent = 0;
+		gw_linger_start(a->worker, a->req->conn->callbacks->get_socket(a->req->conn));
+	}
 	if (a->worker->overload.dry_ns == 0)
 		return shed(a, GW_PROBLEM_OVERLOADED);
 	GW_COUNT(a->worker, no_buffer, 1);

@@ -20,6 +20,8 @@ static const struct {
 #undef X
 };
 
+const char gw_client_unread[2];
+
 void gw_client_open(struct gw_client *client, struct gw_worker *worker, h2o_socket_t *sock)
 {
 	client->worker = worker;

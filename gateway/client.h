@@ -92,6 +92,15 @@ void gw_client_open(struct gw_client *client, struct gw_worker *worker, h2o_sock
 /* The socket closes. The struct is freed, by free(), once no request keeps it. */
 void gw_client_close(struct gw_client *client);
 
+/* In place of the body (`entity.base`) of an HTTP/2 request that is refused before it has come: of
+ * one that still comes, and of one that has ended since. */
+extern const char gw_client_unread[2];
+
+static inline bool gw_client_is_unread(const h2o_req_t *req)
+{
+	return req->entity.base == &gw_client_unread[0] || req->entity.base == &gw_client_unread[1];
+}
+
 /* The client of a connection. */
 struct gw_client *gw_client_of(const h2o_conn_t *conn);
 

@@ -20,8 +20,10 @@
 #include <string.h>
 
 #include "gateway/client.h"
+#include "gateway/late.h"
 #include "gateway/linger.h"
 #include "gateway/next.h"
+#include "gateway/window.h"
 #include "gateway/worker.h"
 
 #define BLOCK_MAX (64U << 10)     /* bytes of a header block */
@@ -29,7 +31,6 @@
 #define DATA_TINY 64U             /* DATA below it is counted */
 #define BUFFERED_MIN (32UL << 20) /* bytes of bodies that any connection may have in memory */
 #define WINDOW_CREDIT 4           /* WINDOW_UPDATE that an answer is worth */
-#define SETTING 6U                /* bytes of one (RFC 9113, 6.5.1) */
 
 static _Thread_local struct gw_client *current; /* whose frames are read now */
 
@@ -117,16 +118,6 @@ static int spend(struct gw_client *c, enum gw_abuse kind)
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 }
 
-static void ignore(h2o_http2_frame_t *f)
-{
-	static const uint8_t nothing[5];
-
-	*f = (h2o_http2_frame_t){ .length = sizeof(nothing),
-				  .type = H2O_HTTP2_FRAME_TYPE_PRIORITY,
-				  .stream_id = 2,
-				  .payload = nothing };
-}
-
 static void stream_end(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream, int error)
 {
 	h2o_http2__encode_rst_stream_frame(&conn->_write.buf, stream->stream_id, -error);
@@ -144,6 +135,11 @@ static bool reset_by_us(const struct gw_client *c, uint32_t stream)
 	return c->late[stream / 2 % GW_CLIENT_LATE] == stream;
 }
 
+static void reset_note(struct gw_client *c, uint32_t stream)
+{
+	c->late[stream / 2 % GW_CLIENT_LATE] = stream;
+}
+
 static int continuation_judge(h2o_http2_conn_t *conn, struct gw_client *c,
 			      const h2o_http2_frame_t *f, const char **why)
 {
@@ -159,37 +155,18 @@ static int continuation_judge(h2o_http2_conn_t *conn, struct gw_client *c,
 	return f->length < FRAGMENT_SMALL ? spend(c, GW_ABUSE_continuation) : 0;
 }
 
-/* Trailers of a stream that we have reset: what they put into the header table counts. */
-static int late_headers(h2o_http2_conn_t *conn, h2o_http2_frame_t *f, const char **why)
-{
-	h2o_http2_headers_payload_t payload;
-	size_t content_length;
-	h2o_req_t *req;
-	int r = h2o_http2_decode_headers_payload(&payload, f, why);
-
-	if (r != 0 || !(f->flags & H2O_HTTP2_FRAME_FLAG_END_HEADERS))
-		return r;
-	req = h2o_mem_alloc(sizeof(*req));
-	memset(req, 0, sizeof(*req));
-	req->conn = &conn->super;
-	h2o_mem_init_pool(&req->pool);
-	r = h2o_hpack_parse_headers(req, &conn->_input_header_table, payload.headers,
-				    payload.headers_len, NULL, &content_length, NULL, why);
-	h2o_mem_clear_pool(&req->pool);
-	free(req);
-	if (r == 0)
-		ignore(f);
-	return r;
-}
-
 static int headers_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_frame_t *f,
 			 const char **why)
 {
+	h2o_http2_stream_t *stream;
+
 	c->block_stream = f->stream_id;
 	c->blocks++;
-	if (f->stream_id % 2 == 1 && !idle(conn, f->stream_id) && reset_by_us(c, f->stream_id) &&
-	    !h2o_http2_conn_get_stream(conn, f->stream_id))
-		return late_headers(conn, f, why);
+	if (idle(conn, f->stream_id))
+		return 0;
+	stream = h2o_http2_conn_get_stream(conn, f->stream_id);
+	if (stream ? gw_late_body(stream) : reset_by_us(c, f->stream_id))
+		return gw_late_trailers(conn, stream, f, why);
 	return 0;
 }
 
@@ -228,44 +205,27 @@ static int data_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fra
 {
 	h2o_http2_stream_t *stream;
 	uint32_t len = payload_len(f);
-	bool last = f->flags & H2O_HTTP2_FRAME_FLAG_END_STREAM;
+	bool last = f->flags & H2O_HTTP2_FRAME_FLAG_END_STREAM, taken, late;
 	int r = 0;
 
 	if (idle(conn, f->stream_id))
 		return fail(why, H2O_HTTP2_ERROR_PROTOCOL, "DATA of an idle stream");
 	stream = h2o_http2_conn_get_stream(conn, f->stream_id);
+	taken = stream && stream->state == H2O_HTTP2_STREAM_STATE_RECV_BODY;
+	late = stream && gw_late_body(stream);
 	if ((ssize_t)f->length > h2o_http2_window_get_window(&conn->_input_window) ||
-	    (stream && stream->state == H2O_HTTP2_STREAM_STATE_RECV_BODY &&
+	    ((taken || late) &&
 	     (ssize_t)f->length > h2o_http2_window_get_window(&stream->input_window)))
 		return fail(why, H2O_HTTP2_ERROR_FLOW_CONTROL, "DATA beyond the window");
 	if (len == 0 && !last)
 		r = spend(c, GW_ABUSE_empty);
 	else if ((len < DATA_TINY && !last) || !stream)
 		r = spend(c, GW_ABUSE_data);
-	if (r == 0 && stream && stream->state == H2O_HTTP2_STREAM_STATE_RECV_BODY)
+	if (r == 0 && taken)
 		r = body_judge(conn, c, stream, len);
+	else if (r == 0 && late)
+		r = gw_late_data(conn, stream, f, why);
 	return r;
-}
-
-/* RFC 9113, 6.9.2: no stream's window may grow beyond 2^31 - 1. */
-static int settings_judge(h2o_http2_conn_t *conn, struct gw_client *c, const h2o_http2_frame_t *f,
-			  const char **why)
-{
-	const uint8_t *s = f->payload;
-	h2o_http2_stream_t *stream;
-
-	for (uint32_t left = f->length; left >= SETTING; left -= SETTING, s += SETTING) {
-		ssize_t delta = (ssize_t)h2o_http2_decode32u(s + 2) -
-				(ssize_t)conn->peer_settings.initial_window_size;
-
-		if (h2o_http2_decode16u(s) != H2O_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE || delta <= 0)
-			continue;
-		kh_foreach_value(conn->streams, stream, {
-			if (h2o_http2_window_get_window(&stream->output_window) + delta > INT32_MAX)
-				return fail(why, H2O_HTTP2_ERROR_FLOW_CONTROL, "window overflow");
-		});
-	}
-	return spend(c, GW_ABUSE_settings);
 }
 
 static int other_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_frame_t *f,
@@ -285,6 +245,7 @@ static int other_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fr
 		if (f->stream_id != 0 && idle(conn, f->stream_id))
 			return fail(why, H2O_HTTP2_ERROR_PROTOCOL,
 				    "WINDOW_UPDATE of an idle stream");
+		gw_window_update(conn, f->stream_id);
 		return spend(c, GW_ABUSE_window);
 	case H2O_HTTP2_FRAME_TYPE_GOAWAY:
 		return spend(c, GW_ABUSE_frame);
@@ -292,14 +253,14 @@ static int other_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fr
 		/* Of a block that libh2o ignored, as the connection drains. */
 		if (conn->state >= H2O_HTTP2_CONN_STATE_HALF_CLOSED &&
 		    f->stream_id == c->block_stream) {
-			ignore(f);
+			gw_late_ignore(f);
 			return spend(c, GW_ABUSE_continuation);
 		}
 		return 0;
 	case H2O_HTTP2_FRAME_TYPE_PUSH_PROMISE:
 		return 0;
 	default: /* libh2o would print it */
-		ignore(f);
+		gw_late_ignore(f);
 		return spend(c, GW_ABUSE_frame);
 	}
 }
@@ -323,7 +284,9 @@ static int frame_judge(h2o_http2_conn_t *conn, struct gw_client *c, h2o_http2_fr
 	case H2O_HTTP2_FRAME_TYPE_HEADERS:
 		return headers_judge(conn, c, f, why);
 	case H2O_HTTP2_FRAME_TYPE_SETTINGS:
-		return settings_judge(conn, c, f, why);
+		if (!gw_window_settings(conn, f))
+			return fail(why, H2O_HTTP2_ERROR_FLOW_CONTROL, "window overflow");
+		return spend(c, GW_ABUSE_settings);
 	default:
 		return other_judge(conn, c, f, why);
 	}
@@ -365,7 +328,7 @@ void h2o_http2__encode_rst_stream_frame(h2o_buffer_t **buf, uint32_t stream, int
 		/* Once: what its client had sent by then is no new error. */
 		if (reset_by_us(c, stream))
 			return;
-		c->late[stream / 2 % GW_CLIENT_LATE] = stream;
+		reset_note(c, stream);
 		if (c->rst_code)
 			code = c->rst_code;
 		c->rst_code = 0;
@@ -392,5 +355,22 @@ void h2o_http2_stream_close(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
 			gw_client_earn(c, GW_ABUSE_window, WINDOW_CREDIT);
 		}
 	}
+	next(conn, stream);
+}
+
+void h2o_http2_stream_proceed(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
+{
+	static void *cache;
+	gw_guard_close_fn *next;
+	struct gw_client *c = conn->sock->on_close.data;
+	uint32_t id = stream->stream_id;
+
+	if (stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM && gw_late_body(stream) &&
+	    !reset_by_us(c, id)) {
+		h2o_http2__encode_rst_stream_frame(&conn->_write.buf, id, H2O_HTTP2_ERROR_NONE);
+		reset_note(c, id);
+		h2o_http2_conn_request_write(conn);
+	}
+	*(void **)&next = gw_next(&cache, "h2o_http2_stream_proceed");
 	next(conn, stream);
 }

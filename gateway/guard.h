@@ -31,4 +31,7 @@ GW_EXPORT gw_guard_rst_fn h2o_http2__encode_rst_stream_frame;
 /* Every stream that ends. */
 GW_EXPORT gw_guard_close_fn h2o_http2_stream_close;
 
+/* Every stream that has sent what there was of its answer. */
+GW_EXPORT gw_guard_close_fn h2o_http2_stream_proceed;
+
 #endif

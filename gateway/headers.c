@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "gateway/client.h"
+#include "gateway/late.h"
 #include "gateway/next.h"
 #include "gateway/worker.h"
 
@@ -27,6 +28,7 @@
 #define STATIC_ENTRIES 61U
 #define STATIC_CONTENT_LENGTH 28
 #define STREAMS_MAX 100U /* what libh2o announces */
+#define DATA_CREDIT 64U  /* DATA that may be on its way when a body is refused: 1 MiB */
 
 /* ---- the block, before it is decoded ---- */
 
@@ -273,6 +275,19 @@ static int list_refuse(struct gw_client *c, const char **why)
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 }
 
+/* Of one that is to be refused anyhow a body that has not all come is not read. */
+static void body_leave(h2o_req_t *req, struct gw_client *c, size_t content_length)
+{
+	h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
+	struct gw_worker *w = c->worker;
+
+	if (!stream->_req_body || content_length <= c->sock->input->size || !w->refuses ||
+	    !w->refuses(w))
+		return;
+	gw_late_begin(stream);
+	gw_client_earn(c, GW_ABUSE_data, DATA_CREDIT);
+}
+
 static int request_judge(h2o_req_t *req, const struct block *b, int r, int *pseudo,
 			 size_t content_length, const char **why)
 {
@@ -294,6 +309,8 @@ static int request_judge(h2o_req_t *req, const struct block *b, int r, int *pseu
 		*pseudo = 0;
 		return 0;
 	}
+	if (r == 0)
+		body_leave(req, c, content_length);
 	return r;
 }
 

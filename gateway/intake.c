@@ -6,6 +6,23 @@
 #include <sys/resource.h>
 
 #include "gateway/gateway.h"
+#include "gateway/problem.h"
+
+void gw_intake_http(h2o_globalconf_t *http, void (*handler)(h2o_pathconf_t *path))
+{
+	h2o_hostconf_t *host;
+
+	h2o_config_init(http);
+	http->server_name = h2o_iovec_init(H2O_STRLIT(""));
+	http->http1.req_timeout = GW_IDLE_MS;
+	http->http2.idle_timeout = GW_IDLE_MS;
+	host = h2o_config_register_host(http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+	host->http2.reprioritize_blocking_assets = 0;
+	host->http2.push_preload = 0;
+	host->fallback_path.error_log.emit_request_errors = 0;
+	gw_problem_filter(&host->fallback_path);
+	handler(&host->fallback_path);
+}
 
 uint32_t gw_intake_fds(void)
 {

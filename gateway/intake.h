@@ -13,6 +13,10 @@
 
 #include "gateway/http.h"
 
+/* libh2o as both have it: any host and path is `handler`'s, and its own errors are problem
+ * documents. */
+void gw_intake_http(h2o_globalconf_t *http, void (*handler)(h2o_pathconf_t *path));
+
 /* Raises the process's limit of open files to the most it may have, and says how many of them
  * connections may take. */
 uint32_t gw_intake_fds(void);

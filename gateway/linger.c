@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/address.h"
 #include "gateway/client.h"
 #include "gateway/conn.h"
 #include "gateway/worker.h"
@@ -19,10 +20,13 @@ struct lingering {
 	h2o_timeout_entry_t timeout;
 	size_t left;
 	struct gw_client *client; /* until libh2o closes its socket */
+	uint32_t place;           /* the client's, from then on: its connection is still there */
 };
 
 void gw_linger_closed(struct lingering *l)
 {
+	l->place = l->client->place;
+	l->client->place = 0;
 	l->client = NULL;
 	shutdown(h2o_socket_get_fd(l->sock), SHUT_WR);
 }
@@ -32,6 +36,7 @@ static void linger_end(struct lingering *l)
 	if (l->client)
 		l->client->linger = NULL;
 	h2o_timeout_unlink(&l->timeout);
+	gw_address_leave(l->worker->gateway, l->place);
 	h2o_socket_close(l->sock);
 	free(l);
 }

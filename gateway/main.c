@@ -21,7 +21,6 @@
 #include "gateway/gateway.h"
 #include "gateway/intake.h"
 #include "gateway/lease.h"
-#include "gateway/problem.h"
 #include "gateway/request.h"
 #include "gateway/rights.h"
 #include "gateway/tables.h"
@@ -107,9 +106,6 @@ static int pool_start(struct gateway *g, int memory_fd)
 			"the pool's %llu MiB cannot be had (%s): free memory or hugepages, raise "
 			"the memory cgroup's limit, or lower pool.memory in the chain file",
 			(unsigned long long)(layout->size >> 20), strerror(-r));
-	r = shm_dpdk_init();
-	if (r < 0)
-		return fail(g->control, "DPDK does not start: %s", strerror(-r));
 	r = gw_requests_new(g);
 	if (r == 0 && g->wiring.takeover)
 		r = shm_pool_take_over(layout, g->owners, g->wiring.slots, g->wiring.worker_count,
@@ -132,22 +128,6 @@ static void limits_set(struct gateway *g)
 	uint32_t usable = gw_intake_fds() / 10 * 9 / g->wiring.worker_count;
 
 	g->connection_limit = usable > 0 ? usable : 1;
-}
-
-static void http_config(struct gateway *g)
-{
-	h2o_hostconf_t *host;
-
-	h2o_config_init(&g->http);
-	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
-	g->http.http1.req_timeout = GW_IDLE_MS;
-	g->http.http2.idle_timeout = GW_IDLE_MS;
-	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	host->http2.reprioritize_blocking_assets = 0;
-	host->http2.push_preload = 0;
-	host->fallback_path.error_log.emit_request_errors = 0;
-	gw_problem_filter(&host->fallback_path);
-	gw_admit_handler(&host->fallback_path);
 }
 
 static void names_read(struct gateway *g)
@@ -207,10 +187,14 @@ static int gateway_run(struct gateway *g)
 	int fds[WIRING_FD_MAX];
 	size_t fd_count = 0;
 	const char *fault;
-	int r;
-	ssize_t len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
-				     &fd_count);
+	/* What takes longest, and needs nothing of the controller, which has work of its own. */
+	int r = shm_dpdk_init();
+	ssize_t len;
 
+	if (r < 0)
+		return fail(g->control, "DPDK does not start: %s", strerror(-r));
+	len = wiring_receive(g->control, &g->wiring, sizeof(g->wiring), fds, WIRING_FD_MAX,
+			     &fd_count);
 	if (len <= 0)
 		return fail(-1, "the controller went away before it sent the wiring");
 	fault = wiring_fault(&g->wiring, len, fd_count);
@@ -224,7 +208,7 @@ static int gateway_run(struct gateway *g)
 		gw_lease_find_unanswered(g);
 	if (pool_start(g, fds[WIRING_GW_MEMORY]))
 		return 1;
-	http_config(g);
+	gw_intake_http(&g->http, gw_admit_handler);
 	if (gw_tables_init(g) < 0)
 		return fail(g->control, "no memory for the tables");
 	if (workers_init(g, fds))

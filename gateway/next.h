@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * next.h - the functions of libh2o that those of this executable stand before.
+ * next.h - the functions of libraries that those of this executable stand before.
  *
- * For: hpack.c. libh2o calls some of its own functions by their dynamic symbols;
- * one of the same name that the executable exports is called instead, and may call the library's.
+ * For: guard.c, headers.c, hpack.c, front/tls.c. libh2o calls some of its own functions, and
+ * OpenSSL's, by their dynamic symbols; one of the same name that the executable exports is called
+ * instead, and may call the library's.
  * Thread-safety: any thread.
  */
 #ifndef SPROCKET_GATEWAY_NEXT_H

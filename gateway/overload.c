@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "gateway/admit.h"
+#include "gateway/client.h"
 #include "gateway/instance.h"
 #include "gateway/request.h"
 #include "gateway/strict.h"
@@ -13,6 +14,7 @@
 
 #define DRY_NS UINT64_C(10000000) /* so long heads are refused after no buffer was found */
 #define TICKS 4                   /* in a target time */
+#define PLACES 8                  /* of which the last ones tell how long one takes */
 #define NS_PER_MS UINT64_C(1000000)
 
 /* The worker of this thread: who parses a head is not told whose it is. */
@@ -40,6 +42,11 @@ static void queue_begin(const struct gw_worker *worker, struct gw_standing *s, u
 		s->since_ns = now;
 }
 
+static bool stands(const struct gw_worker *worker, const struct gw_standing *s, uint64_t now)
+{
+	return now > s->since_ns + wiring_of(worker)->interval_ms * NS_PER_MS;
+}
+
 /* What a request may wait in the queue. */
 static uint64_t wait_max(const struct gw_worker *worker, const struct gw_standing *s, uint64_t now)
 {
@@ -48,7 +55,7 @@ static uint64_t wait_max(const struct gw_worker *worker, const struct gw_standin
 
 	if (__atomic_load_n(&worker->gateway->frozen, __ATOMIC_RELAXED))
 		return UINT64_MAX; /* somebody debugs a function */
-	if (now <= s->since_ns + w->interval_ms * NS_PER_MS)
+	if (!stands(worker, s, now))
 		return w->interval_ms * NS_PER_MS;
 	/* The next look comes a tick later, and timers begin at whole milliseconds. */
 	late = (tick_ms(worker) + 1) * NS_PER_MS;
@@ -65,6 +72,31 @@ static uint32_t queue_max(const struct gw_worker *worker)
 static uint64_t waited(uint64_t since, uint64_t now)
 {
 	return now > since ? now - since : 0;
+}
+
+/* ---- the queue before the chain ---- */
+
+/* One has left it, for the chain or not: how long each place took. */
+static void place_measure(struct gw_overload *o, const struct gw_waiter *w, uint64_t now)
+{
+	uint64_t ns = waited(w->since_ns, now) / (w->ahead + 1);
+
+	o->place_ns = o->place_ns ? o->place_ns - o->place_ns / PLACES + ns / PLACES : ns;
+}
+
+/* Whether one more would wait in vain. In a burst nobody knows. */
+static bool queue_refuses(struct gw_worker *worker, uint64_t now)
+{
+	struct gw_overload *o = &worker->overload;
+	uint64_t wait = (o->waiting_count + 1) * o->place_ns;
+
+	if (o->waiting_count >= queue_max(worker))
+		return true;
+	if (o->waiting_count == 0 || !stands(worker, &o->chain, now) ||
+	    wait <= wait_max(worker, &o->chain, now))
+		return false;
+	o->chain.shed_ns = now; /* it stands on */
+	return true;
 }
 
 /* ---- before the body ---- */
@@ -85,7 +117,7 @@ static bool refuses(struct gw_worker *worker)
 	if (o->dry_ns && now < o->dry_ns + DRY_NS)
 		return true;
 	o->dry_ns = 0;
-	return o->waiting_count >= queue_max(worker);
+	return queue_refuses(worker, now);
 }
 
 static bool field_is(const struct phr_header *h, const char *name, size_t len)
@@ -154,6 +186,7 @@ void gw_overload_init(struct gw_worker *worker)
 {
 	struct gw_overload *o = &worker->overload;
 	here = worker;
+	worker->refuses = refuses;
 	gw_strict_judge = head_judge;
 	h2o_linklist_init_anchor(&o->waiting);
 	o->entry = (h2o_timeout_entry_t){ .cb = on_tick };
@@ -182,12 +215,14 @@ bool gw_overload_full(struct gw_worker *worker)
 bool gw_overload_wait(struct gw_worker *worker, struct gw_waiter *waiter)
 {
 	struct gw_overload *o = &worker->overload;
+	uint64_t now = gw_worker_now(worker);
 
-	if (o->waiting_count >= queue_max(worker))
+	if (queue_refuses(worker, now))
 		return false;
-	*waiter = (struct gw_waiter){ .worker = worker, .since_ns = gw_worker_now(worker) };
+	*waiter =
+		(struct gw_waiter){ .worker = worker, .since_ns = now, .ahead = o->waiting_count };
 	if (o->waiting_count++ == 0)
-		queue_begin(worker, &o->chain, waiter->since_ns);
+		queue_begin(worker, &o->chain, now);
 	h2o_linklist_insert(&o->waiting, &waiter->link);
 	GW_COUNT(worker, queued, 1);
 	worker->live++;
@@ -220,6 +255,7 @@ static void waiting_turn(struct gw_worker *worker)
 		if (!late && chain_full(worker))
 			return;
 		gw_overload_forget(w);
+		place_measure(o, w, now);
 		if (late) {
 			o->chain.shed_ns = now;
 			gw_admit_shed(w);
@@ -352,6 +388,8 @@ bool gw_overload_head_refused(const h2o_req_t *req)
 {
 	bool is = refused_head && req->version < 0x200 && req->input.method.base == refused_head;
 
+	if (req->version >= 0x200)
+		return gw_client_is_unread(req);
 	if (is)
 		refused_head = NULL;
 	return is;

@@ -10,6 +10,8 @@
  * ACM Queue 13/8, 2015), which is what remains of CoDel (RFC 8289) where senders do not slow
  * down: a request waits for `target` at most once there has been a queue for `interval` on end,
  * so a standing queue does not make all of them late; else, in a burst, for `interval`.
+ * Who would have to wait longer in the standing queue before the chain, by how fast it moves, is
+ * told so at once: nobody waits in vain.
  * A queue moves when a turn of the loop ends, as turns are where answers come in; and for what
  * other workers and calls set free, at a tick that runs while somebody waits.
  * Thread-safety: queues belong to their worker; a chain's bound is compared with the sum of what
@@ -38,6 +40,7 @@ struct gw_overload {
 	uint64_t full; /* bit n: requests wait for room at function n */
 	struct gw_standing functions[SP_FN_MAX];
 	struct gw_standing chain;
+	uint64_t place_ns; /* that a place in the queue before the chain takes; 0: not known */
 	uint32_t counts[SP_FN_MAX];
 	uint32_t waiting_count;
 	uint64_t dry_ns;        /* when a request found no buffer last; 0: some came back since */
@@ -51,6 +54,7 @@ struct gw_waiter {
 	h2o_linklist_t link; /* unlinked: it waits no more */
 	struct gw_worker *worker;
 	uint64_t since_ns;
+	uint32_t ahead; /* that waited when it came */
 };
 
 void gw_overload_init(struct gw_worker *worker);
@@ -58,7 +62,7 @@ void gw_overload_init(struct gw_worker *worker);
 /* Whether a request that would enter the chain has to wait. */
 bool gw_overload_full(struct gw_worker *worker);
 
-/* Puts a request in the queue before the chain. False: that is full, too. */
+/* Puts a request in the queue before the chain. False: that is full, too, or too slow. */
 bool gw_overload_wait(struct gw_worker *worker, struct gw_waiter *waiter);
 
 /* The request of a waiter that still waits has ended. */
@@ -94,9 +98,10 @@ static inline bool gw_overload_idle(const struct gw_overload *o)
 void gw_overload_dry(struct gw_worker *worker);
 
 /*
- * Heads of HTTP/1 requests are judged before their bodies are read (gw_strict_judge): of one that
- * is to be refused anyhow, the fields are removed that say that there is a body. The handler then
- * runs at once, and asks here; what follows on the connection is thrown away.
+ * Heads are judged before their bodies are read. Of an HTTP/1 request that is to be refused anyhow
+ * (gw_strict_judge) the fields are removed that say that there is a body; from an HTTP/2 request
+ * (gw_worker.refuses) its body is taken (late.h). The handler then runs at once, and asks here; what
+ * follows on the connection, or the stream, is thrown away.
  */
 bool gw_overload_head_refused(const h2o_req_t *req);
 

@@ -75,7 +75,13 @@ struct fields {
 	struct shm_field items[GW_FIELD_MAX];
 };
 
-/* Copies a field to private memory, name in lower case. */
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Copies a field to private memory, name in lower case. White space around a value is no part of
+ * it, and makes an answer of HTTP/2 malformed (RFC 9113, 8.2.1). */
 static void field_copy(h2o_mem_pool_t *pool, struct shm_field *field)
 {
 	char *copy = h2o_mem_alloc_pool(pool, (size_t)field->name_len + field->value_len);
@@ -84,7 +90,12 @@ static void field_copy(h2o_mem_pool_t *pool, struct shm_field *field)
 	memcpy(copy + field->name_len, field->value, field->value_len);
 	h2o_strtolower(copy, field->name_len);
 	field->name = copy;
-	field->value = copy + field->name_len;
+	copy += field->name_len;
+	for (; field->value_len > 0 && is_space(*copy); copy++)
+		field->value_len--;
+	while (field->value_len > 0 && is_space(copy[field->value_len - 1]))
+		field->value_len--;
+	field->value = copy;
 }
 
 static bool name_is(const struct shm_field *field, const char *name, size_t len)
@@ -131,9 +142,12 @@ static void fields_put(h2o_req_t *req, const struct fields *fields)
 {
 	for (uint32_t i = fields->count; i > 0; i--) {
 		const struct shm_field *f = &fields->items[i - 1];
+		/* Where libh2o knows it, it asks the request's User-Agent, whose bytes may be
+		 * gone, and says something else to some. */
+		int token = !name_is(f, H2O_STRLIT("vary"));
 
-		h2o_add_header_by_str(&req->pool, &req->res.headers, f->name, f->name_len, 1, NULL,
-				      f->value, f->value_len);
+		h2o_add_header_by_str(&req->pool, &req->res.headers, f->name, f->name_len, token,
+				      NULL, f->value, f->value_len);
 	}
 }
 
@@ -148,21 +162,22 @@ static void answer(struct gw_request *r, int status, const struct fields *fields
 		   uint32_t len)
 {
 	h2o_req_t *req = r->req;
-	h2o_iovec_t iov = h2o_iovec_init(body, len);
+	/* RFC 9110, 15.3.6 */
+	h2o_iovec_t iov = h2o_iovec_init(body, status == 205 ? 0 : len);
 
 	GW_COUNT(r->worker, answered, 1);
 	gw_request_answering(r);
 	/* RFC 9110, 8.6: no Content-Length in a 204; in a 304 only that of the 200. */
-	gw_status_set(req, status, status == 204 || status == 304 ? SIZE_MAX : len);
+	gw_status_set(req, status, status == 204 || status == 304 ? SIZE_MAX : iov.len);
 	fields_put(req, fields);
-	if (len > 0 && !fields->content_type && status != 204 && status != 304)
+	if (iov.len > 0 && !fields->content_type && status != 204 && status != 304)
 		h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
 			       H2O_STRLIT("application/octet-stream"));
 	gw_trace_put(req, &r->trace);
 	if (r->worker->tables->wiring.trace)
 		gw_timing_put(r);
 	h2o_start_response(req, &gw_generator);
-	h2o_send(req, &iov, has_body(r, status) && len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
+	h2o_send(req, &iov, has_body(r, status) && iov.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
 void gw_response_drop(struct gw_request *r)

@@ -81,13 +81,19 @@ static void input_follow(struct gw_request *r)
 	r->input = m.to;
 }
 
+/* Its functions may have become idempotent since it came: then nobody knows where it was. */
+static bool input_known(const struct gw_request *r)
+{
+	return r->input || r->req->version >= 0x200;
+}
+
 bool gw_retry(struct gw_worker *worker, struct gw_request *r)
 {
 	uint64_t timeout_ms = worker->gateway->wiring.timeout_ns / 1000000;
 	uint64_t gone_ms;
 
 	r->deaths++;
-	if (r->deaths >= GW_DEATHS_MAX || !path_idempotent(worker, r->buf))
+	if (r->deaths >= GW_DEATHS_MAX || !path_idempotent(worker, r->buf) || !input_known(r))
 		return false;
 	/* The deadline's entry is linked since the request came. */
 	gone_ms = h2o_now(worker->loop) - r->deadline.registered_at;

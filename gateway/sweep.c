@@ -53,7 +53,8 @@ static bool body_in_time(struct sweep *s, struct gw_client *c, uint64_t unit, ui
 		c->credit_ms = GW_BODY_STALL_MS;
 		return true;
 	}
-	earned = (arrived - c->seen) * 1000 / GW_BODY_RATE;
+	/* Less than before: what was part of a frame is no body's. */
+	earned = arrived > c->seen ? (arrived - c->seen) * 1000 / GW_BODY_RATE : 0;
 	c->seen = arrived;
 	earned += (uint64_t)c->credit_ms;
 	c->credit_ms = (int32_t)(earned < GW_BODY_STALL_MS ? earned : GW_BODY_STALL_MS);

@@ -82,6 +82,8 @@ struct gw_worker {
 	h2o_linklist_t held[SP_FN_MAX]; /* requests that wait for an instance, by function */
 	struct gw_request *joining;     /* undeliverable; its parts are what arrives next */
 	struct gw_overload overload;
+	/* Whether a request is refused before its body is read; NULL: none is. */
+	bool (*refuses)(struct gw_worker *worker);
 	struct gw_lease_queue asking;    /* functions that wait for leases */
 	int32_t requests[SHM_CLASS_MAX]; /* atomic: buffers of requests begun less ended here */
 	uint32_t part_len;               /* bytes of a descriptor whose rest has not arrived */

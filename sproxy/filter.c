@@ -57,11 +57,31 @@ static int calls_add(scmp_filter_ctx ctx, uint32_t action, const int *calls, siz
 	return r;
 }
 
-static int clone_add(scmp_filter_ctx ctx)
+/* But those of which an argument, masked, is what is refused. Masks, for the kernel takes the lower
+ * half of what is compared here whole. */
+static int calls_differ_add(scmp_filter_ctx ctx, const struct filter_refused *of)
+{
+	int r = 0;
+
+	for (uint64_t bit = 1; r == 0 && bit <= of->mask; bit <<= 1) {
+		struct scmp_arg_cmp differs = { .arg = of->arg,
+						.op = SCMP_CMP_MASKED_EQ,
+						.datum_a = bit,
+						.datum_b = ~of->value & bit };
+
+		if (of->mask & bit)
+			r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, of->call, 1, &differs);
+	}
+	return r;
+}
+
+/* A child of its parent's (CLONE_PARENT) would be the controller's, which knows nothing of it: dead,
+ * it stayed as long as the controller lives. */
+static int clone_add(scmp_filter_ctx ctx, uint64_t refused)
 {
 	/* s390 and cris have the flags elsewhere; Sprocket runs on neither. */
 	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				 SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0));
+				 SCMP_A0(SCMP_CMP_MASKED_EQ, refused | CLONE_PARENT, 0));
 
 	return r == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) : r;
 }
@@ -144,12 +164,16 @@ static int function_add(scmp_filter_ctx ctx, uint32_t mask)
 	for (uint32_t i = 0; r == 0 && i < FILTER_GROUP_COUNT; i++)
 		if (mask >> i & 1)
 			r = calls_add(ctx, SCMP_ACT_ALLOW, groups[i].calls, groups[i].count);
-	if (r == 0 && !(mask >> FILTER_NAMESPACES & 1))
-		r = clone_add(ctx);
-	return r;
+	for (size_t i = 0; r == 0 && i < COUNT(calls_by_argument); i++) {
+		const struct filter_refused *of = &calls_by_argument[i];
+
+		r = mask >> of->group & 1 ? calls_add(ctx, SCMP_ACT_ALLOW, &of->call, 1) :
+					    calls_differ_add(ctx, of);
+	}
+	return r == 0 ? clone_add(ctx, mask >> FILTER_NAMESPACES & 1 ? 0 : NAMESPACE_FLAGS) : r;
 }
 
-int filter_function(uint32_t mask, struct sock_fprog *ret)
+int filter_function_make(uint32_t mask, struct sock_fprog *ret)
 {
 	return filter_make(SCMP_ACT_ERRNO(EPERM), function_add, mask, ret);
 }
@@ -172,6 +196,8 @@ static int gateway_add(scmp_filter_ctx ctx, uint32_t mask)
 		if (!refused)
 			r = calls_add(ctx, SCMP_ACT_ALLOW, &calls_common[i], 1);
 	}
+	for (size_t i = 0; r == 0 && i < COUNT(calls_by_argument); i++)
+		r = calls_add(ctx, SCMP_ACT_ALLOW, &calls_by_argument[i].call, 1);
 	if (r == 0)
 		r = calls_add(ctx, SCMP_ACT_ALLOW, calls, COUNT(calls));
 	if (r == 0)
@@ -183,7 +209,7 @@ static int gateway_add(scmp_filter_ctx ctx, uint32_t mask)
 	for (size_t i = 0; r == 0 && mask && i < 2; i++) /* the front's, to the gateways */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, i ? SCMP_SYS(connect) : SCMP_SYS(socket),
 				     i ? 0 : 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-	return r == 0 ? clone_add(ctx) : r;
+	return r == 0 ? clone_add(ctx, NAMESPACE_FLAGS) : r;
 }
 
 int filter_gateway(struct sock_fprog *ret)

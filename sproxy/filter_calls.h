@@ -8,20 +8,24 @@
 #ifndef SPROCKET_SPROXY_FILTER_CALLS_H
 #define SPROCKET_SPROXY_FILTER_CALLS_H
 
+#include <linux/falloc.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "sproxy/filter.h"
 
 #define S(name) SCMP_SYS(name)
 
 /* What a program does with itself and its files. Beside them, by their arguments: `clone`,
- * `prlimit64`, `socketpair`. */
+ * `prlimit64`, `socketpair`, and those of calls_by_argument. */
 static const int calls_common[] = {
 	/* memory */
 	S(brk),
-	S(mmap),
 	S(munmap),
 	S(mremap),
 	S(mprotect),
-	S(madvise),
 	S(mlock),
 	S(mlock2),
 	S(munlock),
@@ -33,7 +37,6 @@ static const int calls_common[] = {
 	S(pkey_alloc),
 	S(pkey_free),
 	S(pkey_mprotect),
-	S(memfd_create),
 	S(get_mempolicy),
 	/* threads, time, scheduling */
 	S(futex),
@@ -147,7 +150,6 @@ static const int calls_common[] = {
 	S(pipe2),
 	S(fcntl),
 	S(flock),
-	S(ioctl),
 	S(stat),
 	S(fstat),
 	S(lstat),
@@ -190,7 +192,6 @@ static const int calls_common[] = {
 	S(futimesat),
 	S(truncate),
 	S(ftruncate),
-	S(fallocate),
 	S(fsync),
 	S(fdatasync),
 	S(sync_file_range),
@@ -236,15 +237,36 @@ static const int calls_common[] = {
 	S(signalfd),
 	S(signalfd4),
 	/* on sockets that it was given */
-	S(recvfrom),
-	S(recvmsg),
-	S(recvmmsg),
 	S(sendto),
 	S(sendmsg),
 	S(sendmmsg),
 	S(getsockopt),
 	S(getsockname),
 	S(getpeername),
+};
+
+/*
+ * What a function may do but for one use, unless a group allows it. The pool is mapped by all: who
+ * gives a page of it back to the kernel, and takes what the machine has left of such pages, which
+ * no limit of memory counts, has others die of SIGBUS. Who sees a descriptor without reading it
+ * could hand its buffer on, and leave one more unread each time: the kernel charges that to nobody.
+ * Sockets of the chain are of the machine's network, and tell its interfaces and addresses.
+ */
+struct filter_refused {
+	int call;
+	unsigned arg;
+	uint64_t mask, value; /* refused when the argument, masked, is this */
+	enum filter_group group;
+};
+static const struct filter_refused calls_by_argument[] = {
+	{ S(mmap), 3, MAP_HUGETLB, MAP_HUGETLB, FILTER_GROUP_COUNT },
+	{ S(memfd_create), 1, MFD_HUGETLB, MFD_HUGETLB, FILTER_GROUP_COUNT },
+	{ S(madvise), 2, 0xff, MADV_REMOVE, FILTER_GROUP_COUNT },
+	{ S(fallocate), 1, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_PUNCH_HOLE, FILTER_GROUP_COUNT },
+	{ S(recvfrom), 3, MSG_PEEK, MSG_PEEK, FILTER_SOCKET },
+	{ S(recvmsg), 2, MSG_PEEK, MSG_PEEK, FILTER_SOCKET },
+	{ S(recvmmsg), 3, MSG_PEEK, MSG_PEEK, FILTER_SOCKET },
+	{ S(ioctl), 1, 0xff00, SIOCGIFNAME & 0xff00, FILTER_SOCKET },
 };
 
 static const int calls_socket[] = { S(socket), S(connect),    S(bind),    S(listen),
@@ -264,11 +286,11 @@ static const int calls_ipc[] = { S(shmget),    S(shmat),         S(shmdt),
 				 S(mq_open),   S(mq_timedsend),  S(mq_timedreceive),
 				 S(mq_notify), S(mq_getsetattr), S(mq_unlink) };
 static const int calls_keys[] = { S(add_key), S(request_key), S(keyctl) };
-static const int calls_namespaces[] = { S(unshare),    S(setns),         S(mount),
-					S(umount2),    S(chroot),        S(clone),
-					S(pivot_root), S(open_tree),     S(move_mount),
-					S(fsopen),     S(fsconfig),      S(fsmount),
-					S(fspick),     S(mount_setattr), S(sethostname) };
+static const int calls_namespaces[] = { S(unshare),       S(setns),      S(mount),
+					S(umount2),       S(chroot),     S(pivot_root),
+					S(open_tree),     S(move_mount), S(fsopen),
+					S(fsconfig),      S(fsmount),    S(fspick),
+					S(mount_setattr), S(sethostname) };
 
 /* Nothing of sprocketd needs these, nor anything that it starts, whatever a chain file allows:
  * refused for ever, also to whoever may have taken it over. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -46,12 +47,16 @@ static uint64_t program_hash(void)
 static int object_open(const struct sproxy *proxy, struct sproxy_bpf **ret)
 {
 	struct sproxy_bpf *skel;
+	uint64_t key;
 	int r;
 
 	libbpf_set_print(print_warnings);
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		return -errno;
 	skel = sproxy_bpf__open();
 	if (!skel)
 		return -errno;
+	skel->rodata->draw_key = key;
 	skel->rodata->buffer_count = proxy->buffer_count;
 	r = bpf_map__set_max_entries(skel->maps.owners, proxy->buffer_count);
 	if (r == 0)

@@ -159,11 +159,12 @@ ssize_t wiring_receive(int sock, void *msg, size_t size, int *fds, size_t fd_max
 	ssize_t n;
 	int r;
 
+	/* ECONNRESET: it died with messages of ours unread. What it has sent is still to come. */
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	r = fds_take(&m, fds, fd_max, &count);
 	if (r < 0)
 		return r;

@@ -20,8 +20,6 @@
  */
 #include <arpa/inet.h>
 #include <err.h>
-#include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -31,8 +29,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,13 +40,12 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include "bench/baselines/arguments.h"
 #include "bench/baselines/work.h"
 
 namespace
 {
 
-constexpr unsigned functions_max = 64;
-constexpr size_t body_max_default = 64 << 10, body_max_most = 16 << 20;
 constexpr int calls_awaited = 256;
 constexpr auto connect_timeout = std::chrono::seconds(10);
 constexpr char method_name[] = "/bench.Chain/Pass";
@@ -216,65 +211,6 @@ void connect_next(Function *f, int port)
 
 /* ---- the process that starts them ---- */
 
-struct Arguments {
-	unsigned functions = 0;
-	std::string listen = "127.0.0.1:0";
-	size_t body_max = body_max_default;
-};
-
-/* Digits, then Ki or Mi where `units`. False: not a number in range. */
-bool number_read(const char *text, bool units, size_t least, size_t most, size_t *ret)
-{
-	char *end;
-	unsigned long n;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (units && n <= most && (strcmp(end, "Ki") == 0 || strcmp(end, "Mi") == 0)) {
-		n <<= *end == 'K' ? 10 : 20;
-		end += 2;
-	}
-	if (errno || *end || n < least || n > most)
-		return false;
-	*ret = n;
-	return true;
-}
-
-bool listen_right(const std::string &text)
-{
-	size_t colon = text.rfind(':'), port;
-	in_addr address;
-
-	return colon != std::string::npos &&
-	       inet_pton(AF_INET, text.substr(0, colon).c_str(), &address) == 1 &&
-	       number_read(text.c_str() + colon + 1, false, 0, 65535, &port);
-}
-
-bool arguments_read(int argc, char **argv, Arguments *ret)
-{
-	static const option options[] = { { "functions", required_argument, nullptr, 'f' },
-					  { "listen", required_argument, nullptr, 'l' },
-					  { "body-max", required_argument, nullptr, 'b' },
-					  { nullptr, 0, nullptr, 0 } };
-	size_t count = 0;
-	bool right = true;
-	int c;
-
-	while (right && (c = getopt_long(argc, argv, "", options, nullptr)) != -1) {
-		if (c == 'f')
-			right = number_read(optarg, false, 1, functions_max, &count);
-		else if (c == 'l')
-			right = listen_right(ret->listen = optarg);
-		else
-			right = c == 'b' &&
-				number_read(optarg, true, 1, body_max_most, &ret->body_max);
-	}
-	ret->functions = static_cast<unsigned>(count);
-	return right && optind == argc && count > 0;
-}
-
 /* Returns its process, and its port once it serves; no port: it could not start. */
 pid_t function_start(unsigned n, const std::string &address, size_t body_max, int *port)
 {
@@ -328,12 +264,13 @@ int signals_obey(const sigset_t *signals, unsigned functions)
 }
 
 /* ready: the port of the first one; 0: one has not started. Last one first. */
-int functions_start(const Arguments &a, std::vector<pid_t> *pids)
+int functions_start(const arguments &a, const std::string &host, std::vector<pid_t> *pids)
 {
+	const std::string first = host + ":" + std::to_string(ntohs(a.address.sin_port));
 	int port = 0;
 
 	for (unsigned n = a.functions; n-- > 0;) {
-		pids->push_back(function_start(n, n ? "127.0.0.1:0" : a.listen, a.body_max, &port));
+		pids->push_back(function_start(n, n ? "127.0.0.1:0" : first, a.body_max, &port));
 		if (!port)
 			break;
 	}
@@ -344,18 +281,14 @@ int functions_start(const Arguments &a, std::vector<pid_t> *pids)
 
 int main(int argc, char **argv)
 {
-	Arguments a;
+	arguments a;
+	char host[INET_ADDRSTRLEN];
 	sigset_t signals;
 	std::vector<pid_t> pids;
 	int port, code = 1;
 
-	if (!arguments_read(argc, argv, &a)) {
-		fprintf(stderr,
-			"usage: peer-grpc --functions N [--listen 127.0.0.1:PORT] [--body-max BYTES]\n"
-			"N: 1 to %u; BYTES: up to 16Mi, 64Ki unless told; PORT: a free one unless told\n",
-			functions_max);
-		return 2;
-	}
+	arguments_read(&a, "peer-grpc", 1, argc, argv);
+	inet_ntop(AF_INET, &a.address.sin_addr, host, sizeof(host));
 	sigemptyset(&signals);
 	for (int number : { SIGINT, SIGTERM, SIGUSR1, SIGCHLD })
 		sigaddset(&signals, number);
@@ -365,10 +298,9 @@ int main(int argc, char **argv)
 					   0));
 	if (counts == MAP_FAILED)
 		err(1, "shared memory");
-	port = functions_start(a, &pids);
+	port = functions_start(a, host, &pids);
 	if (port) {
-		printf("ready http://%s:%d/\n", a.listen.substr(0, a.listen.rfind(':')).c_str(),
-		       port);
+		printf("ready http://%s:%d/\n", host, port);
 		fflush(stdout);
 		code = signals_obey(&signals, a.functions);
 	}

@@ -16,11 +16,9 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,13 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/baselines/arguments.h"
 #include "bench/baselines/http_function.h"
 #include "bench/baselines/http_nginx.h"
 
-#define FUNCTIONS_MAX 64U
-#define CHILDREN_MAX (2 * FUNCTIONS_MAX + 1)
-#define BODY_MAX_DEFAULT ((size_t)64 << 10)
-#define BODY_MAX_MAX ((size_t)16 << 20)
+#define CHILDREN_MAX (2 * PEER_FUNCTIONS_MAX + 1)
 #define BACKLOG 4096
 #define READY_S 20
 
@@ -57,72 +53,11 @@ struct passed {
 };
 
 static unsigned functions;
-static size_t body_max = BODY_MAX_DEFAULT;
-static struct end front, functions_at[FUNCTIONS_MAX], sidecars_at[FUNCTIONS_MAX];
+static size_t body_max;
+static struct end front, functions_at[PEER_FUNCTIONS_MAX], sidecars_at[PEER_FUNCTIONS_MAX];
 static struct passed *passed;
 static pid_t parent, children[CHILDREN_MAX];
 static unsigned child_count;
-
-static _Noreturn void usage(void)
-{
-	fprintf(stderr,
-		"usage: %s --functions 1..%u [--listen IPV4:PORT] [--body-max BYTES[Ki|Mi]]\n",
-		name, FUNCTIONS_MAX);
-	exit(2);
-}
-
-/* A number with a unit; ends the program when it is none, or not within the limits. */
-static size_t size_parse(const char *text, size_t min, size_t max, bool units)
-{
-	char *end;
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (units && strcmp(end, "Ki") == 0)
-		value <<= 10, end += 2;
-	else if (units && strcmp(end, "Mi") == 0)
-		value <<= 20, end += 2;
-	if (text[0] < '0' || text[0] > '9' || *end || errno || value < min || value > max)
-		usage();
-	return (size_t)value;
-}
-
-static void address_parse(const char *text, struct sockaddr_in *ret)
-{
-	char host[INET_ADDRSTRLEN];
-	const char *colon = strchr(text, ':');
-
-	if (!colon || (size_t)(colon - text) >= sizeof(host))
-		usage();
-	memcpy(host, text, (size_t)(colon - text));
-	host[colon - text] = '\0';
-	if (inet_pton(AF_INET, host, &ret->sin_addr) != 1)
-		usage();
-	ret->sin_port = htons((uint16_t)size_parse(colon + 1, 0, 65535, false));
-}
-
-static void options_parse(int argc, char **argv)
-{
-	static const struct option options[] = { { "functions", required_argument, NULL, 'f' },
-						 { "listen", required_argument, NULL, 'l' },
-						 { "body-max", required_argument, NULL, 'b' },
-						 { 0 } };
-	int option;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (option == 'f')
-			functions = (unsigned)size_parse(optarg, 1, FUNCTIONS_MAX, false);
-		else if (option == 'l')
-			address_parse(optarg, &front.address);
-		else if (option == 'b')
-			body_max = size_parse(optarg, 1, BODY_MAX_MAX, true);
-		else
-			usage();
-	}
-	if (functions == 0 || optind != argc)
-		usage();
-}
 
 /* Binds to end->address, or to a free port that is then written there. Only then may nginx share
  * it: a port that somebody else has is refused. */
@@ -340,11 +275,15 @@ static int run(const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
+	struct arguments arguments;
 	const char *nginx;
 	sigset_t signals;
 	int status;
 
-	options_parse(argc, argv);
+	arguments_read(&arguments, name, 1, argc, argv);
+	functions = arguments.functions;
+	front.address = arguments.address;
+	body_max = arguments.body_max;
 	nginx = http_nginx_find();
 	if (!nginx)
 		errx(1, "no nginx on this system; `make peers` installs it");

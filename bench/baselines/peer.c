@@ -3,13 +3,10 @@
 
 #include <arpa/inet.h>
 #include <err.h>
-#include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -35,79 +32,6 @@ void *peer_share(size_t size)
 	if (p == MAP_FAILED)
 		err(1, "shared memory of %zu bytes", size);
 	return p;
-}
-
-/* ---- arguments ---- */
-
-static int usage(const struct peer_kind *kind)
-{
-	fprintf(stderr,
-		"usage: %s --functions N [--listen 127.0.0.1:PORT] [--body-max BYTES]\n"
-		"N: %u to %u; BYTES: up to 16Mi, 64Ki unless told; PORT: a free one unless told\n",
-		kind->name, kind->functions_min, kind->functions_min ? PEER_FUNCTIONS_MAX : 0);
-	return 2;
-}
-
-/* Digits, then Ki or Mi where `units`. False: not a number in range. */
-static bool number_read(const char *text, bool units, size_t min, size_t max, size_t *ret)
-{
-	char *end;
-	unsigned long n;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (units && end[0] && end[1] == 'i' && !end[2] && n <= max) {
-		n <<= end[0] == 'K' ? 10 : end[0] == 'M' ? 20 : 0;
-		if (end[0] == 'K' || end[0] == 'M')
-			end += 2;
-	}
-	if (errno || *end || n < min || n > max)
-		return false;
-	*ret = n;
-	return true;
-}
-
-static bool listen_read(const char *text, struct sockaddr_in *ret)
-{
-	const char *colon = strrchr(text, ':');
-	char host[INET_ADDRSTRLEN];
-	size_t port;
-
-	if (!colon || (size_t)(colon - text) >= sizeof(host) ||
-	    !number_read(colon + 1, false, 0, 65535, &port))
-		return false;
-	memcpy(host, text, (size_t)(colon - text));
-	host[colon - text] = '\0';
-	ret->sin_port = htons((uint16_t)port);
-	return inet_pton(AF_INET, host, &ret->sin_addr) == 1;
-}
-
-static bool arguments_read(struct peer *p, struct sockaddr_in *address, int argc, char **argv)
-{
-	static const struct option options[] = { { "functions", required_argument, NULL, 'f' },
-						 { "listen", required_argument, NULL, 'l' },
-						 { "body-max", required_argument, NULL, 'b' },
-						 { NULL, 0, NULL, 0 } };
-	unsigned least = p->kind->functions_min;
-	size_t count = 0;
-	bool right = true;
-	int c;
-
-	while (right && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'f')
-			right = number_read(optarg, false, least, least ? PEER_FUNCTIONS_MAX : 0,
-					    &count);
-		else if (c == 'l')
-			right = listen_read(optarg, address);
-		else if (c == 'b')
-			right = number_read(optarg, true, 1, PEER_BODY_MAX, &p->body_max);
-		else
-			right = false;
-	}
-	p->functions = (unsigned)count;
-	return right && optind == argc && count >= least;
 }
 
 /* ---- start ---- */
@@ -216,14 +140,14 @@ static void functions_stop(struct peer *p)
 
 int peer_main(const struct peer_kind *kind, int argc, char **argv)
 {
-	static struct peer p = { .body_max = 64UL << 10 };
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static struct peer p;
+	struct arguments arguments;
 	sigset_t signals;
 
+	arguments_read(&arguments, kind->name, kind->functions_min, argc, argv);
 	p.kind = kind;
-	if (!arguments_read(&p, &address, argc, argv))
-		return usage(kind);
+	p.functions = arguments.functions;
+	p.body_max = arguments.body_max;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
@@ -235,7 +159,7 @@ int peer_main(const struct peer_kind *kind, int argc, char **argv)
 		  NULL);
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	mallopt(M_MMAP_THRESHOLD, HEAP_LARGEST);
-	listener_open(&p, address);
+	listener_open(&p, arguments.address);
 	if (p.functions > 0) {
 		p.counts = peer_share(p.functions * sizeof(*p.counts));
 		pool_make(&p);

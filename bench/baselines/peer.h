@@ -20,11 +20,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PEER_FUNCTIONS_MAX 64U
+#include "bench/baselines/arguments.h"
+
 #define PEER_SLOTS_MAX 1024U
 #define PEER_SLOTS_MIN 8U
 #define PEER_POOL_SIZE (64UL << 20) /* unless the fewest slots are larger */
-#define PEER_BODY_MAX (16UL << 20)
 
 struct peer;
 

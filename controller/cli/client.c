@@ -205,7 +205,7 @@ static int open_with(const struct client *options, struct client **ret)
 	if (!client->quiet)
 		client_socket_wait(client->socket);
 	client->curl = curl_easy_init();
-	code = client->curl ? check_version(client) : client_broken(client, CURLE_OUT_OF_MEMORY);
+	code = client->curl ? check_version(client) : CLI_FAILED; /* said */
 	if (code != CLI_OK) {
 		client_close(client);
 		return code;
@@ -228,7 +228,7 @@ int client_open_quietly(struct client **ret)
 
 struct client *client_close(struct client *client)
 {
-	if (client)
+	if (client && client->curl)
 		curl_easy_cleanup(client->curl);
 	free(client);
 	return NULL;

@@ -22,7 +22,7 @@ static void check_user(struct doctor *doctor)
 {
 	if (geteuid() == 0 && privilege_has(CAP_SETUID) && privilege_has(CAP_SETGID)) {
 		doctor_add(doctor, DOCTOR_OK, NAME, "each chain gets a user of its own, %u to %u",
-			   SANDBOX_UID_FIRST, SANDBOX_UID_DESCRIBE - 1);
+			   SANDBOX_UID_FIRST, SANDBOX_UID_END - 1);
 		return;
 	}
 	doctor_add(doctor, DOCTOR_WARN, NAME,

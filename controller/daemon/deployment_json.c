@@ -6,6 +6,7 @@
 #include "controller/clock.h"
 #include "controller/daemon/deployment_private.h"
 #include "controller/daemon/front.h"
+#include "controller/daemon/utf8.h"
 
 /* Does the function's other revision have an instance? */
 static bool other_ready(const struct runtime *r, uint32_t fn)
@@ -142,9 +143,10 @@ static json_t *conditions_json(const struct deployment *d)
 		const struct condition *c = &d->conditions[i];
 
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s, s:o}", "type", types[i],
+				      json_pack("{s:s, s:s, s:s, s:o, s:o}", "type", types[i],
 						"status", c->value ? "True" : "False", "reason",
-						c->reason, "message", c->message,
+						c->reason, "message",
+						utf8_json(c->message, strlen(c->message)),
 						"lastTransitionTime", time_json(c->since_ns)));
 	}
 	return list;

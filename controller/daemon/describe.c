@@ -86,9 +86,13 @@ static void on_output(void *arg, uint32_t events)
 		end(turn, r < 0 ? r : 0);
 }
 
+/* The loop may be late, not the program. */
 static void on_limit(void *arg)
 {
-	end(arg, -ETIMEDOUT);
+	struct turn *turn = arg;
+	int r = chain_run_turn(&turn->run, 0, &turn->output);
+
+	end(turn, r == 0 ? -ETIMEDOUT : r < 0 ? r : 0);
 }
 
 static void start(struct turn *turn, struct job *job)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controller/clock.h"
+#include "controller/logstore_text.h"
 
 struct events {
 	struct event *items[EVENTS_MAX]; /* oldest first */
@@ -90,17 +91,6 @@ static void tell(struct events *events, const struct event *event)
 	events->next = NULL;
 }
 
-/* A message may quote what a function printed: a line stays a line, JSON stays UTF-8. */
-static void clean(char *text)
-{
-	for (unsigned char *at = (unsigned char *)text; *at; at++) {
-		if (*at < 0x20 || *at == 0x7f)
-			*at = ' ';
-		else if (*at >= 0x80)
-			*at = '?';
-	}
-}
-
 void events_add(struct events *events, const char *chain, const char *type, const char *reason,
 		const char *format, ...)
 {
@@ -111,7 +101,8 @@ void events_add(struct events *events, const char *chain, const char *type, cons
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	clean(message);
+	/* It may quote what a function printed: a line stays a line, JSON stays UTF-8. */
+	logstore_text_line(message);
 	fprintf(stderr, "sprocketd: %s%s%s: %s\n", chain, *chain ? ": " : "", reason, message);
 	event = take_same(events, chain, reason, message);
 	if (!event) {

@@ -115,6 +115,12 @@ static h2o_iovec_t client_address(h2o_req_t *req)
 	return len == SIZE_MAX ? h2o_iovec_init(NULL, 0) : h2o_strdup(&req->pool, host, len);
 }
 
+/* What the connection is: HTTP/2's ":scheme" is what its client says. */
+static bool is_secure(const h2o_req_t *req)
+{
+	return req->conn->callbacks->get_socket(req->conn)->ssl != NULL;
+}
+
 static size_t size_of(const h2o_req_t *req, const struct writer *w, size_t subject_len)
 {
 	size_t size = FIXED_MAX + req->method.len + req->path.len + req->authority.len +
@@ -178,7 +184,8 @@ h2o_iovec_t front_head_request(h2o_req_t *req, const char *subject)
 		field(&w, H2O_STRLIT("cookie"), w.cookies);
 	if (w.forwarded.len > 0)
 		field(&w, H2O_STRLIT(FOR), w.forwarded);
-	field(&w, H2O_STRLIT(PROTO), req->input.scheme->name);
+	field(&w, H2O_STRLIT(PROTO),
+	      is_secure(req) ? H2O_URL_SCHEME_HTTPS.name : H2O_URL_SCHEME_HTTP.name);
 	if (subject)
 		field(&w, H2O_STRLIT(SUBJECT), h2o_iovec_init(subject, subject_len));
 	put(&w, H2O_STRLIT("\r\n"));
@@ -211,7 +218,8 @@ static bool field_take(h2o_req_t *req, const struct phr_header *from, h2o_iovec_
 	h.name = token ? (h2o_iovec_t *)(uintptr_t)&token->buf : &name;
 	if (gw_intake_hop_by_hop(connection, &h))
 		return true;
-	if (token)
+	/* Vary that it knows libh2o exchanges for something else, by User-Agent. */
+	if (token && token != H2O_TOKEN_VARY)
 		h2o_add_header(&req->pool, &req->res.headers, token, NULL, value.base, value.len);
 	else
 		h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 0, NULL,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 #include "gateway/front/relay.h"
 #include "gateway/front/worker.h"
 #include "gateway/intake.h"
-#include "gateway/problem.h"
 #include "gateway/rights.h"
 
 #define HEAP_KEPT (64 << 20) /* bytes of free heap that are not given back to the system */
@@ -49,23 +49,6 @@ static void limits_set(struct front *front)
 
 	front->upstream_limit = usable > 0 ? usable : 1;
 	front->gateway.connection_limit = front->upstream_limit;
-}
-
-static void http_config(struct front *front)
-{
-	h2o_globalconf_t *http = &front->gateway.http;
-	h2o_hostconf_t *host;
-
-	h2o_config_init(http);
-	http->server_name = h2o_iovec_init(H2O_STRLIT(""));
-	http->http1.req_timeout = GW_IDLE_MS;
-	http->http2.idle_timeout = GW_IDLE_MS;
-	host = h2o_config_register_host(http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	host->http2.reprioritize_blocking_assets = 0;
-	host->http2.push_preload = 0;
-	host->fallback_path.error_log.emit_request_errors = 0;
-	gw_problem_filter(&host->fallback_path);
-	front_relay_handler(&host->fallback_path);
 }
 
 static int workers_init(struct front *front, uint32_t flags, const int *fds)
@@ -120,7 +103,7 @@ static int front_run(struct front *front)
 	front->gateway.chain = "";
 	pthread_mutex_init(&front->lock, NULL);
 	limits_set(front);
-	http_config(front);
+	gw_intake_http(&front->gateway.http, front_relay_handler);
 	if (workers_init(front, msg.flags, fds) < 0)
 		return fail(control, "no memory or fds for the workers");
 	if (gw_rights_drop_front() < 0)
@@ -140,6 +123,8 @@ int main(void)
 	}
 	/* As in the gateway: each wave of requests would take the heap's top again. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	/* libh2o would read what is longer than 32 MiB into a file in /tmp. */
+	h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of a terminal: the controller ends us */
 	/* The process ends here with all it has; connections that a drain left open, too. */

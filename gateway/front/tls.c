@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/http.h"
+#include "gateway/next.h"
 
 #define SUBJECT_MAX 1024 /* a longer one is not passed on: the client is refused instead */
 
@@ -113,6 +113,23 @@ static int files_use(SSL_CTX *ctx, const struct front_bytes *cert, const struct 
 	return 0;
 }
 
+/* RFC 7301, 3.2: who knows none of ours is refused. libh2o's would let a client of any other
+ * protocol, brought here by somebody between, take what HTTP/1 says for its own. */
+static int on_protocols(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+			const unsigned char *theirs, unsigned len, void *arg)
+{
+	static const unsigned char ours[] = "\2h2\10http/1.1";
+	unsigned char *selected;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&selected, ret_len, ours, sizeof(ours) - 1, theirs, len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret = selected;
+	return SSL_TLSEXT_ERR_OK;
+}
+
 int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 		  const struct front_bytes *client_ca, SSL_CTX **ret, char why[FRONT_WHY_MAX])
 {
@@ -127,7 +144,7 @@ int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	/* A session of a client with a certificate can be resumed only within a named context. */
 	SSL_CTX_set_session_id_context(ctx, name, sizeof(name) - 1);
-	h2o_ssl_register_alpn_protocols(ctx, h2o_alpn_protocols);
+	SSL_CTX_set_alpn_select_cb(ctx, on_protocols, NULL);
 	r = files_use(ctx, cert, key, client_ca, why);
 	if (r < 0) {
 		SSL_CTX_free(ctx);
@@ -135,6 +152,21 @@ int front_tls_new(const struct front_bytes *cert, const struct front_bytes *key,
 	}
 	*ret = ctx;
 	return 0;
+}
+
+/* libh2o calls it by its dynamic symbol; the one here, exported by the executable, takes its place.
+ * After a client's close_notify OpenSSL reads no more, and libh2o would keep all that still comes:
+ * so from the second time on it is an error, which ends the connection. */
+__attribute__((visibility("default"))) int SSL_read(SSL *ssl, void *buf, int len)
+{
+	static void *cache;
+	int (*next)(SSL *, void *, int);
+	bool ended = SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
+	int n;
+
+	*(void **)&next = gw_next(&cache, "SSL_read");
+	n = next(ssl, buf, len);
+	return n == 0 && ended ? -1 : n;
 }
 
 char *front_tls_subject(const SSL *ssl)

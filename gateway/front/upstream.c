@@ -110,6 +110,28 @@ static int socket_open(const char *path)
 	return fd;
 }
 
+static void idle_close_one(struct front_worker *w)
+{
+	for (uint32_t i = 0; i < w->table->target_count; i++) {
+		h2o_linklist_t *idle = &w->pools[i]->idle;
+
+		if (h2o_linklist_is_empty(idle))
+			continue;
+		front_upstream_close(H2O_STRUCT_FROM_MEMBER(struct front_upstream, link,
+							    idle->next));
+		return;
+	}
+}
+
+static bool has_room(const struct front_pool *pool)
+{
+	const struct front_worker *w = pool->worker;
+	uint32_t limit = w->front->upstream_limit, targets = w->table->target_count;
+	bool beyond_share = pool->count >= limit / (targets > 0 ? targets : 1);
+
+	return w->upstream_count < limit - (beyond_share ? limit / 4 : 0);
+}
+
 static int upstream_new(struct front_pool *pool, struct front_upstream **ret)
 {
 	struct front_worker *w = pool->worker;
@@ -117,6 +139,8 @@ static int upstream_new(struct front_pool *pool, struct front_upstream **ret)
 	int fd;
 
 	if (w->upstream_count >= w->front->upstream_limit)
+		idle_close_one(w);
+	if (!has_room(pool))
 		return -EMFILE;
 	up = calloc(1, sizeof(*up));
 	fd = up ? socket_open(pool->path) : -ENOMEM;
@@ -128,6 +152,7 @@ static int upstream_new(struct front_pool *pool, struct front_upstream **ret)
 	up->sock->data = up;
 	up->pool = front_pool_ref(pool);
 	w->upstream_count++;
+	pool->count++;
 	*ret = up;
 	return 0;
 }
@@ -161,6 +186,7 @@ void front_upstream_close(struct front_upstream *up)
 	if (h2o_linklist_is_linked(&up->link))
 		h2o_linklist_unlink(&up->link);
 	up->pool->worker->upstream_count--;
+	up->pool->count--;
 	h2o_socket_close(up->sock);
 	front_pool_unref(up->pool);
 	free(up);

@@ -5,6 +5,8 @@
  * How: each worker has a pool for each gateway's socket. An idle connection stays in the
  * loop: when its gateway closes it, it is gone at once, not found stale by the next request.
  * Nothing is asked from time to time: gateways close what is idle for long.
+ * A worker has so many connections. The last quarter is for gateways with less than their share:
+ * a chain that answers slowly leaves connections to the others.
  * Thread-safety: a pool belongs to its worker.
  * Ownership: the table, each connection and each request hold a reference to their pool.
  */
@@ -16,6 +18,7 @@
 struct front_pool {
 	struct front_worker *worker;
 	uint32_t refs;
+	uint32_t count;      /* connections, also those that are kept */
 	bool retired;        /* no route leads here any more */
 	h2o_linklist_t idle; /* in the order of their use */
 	char path[108];

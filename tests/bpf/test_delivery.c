@@ -74,6 +74,28 @@ static void test_full_batch(void **state)
 	assert_int_equal(sproxy_instances(f->proxy)[A].in_flight, SP_BATCH_MAX);
 }
 
+/* Of two full batches, each descriptor's generation, and how it differs from the one before, are
+ * its own: one that was read tells no other. */
+static void test_generations_tell_nothing_of_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct sp_desc d[2 * SP_BATCH_MAX];
+	uint32_t same = 0;
+
+	for (uint32_t i = 0; i < 2 * SP_BATCH_MAX; i++)
+		d[i] = desc(i, 1);
+	for (uint32_t i = 0; i < 2 * SP_BATCH_MAX; i += SP_BATCH_MAX) {
+		assert_int_equal(put(f, GW, &d[i], SP_BATCH_MAX * sizeof(*d)),
+				 SP_BATCH_MAX * sizeof(*d));
+		assert_int_equal(take(f, A, &d[i], SP_BATCH_MAX), SP_BATCH_MAX);
+	}
+	for (uint32_t i = 1; i < 2 * SP_BATCH_MAX; i++)
+		for (uint32_t k = 1; k < i; k++)
+			same += d[i].gen == d[k].gen ||
+				d[i].gen - d[i - 1].gen == d[k].gen - d[k - 1].gen;
+	assert_in_range(same, 0, 1); /* 8,000 pairs of 32 bits: hardly ever one */
+}
+
 static void test_no_instance_goes_home_flagged(void **state)
 {
 	struct fixture *f = *state;
@@ -286,6 +308,7 @@ int main(void)
 		CASE(test_request_goes_round),
 		CASE(test_edge_to_reply_goes_home),
 		CASE(test_full_batch),
+		CASE(test_generations_tell_nothing_of_each_other),
 		CASE(test_no_instance_goes_home_flagged),
 		CASE(test_dead_instance_goes_home_flagged),
 		CASE(test_local_instance_until_behind),

@@ -7,7 +7,7 @@ nothing to hit. What must be undone is handed to injector.later(), which also ru
 import contextlib
 import mmap
 import os
-import re
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +18,7 @@ import leftovers
 from client import Closed, Connection
 from harness import KINDS
 from hostile import order
+from rlimits import rlimit_of, rlimit_set
 from world import HOSTILE, NAME, sanitized
 
 FAULTS = {}
@@ -28,7 +29,7 @@ SPARE = 24
 # Lets a limit be what it is already, with nothing to spare.
 TIGHT = 2
 # What is told of a process that died meanwhile.
-GONE = (OSError, IndexError, TypeError, subprocess.CalledProcessError)
+GONE = (OSError, IndexError)
 
 
 def fault(function):
@@ -202,25 +203,14 @@ def exhaust_buffers(injector, f):
     return f"{count} requests that wait"
 
 
-def prlimit(pid, option, value):
-    """As the user of the process: root may not change limits of others everywhere. What it says."""
-    text = leftovers.read(f"/proc/{pid}/status").decode()
-    ids = {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Uid", "Gid")}
-    done = subprocess.run(["prlimit", "--pid", str(pid), f"--{option}{value}", "--raw",
-                           "--noheadings", "-o", "SOFT,HARD"], user=ids["Uid"],
-                          group=ids["Gid"], extra_groups=[], capture_output=True, text=True,
-                          check=True)
-    return done.stdout.split()
-
-
-def limit(pid, option, soft):
+def limit(pid, kind, soft):
     """Lowers a soft limit of a process; returns what undoes it."""
-    old, hard = prlimit(pid, option, "")
-    prlimit(pid, option, f"={soft}:{hard}")
+    old, hard = rlimit_of(pid, kind)
+    rlimit_set(pid, kind, soft, hard)
 
     def undo():
         with contextlib.suppress(*GONE):
-            prlimit(pid, option, f"={old}:{hard}")
+            rlimit_set(pid, kind, old, hard)
     return undo
 
 
@@ -230,7 +220,7 @@ def exhaust_fds(injector, f):
     with contextlib.suppress(*GONE):
         count = len(os.listdir(f"/proc/{pid}/fd"))
         injector.later(f.random().uniform(0.05, 0.3),
-                       limit(pid, "nofile", count + TIGHT))
+                       limit(pid, resource.RLIMIT_NOFILE, count + TIGHT))
         return f"of the gateway: {count + TIGHT}"
     return None
 
@@ -247,7 +237,7 @@ def exhaust_memory(injector, f):
     with contextlib.suppress(*GONE):
         pages = int(leftovers.read(f"/proc/{victim[2]}/statm").split()[0])
         injector.later(f.random().uniform(0.05, 0.5),
-                       limit(victim[2], "as", pages * mmap.PAGESIZE))
+                       limit(victim[2], resource.RLIMIT_AS, pages * mmap.PAGESIZE))
         return f"of {victim[0]}"
     return None
 

@@ -34,7 +34,7 @@ def spread(values):
 
 
 def line(name, values):
-    return f"  {name:<18}" + ("  ".join(f"{k} {v}" for k, v in values.items()) or "none")
+    return f"  {name:<24} " + ("  ".join(f"{k} {v}" for k, v in values.items()) or "none")
 
 
 def text(report):
@@ -46,7 +46,7 @@ def text(report):
         if any(report[name].values()):
             lines.append(line(name, report[name]))
     for name, value in report["figures"].items():
-        lines.append(line(name, value) if isinstance(value, dict) else f"  {name:<18}{value}")
+        lines.append(line(name, value) if isinstance(value, dict) else f"  {name:<24} {value}")
     lines.append(line("checks", report["checks"]))
     lines += [f"  FAILED {failure}" for failure in report["failures"]]
     lines.append(f"{report['scenario']}: {'passed' if report['passed'] else 'FAILED'}")

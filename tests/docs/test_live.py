@@ -159,6 +159,21 @@ class LiveTest(unittest.TestCase):
         self.assertIn("chain/hello created", shown)
         self.assertRegex(shown, r"hello +1/1 +Serving +127\.0\.0\.1:\d+")
 
+    def test_readme_of_a_new_function(self):
+        """Its call, copied into the function that is there, compiles without a warning."""
+        self.node.run("sprocket new fn page")
+        folder = self.node.folder / "page"
+        text = (folder / "README.md").read_text()
+        declared, call = re.search(r"```c\n(.*?\n)\n(.*?)```", text, re.S).groups()
+        mock = re.search(r"`(sp_test_answer.*?)`", text)[1]
+        for name, mark, more in (("page.c", "static sp_verdict", declared),
+                                 ("page.c", "\tfor (", call),
+                                 ("test_page.c", "\tr = ", f"\t{mock}\n")):
+            file = folder / name
+            file.write_text(file.read_text().replace(mark, more + mark, 1).replace(
+                "on_page);", "on_page, .calls = calls);"))
+        self.assertIn("ok", self.node.run("make -C page CFLAGS=-Werror test"))
+
     def test_files_that_the_readme_names_exist(self):
         text = (SOURCE / "README.md").read_text()
         named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)

@@ -284,6 +284,15 @@ class ManTest(unittest.TestCase):
                     capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
                 self.assertEqual((made.returncode, made.stderr), (0, ""))
 
+    def test_keys_that_pages_name_are_in_the_chain_file(self):
+        there, seen = PAGES["sprocket-chain.5"].read_text(), 0
+        for name, page in PAGES.items():
+            for key in re.findall(r"\*(\w+)\*[^*_]{0,40}_sprocket-chain_\(5\)", page.read_text()):
+                seen += 1
+                with self.subTest(f"{name}: {key}"):
+                    self.assertIn(f"*{key}*", there)
+        self.assertGreater(seen, 5)
+
     def test_every_key_of_the_chain_file_is_told(self):
         page = PAGES["sprocket-chain.5"].read_text()
         seen = 0

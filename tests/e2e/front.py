@@ -105,10 +105,11 @@ def named(name):
 
 
 class Front:
-    def __init__(self, plain=True, tls=False, workers=1):
+    def __init__(self, plain=True, tls=False, workers=1, fds=None):
+        """`fds`: RLIMIT_NOFILE of the program, unless it is as it is."""
         self.folder = Path(tempfile.mkdtemp(prefix="front-"))
         self.flags = (PLAIN if plain else 0) | (TLS if tls else 0)
-        self.workers, self.number = workers, 0
+        self.workers, self.number, self.fds = workers, 0, fds
         self.plain = self.listeners() if plain else []
         self.secure = self.listeners() if tls else []
         self.upstreams = {}
@@ -138,8 +139,9 @@ class Front:
         """Starts the program with the listeners there are; also after its death."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(SENTENCE_S)
+        limit = ["prlimit", f"--nofile={self.fds}"] if self.fds else []
         self.process = subprocess.Popen(
-            [BUILD / "gateway/sprocket-front"], pass_fds=[theirs.fileno()],
+            [*limit, BUILD / "gateway/sprocket-front"], pass_fds=[theirs.fileno()],
             env={**os.environ, "SPROCKET_WIRING": str(theirs.fileno())})
         theirs.close()
         self.send(START, [s.fileno() for s in self.plain + self.secure], self.workers, self.flags)

@@ -7,9 +7,11 @@ kernel is asked for each of these ids: other runs on the machine do not disturb 
 Limits of hugepages and folders that all runs share are compared only while no other run is
 alive.
 """
+import contextlib
 import ctypes
 import os
 import re
+import time
 from pathlib import Path
 
 MARK = "SPROCKET_TEST_RUN"
@@ -18,6 +20,7 @@ SHARED_FOLDERS = ["/run/sprocket", "/run/dpdk", "/var/run/dpdk", "/tmp/dpdk", "/
                   "/dev/hugepages", "/sys/fs/bpf", "/sys/fs/cgroup"]
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 BPF_GET_NEXT_ID = {"prog": 11, "map": 12}
+DYING_S = 5.0
 libc = ctypes.CDLL(None)
 
 
@@ -165,11 +168,23 @@ class Shared:
                         if os.path.exists(e)]
 
 
+def kill_all():
+    """Kills what all runs of this process have started."""
+    wanted = {f"{MARK}={mark}".encode() for mark in Footprint.marks}
+    for p in pids():
+        if wanted & set(read(f"/proc/{p}/environ").split(b"\0")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(p, 9)
+
+
 class Footprint:
     """What one run has, as far as it was seen."""
 
+    marks = set()  # of all
+
     def __init__(self, mark):
         self.mark = mark
+        self.marks.add(mark)
         self.shared = Shared()
         self.seen = set()  # (pid, start): a long run outlives many, whose pids others get
         self.bpf = set()
@@ -205,10 +220,12 @@ class Footprint:
                     os.kill(p, 9)
                 except ProcessLookupError:
                     pass
-        for group in control_groups(self.seen):
-            try:
-                for p in (group / "cgroup.procs").read_text().split():
-                    os.kill(int(p), 9)
-                group.rmdir()
-            except OSError:
-                pass  # it is dying; `doctor --clean` finds it
+        # One can be removed when the last that was killed in it is gone, a moment later.
+        end = time.monotonic() + DYING_S
+        while (groups := control_groups(self.seen)) and time.monotonic() < end:
+            for group in groups:
+                with contextlib.suppress(OSError):
+                    for p in (group / "cgroup.procs").read_text().split():
+                        os.kill(int(p), 9)
+                    group.rmdir()
+            time.sleep(0.005)

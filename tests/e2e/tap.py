@@ -5,9 +5,12 @@ A test file ends in `tap.main()`. Arguments are parts of test names: only those 
 whose tests need root skips as a whole and says why; so do single tests by unittest.skip.
 """
 import os
+import signal
 import sys
 import time
 import unittest
+
+import leftovers
 
 
 class TapResult(unittest.TestResult):
@@ -72,7 +75,14 @@ def flatten(suite):
             yield item
 
 
+def ended(*_):
+    """By SIGTERM, as meson does at the time limit: what was started must not live on beside others."""
+    leftovers.kill_all()
+    os._exit(128 + signal.SIGTERM)
+
+
 def main(needs_root=True):
+    signal.signal(signal.SIGTERM, ended)
     if needs_root and os.geteuid() != 0:
         print("1..0 # SKIP needs root: the kernel program is loaded for real")
         sys.exit(0)

@@ -160,9 +160,7 @@ class Api(ChainTest):
 
     def test_changes_of_a_chain_keep_their_order(self):
         """The first takes 2 s to be asked; the second must not overtake it."""
-        mark = self.daemon.folder / "asked"
-        mark.unlink(missing_ok=True)
-        script(self.daemon.folder, "waits", f"touch {mark}\nexec sleep 60\n")
+        script(self.daemon.folder, "waits", "exec sleep 59.5\n")
         order = []
 
         def ask(text):
@@ -170,7 +168,7 @@ class Api(ChainTest):
 
         first = threading.Thread(target=ask, args=(one("turn", exec="./waits"),))
         first.start()
-        poll("it is asked", mark.exists, 20)
+        poll("it is asked", lambda: self.children("59.5"), 20)
         ask(one("turn"))
         first.join()
         self.assertEqual(order, [422, 200])

@@ -108,7 +108,7 @@ class RunTest(BenchTest):
         due in it, and the slowest hundredth of all waits for nearly all of it."""
         with server("--stall", 100) as url:
             client = ("--client-cpu", CPUS[0]) if len(CPUS) > 1 else ()
-            load = (url, "--connections", "8", "--duration", "5s", "--body", "16",
+            load = (url, "--connections", "8", "--duration", "3s", "--body", "16",
                     "--verify", "echo", *client)
             _, run, out = self.one(*load, "--rate", "2k", "--arrivals", "constant")
             self.assertEqual(run["errors"], {})

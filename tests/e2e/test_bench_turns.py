@@ -74,7 +74,7 @@ class TurnsTest(BenchTest):
     def test_compare_by_latency(self):
         with server() as quick, server("--stall", 300) as slow:
             document, _, _ = self.document(
-                "compare", quick, slow, "--rate", "500", "--rounds", "5", "--duration", "2s",
+                "compare", quick, slow, "--rate", "500", "--rounds", "5", "--duration", "1200ms",
                 "--warmup", "0", "--metric", "p99", "--metric", "max", "--metric", "cpu", code=None)
             rows = {(t["target"], t["metric"]): t for t in document["comparison"]["targets"]}
             self.assertEqual(rows[slow, "max_us"]["verdict"], "more")

@@ -215,6 +215,16 @@ class Change(ChainTest):
             self.assertEqual(daemon.api("GET", "/v1/chains/one")["http"], 404)
             self.assertEqual(list(daemon.pins.glob("*")), [])
 
+    def test_a_program_that_cannot_be_executed_is_told_with_what_to_do(self):
+        with Daemon() as daemon:
+            mine = shutil.copy(program("probe", BUILD), daemon.folder / "mine")
+            os.chmod(mine, 0o700)
+            for _ in range(4):  # it dies before it is wired, or after
+                bad = daemon.apply(one(exec=mine), check=False)
+                self.assertEqual(bad.returncode, 1)
+                self.assertRegex(bad.stderr, r"only did not start: user \d+ may not read or "
+                                 r"execute its program: .*chmod a\+rx /")
+
     def test_two_at_once(self):
         with Daemon() as daemon:
             daemon.apply(one("start"))

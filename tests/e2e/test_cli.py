@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command: several runs at once, bad arguments, missing rights, missing hugepages, odd
-places, functions that do not start; each error says what to do."""
+places; each error says what to do."""
 import os
 import re
-import shlex
 import shutil
 import socket
 import subprocess
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import leftovers
 import tap
-from harness import BUILD, Chain, ChainTest, make_folder, program, run
+from cli import CliTest, chain_text
+from harness import BUILD, Chain, program, run
 from hostile import hostile_chain
 
 READ_ONLY_SYSCTL = ("unshare", "-m", "sh", "-c",
@@ -20,21 +20,6 @@ READ_ONLY_SYSCTL = ("unshare", "-m", "sh", "-c",
                     'mount --bind /sys/kernel/mm /sys/kernel/mm && '
                     'mount -o remount,ro,bind /sys/kernel/mm && exec "$@"', "sh")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
-STEPS = """apiVersion: sprocket.dev/v1alpha1
-kind: Chain
-metadata: {{name: cli}}
-spec:
-  ingress:
-  - http: {{path: /cli}}
-  pool: {{memory: 8Mi, bufferSizes: [2Ki], hugepages: {hugepages}}}
-  functions:
-  - {{name: one, exec: "{exec}"}}
-  steps: [one]
-"""
-
-
-def chain_text(exec_path=None, hugepages="auto"):
-    return STEPS.format(exec=exec_path or program("hostile"), hugepages=hugepages)
 
 
 def copy_build(target):
@@ -42,36 +27,6 @@ def copy_build(target):
     shutil.copytree(BUILD, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(
         "*.p", "*.a", "*.o", "meson-*", ".ninja*", "*.ninja", "*.json", "unit", "*.h"))
     return target
-
-
-class CliTest(ChainTest):
-    def setUp(self):
-        self.folder = make_folder()
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-
-    def write(self, text, name="chain.yaml"):
-        file = self.folder / name
-        file.write_text(text)
-        return file
-
-    def script(self, text, name="function"):
-        """An executable that describes itself well and then does what `text` says."""
-        file = self.folder / name
-        file.write_text(f"#!/bin/sh\nif [ \"$1\" = --describe ]; then exec "
-                        f"{shlex.quote(str(program('hostile')))} --describe; fi\n{text}\n")
-        file.chmod(0o755)
-        return file
-
-    def fails(self, code, pattern, *args, **more):
-        """The command ends with `code` and says `pattern`; nothing is left."""
-        before = leftovers.Shared()
-        done = run(*args, **more)
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertRegex(done.stderr, pattern)
-        self.assertNotIn("ready http", done.stdout)
-        if not leftovers.other_runs(set()):
-            self.assertEqual(before.differences(), [])
-        return done
 
 
 class Runs(CliTest):
@@ -277,52 +232,6 @@ class Arguments(CliTest):
         for part in (r":\d+:\d+: .*paht", r'onne.*[Dd]id you mean "one"', "many"):
             self.assertRegex(said, part)
         self.assertEqual(run("run", self.folder / "chain.yaml").returncode, 3)
-
-
-class Starting(CliTest):
-    def run_with(self, exec_path, code, pattern, seconds=30):
-        return self.fails(code, pattern, "run", self.write(chain_text(exec_path)), "--listen",
-                          "127.0.0.1:0", seconds=seconds)
-
-    def test_executable_that_does_not_exist(self):
-        done = self.run_with(self.folder / "nothing", 3, r"nothing.*no such file")
-        self.assertRegex(done.stderr, r"chain\.yaml:\d+:\d+: ")
-
-    def test_executable_that_is_none(self):
-        file = self.folder / "plain"
-        file.write_text("no program")
-        self.run_with(file, 3, r"plain.*([Pp]ermission denied|not executable)")
-        file.chmod(0o755)
-        self.run_with(file, 3, r"plain")
-
-    def test_executable_that_describes_nothing(self):
-        for n, body in enumerate(("exit 0", "echo nonsense", "exit 1", "echo '{\"name\":'",
-                                  "head -c 3000000 /dev/zero", "kill -9 $$")):
-            with self.subTest(body):
-                file = self.folder / f"f{n}"
-                file.write_text(f"#!/bin/sh\n{body}\n")
-                file.chmod(0o755)
-                self.run_with(file, 3, rf"f{n}")
-
-    def test_executable_that_never_describes(self):
-        file = self.folder / "slow"
-        file.write_text("#!/bin/sh\nexec sleep 1000\n")
-        file.chmod(0o755)
-        began = time.monotonic()
-        self.run_with(file, 3, r"slow")
-        self.assertLess(time.monotonic() - began, 15)
-
-    def test_function_that_exits_at_start(self):
-        for text in ("echo broken because of me >&2; exit 3", "kill -11 $$"):
-            done = self.run_with(self.script(text), 1, r"one")
-            if "echo" in text:
-                self.assertIn("broken because of me", done.stderr)
-                self.assertRegex(done.stderr, r"\b3\b")
-
-    def test_function_that_never_becomes_ready(self):
-        began = time.monotonic()
-        self.run_with(self.script("exec sleep 1000"), 1, r"one.*(not ready|ready)")
-        self.assertLess(time.monotonic() - began, 20)
 
 
 class Doctor(CliTest):

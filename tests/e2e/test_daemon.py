@@ -6,8 +6,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import tap
 from api_client import names, one, put, script
@@ -252,6 +254,15 @@ class Start(ChainTest):
 
 
 class Functions(ChainTest):
+    def open_folder(self):
+        """One in which a program that is asked what it declares, as no user of the machine, may
+        leave marks; with `probe`."""
+        folder = tempfile.TemporaryDirectory(prefix="sprocket-e2e-")
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o777)
+        shutil.copy(program("probe"), folder.name)
+        return Path(folder.name)
+
     def test_ends_at_once(self):
         with Daemon() as daemon:
             for start in ("exit", "crash", "fail"):
@@ -318,12 +329,13 @@ mount -t tmpfs none /sys/kernel/mm/hugepages && exec "{BUILD / PROGRAMS["sprocke
             self.assertEqual(names(daemon), [])
 
     def test_shutdown_while_changes_run(self):
-        with Daemon() as daemon:
-            mark = daemon.folder / "asked"
-            asked = script(daemon.folder, "asked.sh", f"""
+        folder = self.open_folder()
+        mark = folder / "asked"
+        asked = script(folder, "asked.sh", f"""
 [ -e {mark} ] || {{ touch {mark}; sleep 1; }}
-exec "{program("probe")}" "$@"
+exec {folder}/probe "$@"
 """)
+        with Daemon() as daemon:
             answers = []
             put(daemon, "slow", one("slow", start="slow"), "&wait=false")
             thread = threading.Thread(target=lambda: answers.append(
@@ -334,6 +346,26 @@ exec "{program("probe")}" "$@"
             thread.join(30)
             self.assertEqual(answers[0]["reason"], "ShuttingDown", answers)
             daemon.process.wait(20)
+
+    def test_program_in_time_for_a_daemon_that_is_late(self):
+        folder = self.open_folder()
+        mark, said = folder / "asked", folder / "said"
+        asked = script(folder, "asked.sh", f"""
+touch {mark}; sleep 0.3
+{folder}/probe "$@" && touch {said}
+""")
+        with Daemon() as daemon:
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(
+                put(daemon, "late", one("late", exec=asked))))
+            thread.start()
+            poll("it is asked", mark.exists, 20)
+            os.kill(daemon.process.pid, signal.SIGSTOP)
+            poll("it has said it", said.exists, 20)
+            time.sleep(2.2)  # as long as a program has
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            thread.join(30)
+            self.assertEqual(answers[0].get("result"), "created", answers)
 
     def test_changes_of_different_chains_at_once(self):
         with Daemon() as daemon:

@@ -56,18 +56,26 @@ class Floods(EchoTest):
         return subprocess.Popen([str(FLOOD), "127.0.0.1", str(self.chain.port), kind,
                                  str(SECONDS + 1)], stdout=subprocess.PIPE, text=True)
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.quiet = min(cls.p99_quiet() for _ in range(2))
+
+    @classmethod
+    def p99_quiet(cls):
+        return max(load(cls.chain.port, 1)[1], 5.0)  # below it the machine is what is measured
+
     def assert_harmless(self, kind):
         """Three tries: the machine, too, has its hiccups, but no flood of ours is one."""
         for left in (2, 1, 0):
             try:
-                self.assert_harmless_once(kind)
+                self.assert_harmless_once(kind, self.quiet if left == 2 else self.p99_quiet())
                 return
             except AssertionError:
                 if left == 0:
                     raise
 
-    def assert_harmless_once(self, kind):
-        quiet = max(load(self.chain.port, 1)[1], 5.0)  # below it the machine is what is measured
+    def assert_harmless_once(self, kind, quiet):
         flood = self.flood(kind)
         try:
             served, p99 = load(self.chain.port, SECONDS)
@@ -214,13 +222,13 @@ class Honest(EchoTest):
                 streams = range(200 * page + 1, 200 * page + 181, 2)
                 c.write(b"".join(frame(HEADERS, END_HEADERS | END_STREAM, i, block)
                                  + frame(2, 0, i, bytes(4) + b"\x20") for i in streams)
-                        + frame(PING, 0, 0, b"12345678")
-                        + (b"".join(frame(RST_STREAM, 0, i, CANCEL) for i in streams)
-                           if page % 2 else b""))
+                        + frame(PING, 0, 0, b"12345678"))
                 if page % 2 == 0:
                     self.assertEqual(self.answers(c, streams), 90)
                 else:  # what was cancelled runs on, and counts until it is over
-                    while read_frame(c)[0] != PING:  # all of it has been taken up
+                    c.write(b"".join(frame(RST_STREAM, 0, i, CANCEL) for i in streams)
+                            + frame(PING, 0, 0, b"all read"))
+                    while read_frame(c)[::3] != (PING, b"all read"):
                         pass
                     self.chain.wait_idle()
 

@@ -62,6 +62,32 @@ class Routing(FrontTest):
                 ("cookie", "a=1"), ("x-forwarded-for", "1.2.3.4, 5.6.7.8, 127.0.0.1"),
                 ("x-forwarded-proto", "http")]))
 
+    def test_vary_is_what_the_chain_said(self):
+        """Also to a browser to which libh2o would not say it."""
+        with Front() as front:
+            front.upstream("one", lambda *_: b"HTTP/1.1 200 OK\r\nvary: x-a\r\n"
+                           b"content-length: 0\r\n\r\n")
+            front.routes(("one", "", "/*"))
+            with front.connect() as c:
+                answer = c.request("GET", "/x", headers={"User-Agent": "Mozilla/4.0 (compatible; "
+                                                         "MSIE 6.0; Windows NT 5.1)"})
+            self.assertEqual(answer.header("vary"), "x-a")
+            self.assertIsNone(answer.header("cache-control"))
+
+    def test_a_large_body_is_in_no_file(self):
+        with Front() as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*", 64 << 20))
+            with front.connect() as c:
+                c.write(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (48 << 20))
+                for _ in range(47):
+                    c.write(bytes(1 << 20))
+                maps = Path(f"/proc/{front.process.pid}/maps").read_text()
+                self.assertNotIn("h2o.b.", maps)
+                c.write(bytes(1 << 20))
+                self.assertEqual(c.receive().status, 200)
+            self.assertEqual(len(one.requests[0][3]), 48 << 20)
+
     def test_answers_of_every_shape(self):
         big = os.urandom(3 << 20)
         shapes = {

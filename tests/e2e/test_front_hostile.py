@@ -153,6 +153,31 @@ class Hostile(unittest.TestCase):
                 ("host", "h"), ("x_other", "stays"), ("x-forwarded-for", "127.0.0.1"),
                 ("x-forwarded-proto", "http")]))
 
+    def test_a_scheme_of_http2_is_no_tls(self):
+        with Front() as front:
+            one = front.upstream("one")
+            front.routes(("one", "", "/*"))
+            self.assertIsNotNone(self.h2(front, pseudo(scheme=b"https")))
+            self.assertEqual(dict(one.requests[0][2])["x-forwarded-proto"], "http")
+
+    def test_a_chain_that_does_not_answer_leaves_connections_to_others(self):
+        done = threading.Event()
+
+        def never(*_):
+            done.wait(20)
+        with Front(fds=64 + 2 * 60) as front, front.connect() as slow, front.connect() as good:
+            front.upstream("slow", never)
+            front.upstream("other")
+            front.routes(("slow", "slow", "/*"), ("other", "other", "/*"))
+            block = b"".join(field(n, v) for n, v in pseudo(b"GET", authority=b"slow"))
+            slow.write(PREFACE + b"".join(frame(HEADERS, END_HEADERS | END_STREAM, i, block)
+                                          for i in range(1, 181, 2)))
+            good.host = "other"
+            poll("all it may have", lambda: front.upstreams["slow"].accepted >= 40)
+            for _ in range(3):
+                self.assertEqual(good.request("GET", "/x").status, 200)
+            done.set()
+
     def test_connection_cannot_name_away_what_the_front_says(self):
         with Front() as front:
             one = front.upstream("one")

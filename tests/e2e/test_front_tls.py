@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """test_front_tls.py - the front with TLS: protocols, clients' certificates, and its own replaced
 meanwhile."""
+import contextlib
 import ssl
 import subprocess
 
@@ -9,6 +10,7 @@ import tap
 from client import Connection
 from front import Front
 from front_cases import Certificates, FrontTest, Load, headers_of
+from h2 import PREFACE
 
 
 class Tls(FrontTest):
@@ -45,6 +47,64 @@ class Tls(FrontTest):
                 ["curl", "-sS", "--http2-prior-knowledge", "-w", " %{http_version}",
                  f"http://127.0.0.1:{front.port}/y"], capture_output=True, text=True)
             self.assertEqual(h2c.stdout, "one GET /y 0 2")
+
+    def closing(self, front, protocol, begin):
+        """A connection that has sent `begin` and close_notify, and is open."""
+        context = ssl.create_default_context(cafile=self.certs.ca)
+        context.set_alpn_protocols([protocol])
+        to_us, from_us = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(to_us, from_us, server_hostname="localhost")
+        c = Connection(front.tls_port)
+        for step in tls.do_handshake, lambda: tls.write(begin):
+            while True:
+                try:
+                    step()
+                    break
+                except ssl.SSLWantReadError:
+                    c.write(from_us.read())
+                    to_us.write(c.sock.recv(65536))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.unwrap()
+        c.write(from_us.read())
+        return c, tls, to_us
+
+    def test_what_comes_behind_the_end_is_not_kept(self):
+        """close_notify, and then as many bytes as there is time for."""
+        with Front(tls=True) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server)
+            for protocol, begin in (("http/1.1", b"GET /x HT"), ("h2", PREFACE)):
+                c, _, _ = self.closing(front, protocol, begin)
+                with c, self.assertRaises(OSError, msg=protocol):
+                    for _ in range(64):
+                        c.write(bytes(1 << 20))
+
+    def test_a_request_before_the_end_is_answered(self):
+        with Front(tls=True) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server)
+            c, tls, to_us = self.closing(front, "http/1.1", b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+            with c:
+                got = b""
+                while b"one GET /x 0" not in got:
+                    to_us.write(c.sock.recv(65536))
+                    with contextlib.suppress(ssl.SSLWantReadError):
+                        while True:
+                            got += tls.read(65536)
+
+    def test_another_protocol_is_refused(self):
+        with Front(plain=False, tls=True) as front:
+            front.upstream("one")
+            front.routes(("one", "", "/*"))
+            front.certificate(*self.certs.server)
+            for names in ("smtp",), ("h3", "ftp"):
+                with self.assertRaises(OSError):
+                    front.connect_tls(self.certs.ca, protocols=names)
+            for names in ("ftp", "http/1.1"), ():
+                with front.connect_tls(self.certs.ca, protocols=names) as c:
+                    self.assertEqual(c.request("GET", "/x").status, 200)
 
     def test_http2_headers_that_are_in_no_table(self):
         """Many of them, empty ones and long ones; and a client without a table."""

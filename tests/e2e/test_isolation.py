@@ -72,6 +72,11 @@ class Default(IsolationTest):
         cls.addClassCleanup(cls.other.kill)
         cls.other.wait_ready()
 
+    @classmethod
+    def tearDownClass(cls):
+        cls.other.stop()
+        cls.chain.stop()
+
     def test_user_and_rights(self):
         uids = set()
         for chain in (self.chain, self.other):
@@ -102,6 +107,11 @@ class Default(IsolationTest):
             with self.subTest(name):
                 self.assertRefused(f"call {number}", "Function not implemented"
                                    if name == "clone3" else "Operation not permitted")
+
+    def test_sockets_of_the_chain(self):
+        """What it was handed is to send and to read, and tells nothing of the machine."""
+        for deed in ("peek", "interface"):
+            self.assertRefused(deed, "Operation not permitted")
 
     def test_processes(self):
         inside, gateway = pids_of(self.chain)
@@ -191,6 +201,13 @@ class Declared(IsolationTest):
                 self.assertTrue(self.try_it(f"create {kept}/b", chain).startswith("done"))
             self.assertGreaterEqual((kept / "b").stat().st_uid, 1 << 30)
 
+    def test_files_that_are_not_there(self):
+        security = "{files: {read: [/usr, /no/such/models], write: [/no/such/cache]}}"
+        with Chain(text=chain_of("absent", security)) as chain:
+            told = [line for line in chain.log.lines if "security.files" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("/no/such/models is not there", told[0])
+
     def test_user(self):
         for word, uid in (("keep", os.getuid()), ("nobody", 65534), ("12345", 12345)):
             with Chain(text=chain_of("user", f"{{user: {word}}}")) as chain:
@@ -219,11 +236,38 @@ class Declared(IsolationTest):
                     pass
 
 
+class Start(IsolationTest):
+    """What isolation is made of is made once for a chain, and little of the controller is copied
+    to each function."""
+
+    def test_functions_share_what_is_made_once(self):
+        with Chain("trio", timeout="5s", instances=1, args=["--verbose"]) as chain:
+            pids = [chain.instance_pid(name) for name in ("first", "second", "third")]
+            for space in ("mnt", "net"):
+                inside = {os.readlink(f"/proc/{pid}/ns/{space}") for pid in pids}
+                self.assertEqual(len(inside), 1, space)
+                self.assertNotIn(os.readlink(f"/proc/self/ns/{space}"), inside)
+            # The gateway begins before the kernel's program is loaded, not after it.
+            loaded = float(chain.log.wait(r"phase kernel ([0-9.]+) ms")[1])
+            served = float(chain.log.wait(r"the gateway serves, after ([0-9.]+) ms")[1])
+            self.assertGreater(served, loaded)
+
+    def test_controller_is_small_to_fork(self):
+        with Chain("trio", timeout="5s", instances=1) as chain:
+            text = Path(f"/proc/{chain.pid}/smaps").read_text()
+            self.assertNotIn("libcurl", text)
+            tables = re.findall(r" rw-s .* anon_inode:bpf-map\n(?:\w+: .*\n)*?VmFlags:(.*)\n", text)
+            copied = [flags for flags in tables if "dc" not in flags.split()]
+            self.assertGreater(len(tables), len(copied))
+            self.assertLessEqual(len(copied), 2)  # a page for each of libbpf's rings
+
+
 class Describe(IsolationTest):
     def test_program_that_is_asked_what_it_declares(self):
-        """It runs as who asks, root here, and can do as little."""
+        """It runs as a user of its own where root asks, and can do as little."""
         with tempfile.TemporaryDirectory(prefix="isolation-") as folder, \
                 tempfile.NamedTemporaryFile(dir=Path.home()) as outside:
+            os.chmod(folder, 0o777)
             exe, told = Path(folder) / "nosy", Path(folder) / "told"
             exe.write_text(f"""#!/usr/bin/python3
 import os, socket, sys
@@ -237,6 +281,9 @@ attempt("tmp", lambda: None)
 attempt("socket", socket.socket)
 attempt("write", lambda: open("{outside.name}", "w").write("x"))
 attempt("create", lambda: open("/etc/isolation", "x"))
+attempt("read", lambda: open("{outside.name}"))
+attempt("shadow", lambda: open("/etc/shadow"))
+attempt("root", lambda: os.getuid() and os.stat("/nonexistent"))
 attempt("kill", lambda: os.kill({os.getpid()}, 0))
 attempt("unshare", lambda: os.chroot("/tmp"))
 os.execv("{INTRUDER}", ["nosy"] + sys.argv[1:])
@@ -284,6 +331,15 @@ class Secrets(IsolationTest):
 
 
 class Daemons(IsolationTest):
+    def test_what_is_not_there_is_told_to_who_applies_it(self):
+        with Daemon() as daemon:
+            for security, extra, said in (
+                    ("", ", secrets: {token: /nonexistent/key}", "token of intruder: cannot read"),
+                    ("{user: nobody-at-all}", "", "no such user: make one")):
+                bad = daemon.apply(chain_of("bad", security, extra), check=False)
+                self.assertEqual(bad.returncode, 1)
+                self.assertIn(said, bad.stderr)
+
     def test_user_stays_over_restarts_and_ends_with_the_chain(self):
         with Daemon() as daemon:
             daemon.apply(chain_of("kept"))

@@ -2,13 +2,15 @@
 """Death of each process of a run, with requests in flight."""
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import leftovers
 import tap
 from client import Closed, poll
-from harness import STOP_S, Chain, ChainTest, Traffic, in_parallel, run
+from harness import HERE, STOP_S, Chain, ChainTest, Traffic, in_parallel, run
 from hostile import Held, hostile_chain, order
 
 
@@ -250,6 +252,24 @@ class Run(ChainTest):
                 chain.assert_nothing_left()
             finally:
                 chain.kill()
+
+    def test_who_ends_a_test_ends_its_chain(self):
+        """As meson does at the time limit."""
+        text = ("import sys, tap, unittest; from harness import Chain\n"
+                "class Test(unittest.TestCase):\n"
+                "    def test(self):\n"
+                "        with Chain('echo') as chain:\n"
+                "            print('# mark', chain.mark, flush=True)\n"
+                "            sys.stdin.read()\n"
+                "tap.main()\n")
+        with subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, cwd=HERE,
+                              stdout=subprocess.PIPE, text=True) as test:
+            mark = next(line for line in test.stdout if line.startswith("# mark")).split()[2]
+            self.assertTrue(leftovers.marked(mark))
+            test.send_signal(signal.SIGTERM)
+            self.assertEqual(test.wait(10), 128 + signal.SIGTERM)
+        poll("nothing of it lives", lambda: not leftovers.marked(mark))
+        run("doctor", "--clean")
 
     def test_many_starts_and_stops(self):
         def one(i):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a function may use of the machine: limits, what happens above them, and what is left."""
+import contextlib
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import tap
 from client import Closed, poll
+from daemon import Daemon
 from harness import BUILD, Chain, ChainTest, run
 
 HOSTILE = BUILD / "tests/functions/hostile"
@@ -67,6 +69,15 @@ def groups_of(chain):
     """Groups of a chain that there are, anywhere."""
     return [g for folder, _ in controllers().values()
             for g in folder.rglob(f"sprocket-*.{chain}.*") if g.is_dir()]
+
+
+def watched(pid):
+    """Groups whose limit of processes a controller watches."""
+    found = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # of who asked it just now
+            found.append(Path(os.readlink(fd)))
+    return [path.parent for path in found if path.name == "pids.events"]
 
 
 class Limits(ChainTest):
@@ -169,6 +180,24 @@ class Limits(ChainTest):
                 self.assertFalse(lives(pid), pid)
             chain.over = True
         self.assertEqual(groups_of("limits-left"), [])
+
+    def test_what_dies_while_no_daemon_runs(self):
+        """Its group goes, with what it started; the next daemon watches its successor alone."""
+        with Daemon() as daemon:
+            daemon.apply(text(name="limits-missed"))
+            pid = daemon.instances("limits-missed", "f")[0]["pid"]
+            group = group_of(pid, "pids")
+            daemon.request("limits-missed", path="/", body=b"x", headers={"x-attack": "linger"})
+            pids = poll("its child is there", lambda: (
+                lambda p: len(p) > 1 and p)((group / "cgroup.procs").read_text().split()))
+            daemon.kill()
+            os.kill(pid, signal.SIGKILL)
+            poll("it is gone", lambda: not lives(pid))
+            daemon.start()
+            now = poll("replaced", lambda: daemon.instances("limits-missed", "f"))[0]["pid"]
+            poll("its group is gone", lambda: not group.exists())
+            self.assertEqual([p for p in pids if lives(p)], [])
+            self.assertEqual(watched(daemon.process.pid), [group_of(now, "pids")])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """More requests than a chain or a function can do: what can be served is, the rest is told so
 early, and who does not need the function does not notice."""
+import json
 import os
 import signal
 import socket
@@ -11,8 +12,11 @@ import time
 import tap
 from actors import Later, actor, actors, calls
 from client import Closed, poll
+from h2 import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, field, frame,
+                post, read_frame)
 from harness import ChainTest
 
+PING, WINDOW_UPDATE = 6, 8
 SLOW = bool(os.environ.get("SPROCKET_SLOW"))
 
 
@@ -280,6 +284,71 @@ class Body(ChainTest):
                 self.assertTrue(s.recv(100).startswith(b"HTTP/1.1 100 "))
                 s.sendall(b"x")
                 self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200 "))
+            chain.wait_idle()
+
+    def test_http2_before_it_is_read(self):
+        """The answer is whole, whatever of the body is on its way; so are what the connection
+        has of header compression and of its window, and it serves on."""
+        def answer(c, stream, last):
+            """Reads until a frame of kind `last` of the stream; returns body and what ended it."""
+            body, ends = b"", []
+            while not ends or ends[-1][0] != last:
+                kind, flags, of, payload = read_frame(c)
+                self.assertNotEqual(kind, GOAWAY, payload)
+                if of == 0 and kind == WINDOW_UPDATE:
+                    self.window += int.from_bytes(payload, "big")
+                self.assertIn(of, (0, stream))
+                body += payload if kind == DATA else b""
+                if kind == RST_STREAM or flags & END_STREAM and of:
+                    ends.append((kind, payload))
+            return body, ends
+
+        def refused(c, stream, *sent, last=RST_STREAM):
+            c.write(b"".join(sent))
+            body, ends = answer(c, stream, last)
+            self.assertEqual(json.loads(body)["reason"], "overloaded")
+            self.assertEqual(ends[0][0], DATA)
+            self.assertEqual(ends[1:], [(RST_STREAM, bytes(4))] if last == RST_STREAM else [])
+
+        def opened(stream, *fields):
+            return frame(HEADERS, END_HEADERS, stream, post("/") + b"".join(fields))
+
+        with self.full() as chain:
+            held = Later(chain, "a.hold")
+            poll("held", lambda: chain.status()["gateway"]["in_flight"] == 1)
+            waits = Later(chain, "")
+            poll("waits", lambda: chain.status()["gateway"]["queued"] == 1)
+            self.window = 65535
+            kib16 = 16384
+            with chain.connect() as c:
+                c.write(PREFACE)
+                refused(c, 1, opened(1))
+                refused(c, 3, opened(3), frame(DATA, 0, 3, bytes(kib16)))
+                # With all of the body there nothing is cut short.
+                refused(c, 5, opened(5, field("content-length", "4")),
+                        frame(DATA, END_STREAM, 5, b"body"), last=DATA)
+                refused(c, 7, opened(7), frame(DATA, 0, 7, b"x"),
+                        frame(HEADERS, END_HEADERS | END_STREAM, 7,
+                              b"\x40\4name\5value"), last=DATA)
+                # What comes later, too, and more of it than the window.
+                sent = kib16
+                for stream in range(9, 51, 2):
+                    refused(c, stream, opened(stream))
+                    c.write(frame(DATA, 0, stream, bytes(kib16)) * 60)
+                    sent += 60 * kib16
+                    c.write(frame(PING, 0, 0, bytes(8)))
+                    while (kind := read_frame(c))[0] != PING:
+                        self.assertEqual(kind[0], WINDOW_UPDATE)
+                        self.window += int.from_bytes(kind[3], "big")
+                    self.assertGreater(self.window, sent + 60 * kib16)
+                self.assertGreater(sent, 1 << 24)
+                os.kill(chain.instance_pid("a"), signal.SIGKILL)
+                self.assertEqual(held.answer().status, 502)
+                self.assertEqual(waits.answer().status, 200)
+                # The newest entry of the table is the field of the trailers.
+                c.write(frame(HEADERS, END_HEADERS, 51, post("/") + b"\xbe")
+                        + frame(DATA, END_STREAM, 51, b"served"))
+                self.assertEqual(answer(c, 51, DATA)[0], b"served")
             chain.wait_idle()
 
     def test_memory_is_flat(self):

@@ -100,7 +100,7 @@ class PackageTest(unittest.TestCase):
             self.assertTrue([n for n in names if n.endswith("/" + name)], name)
         self.assertFalse([n for n in names if n.startswith("/usr/local")])
         depends = step("dpkg-deb", "-f", self.package, "Depends")
-        for package in ("libc6", "libbpf1"):
+        for package in ("libc6", "libbpf1", "libcurl4"):
             self.assertIn(package, depends)
         self.assertNotIn("librte", depends)  # what is used of DPDK is linked in
         self.assertEqual(step("dpkg-deb", "-f", self.package, "Version").strip(),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that take their time: those that mean to are cut off, those that cannot help it are
 served; and what a thousand of them cost. And a gateway that is out of fds."""
+import itertools
 import os
 import re
 import resource
@@ -34,8 +35,10 @@ class Slow(EchoTest):
                     if "sprocket-gateway" in os.readlink(f"/proc/{p}/exe"))
 
     def ended_after(self, c, least, drip=b""):
-        """Sends `drip` each second until the connection ends; returns what came."""
+        """Sends `drip`, or each of them in turn, every second until the connection ends; returns
+        what came."""
         began, got = time.monotonic(), b""
+        drips = itertools.cycle([drip] if isinstance(drip, bytes) else drip)
         c.sock.settimeout(1)
         while time.monotonic() - began < least + SLACK_S + 5:
             try:
@@ -45,7 +48,7 @@ class Slow(EchoTest):
                 got += more
             except TimeoutError:
                 try:
-                    c.sock.sendall(drip)
+                    c.sock.sendall(next(drips))
                 except OSError:
                     break
             except OSError:
@@ -95,6 +98,13 @@ class Slow(EchoTest):
             c.write(PREFACE + frame(HEADERS, END_HEADERS, 1, post("/echo")))
             self.assertIn(CALM, self.ended_after(c, BODY_S, frame(6, 0, 0, b"12345678")))
 
+    def halves_of_pings(self):
+        """What has arrived, and is no body's, comes and goes."""
+        ping = frame(6, 0, 0, b"12345678")
+        with self.chain.connect() as c:
+            c.write(PREFACE + frame(HEADERS, END_HEADERS, 1, post("/echo")))
+            self.assertIn(CALM, self.ended_after(c, BODY_S, (ping[:16], ping[16:])))
+
     def honest(self):
         """1,000 bytes a second, for longer than a body may stand still."""
         count = BODY_S + 6
@@ -136,8 +146,8 @@ class Slow(EchoTest):
                 faults.append(f"{work.__name__}: {type(e).__name__} {e}")
         threads = [threading.Thread(target=one, args=(work,)) for work in
                    (self.head, self.body, self.chunks, self.block, self.part_of_a_frame,
-                    self.preface, self.stream, self.pings, self.honest, self.honest_stream,
-                    self.idle)]
+                    self.preface, self.stream, self.pings, self.halves_of_pings, self.honest,
+                    self.honest_stream, self.idle)]
         for t in threads:
             t.start()
         for t in threads:
@@ -243,6 +253,30 @@ class Limits(unittest.TestCase):
                 for k in kept:
                     if k:
                         k.close()
+
+    def test_refused_ones_that_stay_are_counted(self):
+        """Their connections are open for a second after the answer: until then they count."""
+        text = fill("echo", {}).replace("  timeout: 5s",
+                                        "  timeout: 5s\n  clients: {connectionsPerAddress: 5}")
+        with Daemon() as daemon:
+            daemon.apply(text)
+            refused = []
+            try:
+                for _ in range(5):
+                    refused.append(socket.create_connection(
+                        ("127.0.0.1", daemon.port("echo")), 10, source_address=("127.0.0.7", 0)))
+                for sock in refused:
+                    sock.sendall(b"GET / HTTP/9.9\r\n\r\n")
+                for sock in refused:
+                    while sock.recv(4096):
+                        pass
+                self.assertIsNone(self.served(daemon, "127.0.0.7"))
+                poll("they are over", lambda: refused.append(self.served(daemon, "127.0.0.7"))
+                     or refused[-1])
+            finally:
+                for sock in refused:
+                    if sock:
+                        sock.close()
 
     def test_in_all(self):
         """Those beyond the limit wait until one ends."""

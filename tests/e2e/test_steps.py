@@ -16,7 +16,7 @@ from daemon import Daemon, Stream, chain_text
 from harness import BUILD, ChainTest, program
 
 SLOW = os.environ.get("SPROCKET_SLOW") == "1"
-HOLD_MS = 300
+HOLD_MS = 600
 VICTIMS = ("daemon", "gateway", "new", "old", "fdstore")
 HARMLESS = ("daemon", "fdstore", "new")  # the old one's requests do not notice
 
@@ -228,7 +228,7 @@ class ReplaceDrain(Drain):
 
     def run(self, scene):
         scene.serve()
-        scene.hold(1200)
+        scene.hold(1600)  # below the deadline of 2 s, and long enough to find who is to die
         scene.apply(scene.text("b", memory=self.memory))
         poll("it has taken over", lambda: scene.daemon.status("one")["gateway"]["pid"]
              not in scene.gateways)

@@ -282,6 +282,13 @@ static int start(struct hostile *h)
 	h->page = page;
 	ready.slot = wiring.workers[0].slot;
 	ready.fn = wiring.fn;
+	/* Says why it cannot, in colour, and in a line of another. */
+	if (getenv("HOSTILE_EXCUSE")) {
+		ready.type = WIRING_FAILED;
+		snprintf(ready.text, sizeof(ready.text), "an \033[31mexcuse\nsprocket: \xff");
+		wiring_send(h->wiring_sock, &ready, sizeof(ready), NULL, 0);
+		return -EPROTO;
+	}
 	return wiring_send(h->wiring_sock, &ready, sizeof(ready), NULL, 0);
 }
 

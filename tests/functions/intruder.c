@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
@@ -93,6 +96,37 @@ static long do_shutdown(const char *arg)
 {
 	(void)arg;
 	return at_sockets(shut);
+}
+
+/* What lies in a socket, and stays there. */
+static int peek(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN ? -1 : 0;
+}
+
+static long do_peek(const char *arg)
+{
+	(void)arg;
+	return at_sockets(peek);
+}
+
+/* An interface of the network that the chain's sockets are of. */
+static int interface_name(int fd)
+{
+	struct ifreq name = { .ifr_ifindex = 1 };
+	int r = ioctl(fd, SIOCGIFNAME, &name);
+
+	if (r == 0)
+		snprintf(text, sizeof(text), "%.15s", name.ifr_name);
+	return r;
+}
+
+static long do_interface(const char *arg)
+{
+	(void)arg;
+	return at_sockets(interface_name);
 }
 
 static long do_ptrace(const char *arg)
@@ -274,6 +308,8 @@ static const struct {
 	{ "listen", do_listen },
 	{ "ulp", do_ulp },
 	{ "shutdown", do_shutdown },
+	{ "peek", do_peek },
+	{ "interface", do_interface },
 	{ "ptrace", do_ptrace },
 	{ "vm", do_vm },
 	{ "kill", do_kill },

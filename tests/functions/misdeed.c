@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,6 +112,27 @@ static bool do_punch(struct hostile *h, struct sp_desc d, const struct order *or
 	return false;
 }
 
+/* Gives the pool's pages back by its mapping, and takes all pages of their size that there are. */
+static bool do_steal(struct hostile *h, struct sp_desc d, const struct order *order)
+{
+	const size_t page = 2U << 20;
+	unsigned count = 0;
+	int r = madvise(h->base, h->wiring->layout.size, MADV_REMOVE);
+
+	(void)d, (void)order;
+	fprintf(stderr, "%s: %s\n", order->kind, r < 0 ? strerror(errno) : "given back");
+	for (; count < 4096; count++) {
+		char *at = mmap(NULL, page, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+		if (at == MAP_FAILED)
+			break;
+		*at = 1;
+	}
+	fprintf(stderr, "%s: %u taken, then: %s\n", order->kind, count, strerror(errno));
+	return false;
+}
+
 /* Garbage in the page of counters that the controller reads. */
 static bool do_counters(struct hostile *h, struct sp_desc d, const struct order *order)
 {
@@ -166,11 +188,19 @@ static bool do_log(struct hostile *h, struct sp_desc d, const struct order *orde
 }
 
 const struct hostile_kind hostile_misdeeds[] = {
-	{ "exit", do_exit },         { "signal", do_signal },
-	{ "hang", do_hang },         { "disconnect", do_disconnect },
-	{ "shutdown", do_shutdown }, { "close", do_close },
-	{ "escape", do_escape },     { "truncate", do_truncate },
-	{ "punch", do_punch },       { "counters", do_counters },
-	{ "wiring", do_wiring },     { "wiring-close", do_wiring_close },
-	{ "log", do_log },           { NULL, NULL },
+	{ "exit", do_exit },
+	{ "signal", do_signal },
+	{ "hang", do_hang },
+	{ "disconnect", do_disconnect },
+	{ "shutdown", do_shutdown },
+	{ "close", do_close },
+	{ "escape", do_escape },
+	{ "truncate", do_truncate },
+	{ "punch", do_punch },
+	{ "counters", do_counters },
+	{ "wiring", do_wiring },
+	{ "wiring-close", do_wiring_close },
+	{ "log", do_log },
+	{ "steal", do_steal },
+	{ NULL, NULL },
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "gateway/admit.h"
+#include "gateway/intake.h"
 #include "gateway/overload.h"
 #include "gateway/request.h"
 #include "gateway/sweep.h"
@@ -170,22 +171,6 @@ static void wiring_make(struct wiring_gateway *w)
 	w->size = (uint32_t)(offsetof(struct wiring_gateway, heap.data) + w->heap.used);
 }
 
-static void http_config(struct gateway *g)
-{
-	h2o_hostconf_t *host;
-
-	h2o_config_init(&g->http);
-	g->http.server_name = h2o_iovec_init(H2O_STRLIT(""));
-	g->http.http1.req_timeout = GW_IDLE_MS;
-	g->http.http2.idle_timeout = GW_IDLE_MS;
-	host = h2o_config_register_host(&g->http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	host->http2.reprioritize_blocking_assets = 0;
-	host->http2.push_preload = 0;
-	host->fallback_path.error_log.emit_request_errors = 0;
-	gw_problem_filter(&host->fallback_path);
-	gw_admit_handler(&host->fallback_path);
-}
-
 static void worker_start(struct gw_worker *w)
 {
 	for (uint32_t i = 0; i < SP_FN_MAX; i++)
@@ -236,7 +221,7 @@ void start(void)
 	require(shm_dpdk_init() == 0 && gw_requests_new(g) == 0 &&
 			shm_pool_new(&g->wiring.layout, g->owners, &g->pool) == 0,
 		"the pool");
-	http_config(g);
+	gw_intake_http(&g->http, gw_admit_handler);
 	require(gw_tables_init(g) == 0 && gw_worker_init(g->workers, g, 0, fds, -1) == 0,
 		"the worker");
 	f.w = g->workers;

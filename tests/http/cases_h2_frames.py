@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 by frames: the preface, their sizes, streams' states, flow control, and what each frame
 may say (RFC 9113, 3 to 6)."""
+import socket
 import struct
+import time
 from functools import partial
 
-from battery import Fail
+from battery import ANSWER_S, Case, Fail
 from h2 import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAGIC, PADDED,
-                PING, PRIORITIZED, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-                answered, block, case, connection_error, finished, frame, headers, opened, said,
+                PING, PRIORITIZED, PRIORITY, PUSH_PROMISE, QUIET_S, RST_STREAM, SETTINGS,
+                WINDOW_UPDATE, Peer, answered, block, case, connection_error, finished, frame, headers, opened, said,
                 sends, setting, stream_error, unmoved)
 
 CASES = []
@@ -21,6 +23,12 @@ GREETING = MAGIC + frame(SETTINGS, 0, 0)
 
 def increment(n, stream=0):
     return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", n))
+
+
+def data_frames(stream, body, most=16384):
+    """A whole body."""
+    parts = [body[i:i + most] for i in range(0, len(body), most)]
+    return [frame(DATA, END_STREAM if p is parts[-1] else 0, stream, p) for p in parts]
 
 
 # ---- the preface ----
@@ -316,3 +324,47 @@ def beyond_window(c):
 
 
 add("data-beyond-the-window", "flow control", "6.9.1", lambda c: None, beyond_window)
+
+
+class Narrow:
+    """A target behind a line that takes little, so that its writes are cut off in the middle."""
+
+    def __init__(self, target):
+        self.address = target.address("h2")
+
+    def connect(self, _):
+        sock = socket.socket()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(ANSWER_S)
+        sock.connect(self.address)
+        return sock
+
+
+def taken_late(target):
+    """Answers that just fill their windows are on their way, and not taken: when windows open of
+    those that have all left, no more is sent of them, and all arrive. (Which writes are cut off
+    is the kernel's matter: some tries.)"""
+    for length in (16000, 17000) * 3:
+        body, streams = b"x" * length, range(3, 3 + 2 * 50, 2)
+        with Peer(Narrow(target)) as c:
+            c.send(headers(1, None, END_HEADERS), *data_frames(1, body))
+            c.wait(lambda c=c: c.over(1) or c.goaway())
+            size, before = len(c.data(1)), len(target.seen())
+            c.send(increment(1 << 30), frame(SETTINGS, 0, 0, setting(4, size)))
+            for i in streams:
+                c.send(headers(i, None, END_HEADERS), *data_frames(i, body))
+            end = time.monotonic() + ANSWER_S
+            while len(target.seen()) < before + len(streams) and time.monotonic() < end:
+                time.sleep(QUIET_S)
+            time.sleep(QUIET_S)
+            c.send(*(increment(1, i) for i in streams), frame(SETTINGS, 0, 0, setting(4, 0)),
+                   frame(SETTINGS, 0, 0, setting(4, size + 1)))
+            c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            c.wait(lambda c=c, s=streams: all(c.over(i) for i in s) or c.goaway(), 2 * ANSWER_S)
+            answered(*streams)(c)
+            if any(len(c.data(i)) != size for i in streams) or not c.alive():
+                raise Fail(said(c))
+
+
+CASES.append(Case("h2-window-of-a-sent-answer", "h2 flow control", "RFC 9113, 6.9", taken_late, "h2"))

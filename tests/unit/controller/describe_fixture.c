@@ -6,9 +6,11 @@
  * says how it behaves.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -56,11 +58,13 @@ static void flood(void)
 }
 
 /* Leaves a child behind that keeps the output open, and writes down its number. */
-static void orphan(void)
+static void orphan(bool leaves_group)
 {
 	pid_t child = fork();
 	FILE *file;
 
+	if (child == 0 && leaves_group)
+		setsid();
 	while (child == 0)
 		pause();
 	file = fopen("orphan.pid", "w");
@@ -69,6 +73,26 @@ static void orphan(void)
 		fclose(file);
 	}
 	printf("{\"abi\":2,\"name\":\"orphan\"}");
+}
+
+/* As many children as it can have, up to 1,000. */
+static void bomb(void)
+{
+	static pid_t children[1000];
+	int count = 0;
+
+	for (; count < 1000; count++) {
+		children[count] = fork();
+		while (children[count] == 0)
+			pause();
+		if (children[count] < 0)
+			break;
+	}
+	printf("{\"abi\":2,\"edges\":[\"%s\"]}", count < 1000 ? "refused" : "made");
+	while (count > 0) { /* the leak checker needs room for one more */
+		kill(children[--count], SIGKILL);
+		waitpid(children[count], NULL, 0);
+	}
 }
 
 int main(int argc, char **argv)
@@ -100,7 +124,14 @@ int main(int argc, char **argv)
 	} else if (!strcmp(name, "many-edges")) {
 		many_edges();
 	} else if (!strcmp(name, "orphan")) {
-		orphan();
+		orphan(false);
+	} else if (!strcmp(name, "runaway")) {
+		orphan(true);
+	} else if (!strcmp(name, "bomb")) {
+		bomb();
+	} else if (!strcmp(name, "nosy")) {
+		printf("{\"abi\":2,\"edges\":[\"%s\"]}",
+		       access("/etc/shadow", R_OK) == 0 ? "read" : "refused");
 	} else if (!strcmp(name, "count")) {
 		FILE *file = fopen("count.log", "a");
 

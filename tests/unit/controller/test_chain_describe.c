@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -112,7 +114,7 @@ static char process_state(int pid)
 }
 
 /* Its answer is complete when it ends; the child it left must not delay it, nor stay. */
-static void test_a_child_left_behind_is_ended(void **state)
+static void left_behind(const char *name, const char *exec)
 {
 	struct chain_description description;
 	char why[CHAIN_WHY_MAX];
@@ -121,9 +123,8 @@ static void test_a_child_left_behind_is_ended(void **state)
 	size_t len;
 	int pid;
 
-	(void)state;
-	chain_files_link("orphan");
-	assert_int_equal(chain_describe("./orphan", &description, why), 0);
+	chain_files_link(name);
+	assert_int_equal(chain_describe(exec, &description, why), 0);
 	chain_description_done(&description);
 	assert_true(now_s() - start < CHAIN_DESCRIBE_MS / 1000.0);
 	text = chain_files_read("orphan.pid", &len);
@@ -135,6 +136,60 @@ static void test_a_child_left_behind_is_ended(void **state)
 		letter = process_state(pid);
 		assert_true(now_s() - start < 10);
 	} while (letter && letter != 'Z' && letter != 'X');
+}
+
+static void test_a_child_left_behind_is_ended(void **state)
+{
+	(void)state;
+	left_behind("orphan", "./orphan");
+}
+
+static void test_a_child_that_left_its_group_is_ended(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) /* it has no user of its own */
+		skip();
+	remove("orphan.pid");
+	left_behind("runaway", "./runaway");
+}
+
+/* Root asks, but not as root, and not without a limit. */
+static void refused(const char *name, const char *exec)
+{
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+
+	if (geteuid() != 0)
+		skip();
+	chain_files_link(name);
+	assert_int_equal(chain_describe(exec, &description, why), 0);
+	assert_string_equal(description.edges[0], "refused");
+	chain_description_done(&description);
+}
+
+static void test_files_of_root_are_not_its_own(void **state)
+{
+	(void)state;
+	refused("nosy", "./nosy");
+}
+
+static void test_processes_are_limited(void **state)
+{
+	(void)state;
+	refused("bomb", "./bomb");
+}
+
+/* Where its user cannot go: its functions would run all the same. */
+static void test_a_program_in_a_closed_folder(void **state)
+{
+	struct chain_description description;
+	char why[CHAIN_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(mkdir("closed", 0700), 0);
+	assert_int_equal(symlink("../search", "closed/search"), 0);
+	assert_int_equal(chain_describe("closed/search", &description, why), 0);
+	chain_description_done(&description);
 }
 
 static void test_hostile_json(void **state)
@@ -182,6 +237,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_failure_leaves_nothing),
 		cmocka_unit_test(test_hanging_is_ended_in_time),
 		cmocka_unit_test(test_a_child_left_behind_is_ended),
+		cmocka_unit_test(test_a_child_that_left_its_group_is_ended),
+		cmocka_unit_test(test_files_of_root_are_not_its_own),
+		cmocka_unit_test(test_processes_are_limited),
+		cmocka_unit_test(test_a_program_in_a_closed_folder),
 		cmocka_unit_test(test_hostile_json),
 	};
 	int failed;

@@ -136,6 +136,25 @@ static void test_endless_notes_end_soon(void **state)
 	assert_true(time(NULL) - begin <= 2);
 }
 
+/* Names that it made up, of cores that were never taken, do not keep the controller removing. */
+static void test_made_up_cores(void **state)
+{
+	char cores[64], path[PROCESS_CORE_PATH_MAX], command[256];
+
+	(void)state;
+	if (!cores_come_to_the_folder())
+		skip();
+	snprintf(cores, sizeof(cores), "%s/made-up", child_folder);
+	snprintf(command, sizeof(command),
+		 "mkdir %s && cd %s && seq -f 'fn-%%.0f-20260102T030405Z.core' 2000 | xargs touch",
+		 cores, cores);
+	assert_int_equal(system(command), 0);
+	child_write("#!/bin/sh\nkill -SEGV $$\n");
+	crash(cores, "fn", path);
+	snprintf(command, sizeof(command), "test $(ls %s | wc -l) -gt 1990", cores);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_no_core_folder_no_core),
 		cmocka_unit_test(test_garbage_is_no_core),
 		cmocka_unit_test(test_endless_notes_end_soon),
+		cmocka_unit_test(test_made_up_cores),
 	};
 
 	return cmocka_run_group_tests(tests, child_setup, child_teardown);

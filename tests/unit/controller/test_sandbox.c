@@ -20,6 +20,17 @@
 #include "controller/sandbox_paths.h"
 #include "controller/sandbox_user.h"
 
+static unsigned resolved; /* paths */
+
+char *__real_realpath(const char *path, char *ret);
+char *__wrap_realpath(const char *path, char *ret);
+
+char *__wrap_realpath(const char *path, char *ret)
+{
+	resolved++;
+	return __real_realpath(path, ret);
+}
+
 static char folder[] = "/tmp/sprocket-sandbox-XXXXXX";
 static struct chain *chain;
 
@@ -38,19 +49,23 @@ static void file_write(const char *name, const char *text, mode_t mode)
 
 static int setup(void **state)
 {
-	char text[1024];
+	char text[1024], data[128];
 
 	(void)state;
 	if (geteuid() != 0 || !mkdtemp(folder))
 		return -1;
 	chmod(folder, 0755);
+	snprintf(data, sizeof(data), "%s/data", folder);
+	mkdir(data, 0700);
 	file_write("run", "#!/bin/sh\nexit 0\n", 0755);
 	file_write("key", "one", 0400);
 	snprintf(text, sizeof(text),
 		 "apiVersion: sprocket.dev/v1alpha1\nkind: Chain\nmetadata: {name: s}\nspec:\n"
 		 "  ingress: [{http: {path: /}}]\n"
-		 "  functions: [{name: f, exec: %s/run, secrets: {k: %s/key}}]\n  steps: [f]\n",
-		 folder, folder);
+		 "  functions: [{name: f, exec: %s/run, secrets: {k: %s/key}},\n"
+		 "              {name: g, exec: %s/run, security: {files: {write: [%s]}}}]\n"
+		 "  steps: [f, g]\n",
+		 folder, folder, folder, data);
 	return chain_parse("s.yaml", text, strlen(text), CHAIN_NO_DESCRIBE, stderr, &chain, NULL);
 }
 
@@ -112,6 +127,46 @@ static void test_user_is_ended(void **state)
 	close(fd);
 }
 
+#define ROUNDS 20
+
+/* One that stops whoever comes to end it, as fast as it can: landlock, which would keep its signals
+ * back, is not everywhere. */
+static void stopper_end(const int ready[2], uid_t user)
+{
+	int status;
+	char byte;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setresuid(user, user, user) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			kill(-1, SIGSTOP);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	sandbox_user_end(user);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void test_user_that_stops_others_is_ended(void **state)
+{
+	int fd, ready[2];
+	uid_t user;
+
+	(void)state;
+	fd = sandbox_user_take("stops", &user);
+	assert_true(fd >= 0);
+	assert_int_equal(pipe(ready), 0);
+	alarm(20); /* waiting for ever is what must not be */
+	for (int i = 0; i < ROUNDS; i++)
+		stopper_end(ready, user);
+	alarm(0);
+	close(ready[0]);
+	close(ready[1]);
+	close(fd);
+}
+
 static struct sandbox *sandbox_make(void)
 {
 	char why[SANDBOX_WHY_MAX];
@@ -143,20 +198,56 @@ static void test_another_is_needed_when_something_changed(void **state)
 	sandbox_free(sandbox);
 }
 
-static void test_paths_of_a_program(void **state)
+static const struct sandbox_path *path_find(const struct sandbox_paths *paths, const char *path)
 {
-	struct sandbox_paths paths = { 0 };
-	bool own = false;
+	for (size_t i = 0; i < paths->count; i++)
+		if (!strcmp(paths->items[i].path, path))
+			return &paths->items[i];
+	return NULL;
+}
+
+static void test_paths_of_programs(void **state)
+{
+	const struct sandbox_path *program, *data;
+	struct sandbox_paths paths;
+	char path[128];
 
 	(void)state;
-	assert_int_equal(sandbox_paths_add(&paths, &chain->functions[0]), 0);
-	for (size_t i = 0; i < paths.count; i++) {
-		own |= !strcmp(paths.items[i].path, folder);
-		assert_false(paths.items[i].write);
-		assert_string_not_equal(paths.items[i].path, "/tmp");
-	}
-	assert_true(own);
+	assert_int_equal(sandbox_paths_find(chain, &paths), 0);
+	program = path_find(&paths, folder);
+	assert_non_null(program);
+	assert_int_equal(program->users, 3);
+	assert_int_equal(program->writers, 0);
+	snprintf(path, sizeof(path), "%s/data", folder);
+	data = path_find(&paths, path);
+	assert_non_null(data);
+	assert_int_equal(data->users, 2);
+	assert_int_equal(data->writers, 2);
+	assert_null(path_find(&paths, "/tmp"));
 	sandbox_paths_free(&paths);
+}
+
+static unsigned resolved_for(uint32_t functions)
+{
+	struct sandbox_paths paths;
+	uint32_t all = chain->function_count;
+
+	chain->function_count = functions;
+	resolved = 0;
+	assert_int_equal(sandbox_paths_find(chain, &paths), 0);
+	sandbox_paths_free(&paths);
+	chain->function_count = all;
+	return resolved;
+}
+
+/* The starts of all of them wait for it. */
+static void test_program_of_many_is_looked_at_once(void **state)
+{
+	unsigned of_one = resolved_for(1);
+
+	(void)state;
+	assert_true(of_one > 0);
+	assert_int_equal(resolved_for(2), of_one + 1); /* what it writes */
 }
 
 /* The thread sanitizer has a thread of its own in each process: that cannot change its root. */
@@ -167,7 +258,6 @@ static void test_paths_of_a_program(void **state)
 #endif
 
 #ifndef THREADED
-
 /* In a child, as what is entered is not left. */
 static int entered(const struct sandbox_child *c)
 {
@@ -212,8 +302,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user_is_nobody_elses),
 		cmocka_unit_test(test_user_is_ended),
+		cmocka_unit_test(test_user_that_stops_others_is_ended),
 		cmocka_unit_test(test_another_is_needed_when_something_changed),
-		cmocka_unit_test(test_paths_of_a_program),
+		cmocka_unit_test(test_paths_of_programs),
+		cmocka_unit_test(test_program_of_many_is_looked_at_once),
 #ifndef THREADED
 		cmocka_unit_test(test_entered),
 #endif

@@ -74,6 +74,40 @@ static void test_status_and_fields_reach_the_client(void **state)
 	assert_string_equal(reply.body, "body");
 }
 
+/* A client that sends ahead moves what it sent before, while its request is in the chain. */
+static void test_vary_is_what_the_function_said(void **state)
+{
+	static char ahead[40000];
+	struct sp_desc d;
+
+	(void)state;
+	client_say(&c, "GET /work HTTP/1.1\r\nHost: h\r\n"
+		       "User-Agent: Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)\r\n\r\n");
+	d = rig_take(&rig);
+	memset(ahead, 'x', sizeof(ahead));
+	client_send(&c, ahead, sizeof(ahead));
+	rig_stats(&rig); /* it has had a turn */
+	push(d, "vary", "x-a");
+	answer(d, 0);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(reply_field(&reply, "vary"), "x-a");
+	assert_null(reply_field(&reply, "cache-control"));
+	client_close(&c); /* the stray bytes spoil the next request */
+	client_open(&c, rig.port);
+}
+
+static void test_space_around_a_value_is_none_of_it(void **state)
+{
+	struct sp_desc d = post();
+
+	(void)state;
+	push(d, "x-a", " \tone two\t ");
+	push(d, "x-b", " \t");
+	answer(d, 0);
+	assert_non_null(strstr(reply.head, "x-a: one two\r\n"));
+	assert_non_null(strstr(reply.head, "x-b: \r\n"));
+}
+
 static void test_dropped_is_204(void **state)
 {
 	(void)state;
@@ -99,6 +133,11 @@ static void test_empty_and_bodiless_answers(void **state)
 	rig_slot(&rig, d.buf)->status = 304;
 	answer(d, 0);
 	assert_int_equal(reply.status, 304);
+	d = post();
+	rig_slot(&rig, d.buf)->status = 205;
+	answer(d, 0);
+	assert_int_equal(reply.status, 205);
+	assert_string_equal(reply_field(&reply, "content-length"), "0");
 }
 
 static void test_failures_become_problems(void **state)
@@ -254,6 +293,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_status_and_fields_reach_the_client),
+		T(test_vary_is_what_the_function_said),
+		T(test_space_around_a_value_is_none_of_it),
 		T(test_dropped_is_204),
 		T(test_empty_and_bodiless_answers),
 		T(test_failures_become_problems),

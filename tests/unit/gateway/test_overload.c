@@ -208,6 +208,56 @@ static void test_before_the_chain_nobody_waits_for_ever(void **state)
 	stop();
 }
 
+/* Of a queue that stands: the first of it has its turn `place_ms` after it came, and the second
+ * waits on. A third one comes. */
+static struct sp_desc standing(struct client waits[2], useconds_t place_ms)
+{
+	struct sp_desc d;
+
+	start(1, 5000, 8);
+	rig_wiring.target_ms = 2000;
+	bounds(1, 8, 30);
+	d = post();
+	for (int i = 0; i < 2; i++) {
+		client_open(&waits[i], rig.port);
+		client_post(&waits[i], "/work", "", "wait", 4);
+		queued(1 + (uint64_t)i);
+	}
+	usleep(place_ms * 1000);
+	answered(&c, d);
+	d = rig_take(&rig);
+	client_post(&c, "/work", "", "next", 4);
+	return d;
+}
+
+static void test_nobody_waits_in_vain(void **state)
+{
+	static struct client waits[2];
+	struct sp_desc d;
+
+	(void)state;
+	/* 2 times 900 ms are more than it may wait; at once is before who came earlier. */
+	d = standing(waits, 900);
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 503, "overloaded");
+	assert_false(client_readable(&waits[1], 0));
+	answered(&waits[0], d);
+	answered(&waits[1], rig_take(&rig));
+	assert_int_equal(rig_stats(&rig).queued, 2);
+	for (int i = 0; i < 2; i++)
+		client_close(&waits[i]);
+	stop();
+	/* 2 times 100 ms are not. */
+	d = standing(waits, 100);
+	queued(3);
+	answered(&waits[0], d);
+	answered(&waits[1], rig_take(&rig));
+	answered(&c, rig_take(&rig));
+	for (int i = 0; i < 2; i++)
+		client_close(&waits[i]);
+	stop();
+}
+
 /* The instance dies with the request; the gateway has taken it back afterwards. */
 static void die(void)
 {
@@ -267,6 +317,26 @@ static void test_only_when_all_that_had_it_are_idempotent(void **state)
 	stop();
 }
 
+/* It may have been moved by what its client sent ahead, and nobody has noted where it was. */
+static void test_not_what_came_before_they_were_idempotent(void **state)
+{
+	static char ahead[40000];
+
+	(void)state;
+	start(1, 5000, 8);
+	client_say(&c, "GET /work HTTP/1.1\r\nHost: h\r\nX-A: one\r\n\r\n");
+	rig_take(&rig);
+	memset(ahead, 'x', sizeof(ahead));
+	client_send(&c, ahead, sizeof(ahead));
+	rig_wiring.idempotent = 1U << 1;
+	bounds(0, 4, 5000);
+	die();
+	client_reply(&c, &reply, false);
+	reply_assert_problem(&reply, 502, "function-died");
+	assert_int_equal(rig_stats(&rig).retried, 0);
+	stop();
+}
+
 /* What others read is not written to: the request goes on in another buffer. */
 static void test_a_shared_buffer_is_left(void **state)
 {
@@ -302,8 +372,10 @@ int main(void)
 		cmocka_unit_test(test_a_full_queue_is_503_at_once),
 		cmocka_unit_test(test_before_the_chain),
 		cmocka_unit_test(test_before_the_chain_nobody_waits_for_ever),
+		cmocka_unit_test(test_nobody_waits_in_vain),
 		cmocka_unit_test(test_a_dead_instances_request_is_sent_again),
 		cmocka_unit_test(test_only_when_all_that_had_it_are_idempotent),
+		cmocka_unit_test(test_not_what_came_before_they_were_idempotent),
 		cmocka_unit_test(test_a_shared_buffer_is_left),
 	};
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters of system calls: each refused call is refused in a child, what a function does is not. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -12,11 +15,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +142,94 @@ static void test_clone_by_its_flags(void **state)
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		assert_int_equal(in_child(filter_function, 0, clone_with, flags[i]), EPERM);
 	assert_int_equal(in_child(filter_function, 0, clone_with, 0), 0);
+	/* Nor a child of its parent's, whatever is allowed. */
+	assert_int_equal(in_child(filter_function, 0, clone_with, CLONE_PARENT), EPERM);
+	assert_int_equal(in_child(filter_function, 1U << FILTER_NAMESPACES, clone_with,
+				  CLONE_PARENT),
+			 EPERM);
+	assert_int_equal(in_child(filter_function, 1U << FILTER_NAMESPACES, clone_with, 0), 0);
+	assert_int_equal(in_child(gateway, 0, clone_with, CLONE_PARENT), EPERM);
+}
+
+/* What may be done but for one use of it; arg: 0 as anybody does it, 1 that use. */
+
+static int pages_map(long arg)
+{
+	void *at =
+		mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (arg ? MAP_HUGETLB : 0), -1, 0);
+
+	return at == MAP_FAILED ? errno : 0;
+}
+
+static int file_make(long arg)
+{
+	return memfd_create("file", arg ? MFD_HUGETLB : 0) < 0 ? errno : 0;
+}
+
+static int pages_give_back(long arg)
+{
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	/* The kernel looks at the lower half of the number alone. */
+	if (arg == 2)
+		return syscall(SYS_madvise, at, 4096UL, 1UL << 32 | MADV_REMOVE) < 0 ? errno : 0;
+	return madvise(at, 4096, arg ? MADV_REMOVE : MADV_DONTNEED) < 0 ? errno : 0;
+}
+
+static int hole_make(long arg)
+{
+	int fd = memfd_create("file", 0);
+
+	return fallocate(fd, arg ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : 0, 0, 4096) < 0 ?
+		       errno :
+		       0;
+}
+
+static int look(long arg)
+{
+	struct iovec iov = { .iov_base = &arg, .iov_len = 1 };
+	struct mmsghdr many = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	int pair[2], flags = arg ? MSG_PEEK : 0;
+	char byte[4] = { 0 };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || send(pair[0], byte, 4, 0) != 4)
+		return 255;
+	if (recv(pair[1], byte, 1, flags) == 1 && recvmsg(pair[1], &many.msg_hdr, flags) == 1 &&
+	    recvmmsg(pair[1], &many, 1, flags, NULL) == 1)
+		return 0;
+	return errno;
+}
+
+static int network_ask(long arg)
+{
+	int pair[2], n;
+	struct ifreq interface = { .ifr_ifindex = 1 };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return 255;
+	return ioctl(pair[0], arg ? SIOCGIFNAME : FIONREAD, arg ? (void *)&interface : &n) < 0 ?
+		       errno :
+		       0;
+}
+
+static void test_refused_by_argument(void **state)
+{
+	static const struct {
+		int (*run)(long arg);
+		bool socket; /* that group allows it */
+	} of[] = { { pages_map, false }, { file_make, false }, { pages_give_back, false },
+		   { hole_make, false }, { look, true },       { network_ask, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		assert_int_equal(in_child(filter_function, 0, of[i].run, 0), 0);
+		assert_int_equal(in_child(filter_function, 0, of[i].run, 1), EPERM);
+		assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, of[i].run, 1),
+				 of[i].socket ? 0 : EPERM);
+	}
+	assert_int_equal(in_child(filter_function, 0, pages_give_back, 2), EPERM);
+	assert_int_equal(in_child(gateway, 0, look, 1), 0);
 }
 
 static int option_set(long which)
@@ -215,6 +308,7 @@ static void test_groups_allow_what_they_say(void **state)
 	assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, option_set, SO_SNDTIMEO),
 			 0);
 	assert_int_equal(in_child(filter_function, 1U << FILTER_SOCKET, call, SYS_bpf), EPERM);
+	assert_int_equal(in_child(filter_function, 1U << FILTER_NAMESPACES, work, 0), 0);
 }
 
 static int fork_try(long arg)
@@ -265,15 +359,30 @@ static void test_other_architecture_kills(void **state)
 }
 #endif
 
+static void test_that_of_the_build_is_as_made(void **state)
+{
+	struct sock_fprog built, made;
+
+	(void)state;
+	assert_int_equal(filter_function(0, &built), 0);
+	assert_int_equal(filter_function_make(0, &made), 0);
+	assert_int_equal(built.len, made.len);
+	assert_memory_equal(built.filter, made.filter, made.len * sizeof(*made.filter));
+	filter_free(&built);
+	filter_free(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_clone_by_its_flags),
+		cmocka_unit_test(test_refused_by_argument),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_groups_allow_what_they_say),
 		cmocka_unit_test(test_gateway_starts_nothing),
 		cmocka_unit_test(test_controller),
+		cmocka_unit_test(test_that_of_the_build_is_as_made),
 #ifdef __x86_64__
 		cmocka_unit_test(test_other_architecture_kills),
 #endif

@@ -219,7 +219,7 @@ static void test_end(void **state)
 	assert_int_equal(wiring_receive(l->a, &byte, 1, fds, 4, &count), 0);
 }
 
-/* The other side dies with our message unread: EOF too, not an error. */
+/* The other side dies with our message unread: its last words, then EOF, and no error. */
 static void test_reset(void **state)
 {
 	struct link *l = *state;
@@ -227,8 +227,11 @@ static void test_reset(void **state)
 	char byte;
 
 	assert_int_equal(wiring_send(l->a, "x", 1, NULL, 0), 0);
+	assert_int_equal(wiring_send(l->b, "y", 1, NULL, 0), 0);
 	close(l->b);
 	l->b = -1;
+	assert_int_equal(wiring_receive(l->a, &byte, 1, NULL, 0, &count), 1);
+	assert_int_equal(byte, 'y');
 	assert_int_equal(wiring_receive(l->a, &byte, 1, NULL, 0, &count), 0);
 }
 
