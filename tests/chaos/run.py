@@ -76,6 +76,7 @@ class Run:
             if self.judge.failures:
                 self.sums["timeline"] = timeline.rows(self.load.records(), self.injector.events)
                 self.sums["log"] = self.world.report().splitlines()
+                self.sums["memory, KiB"] = self.watch.samples
 
     def by_front(self):
         if not self.scenario.front:
