@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes to chains that serve: every request is answered, or nothing has changed."""
 import os
+import re
 import shutil
+import signal
 import threading
+from pathlib import Path
 
 import tap
 from client import poll
@@ -217,13 +220,18 @@ class Change(ChainTest):
 
     def test_a_program_that_cannot_be_executed_is_told_with_what_to_do(self):
         with Daemon() as daemon:
-            mine = shutil.copy(program("probe", BUILD), daemon.folder / "mine")
-            os.chmod(mine, 0o700)
-            for _ in range(4):  # it dies before it is wired, or after
-                bad = daemon.apply(one(exec=mine), check=False)
-                self.assertEqual(bad.returncode, 1)
-                self.assertRegex(bad.stderr, r"only did not start: user \d+ may not read or "
-                                 r"execute its program: .*chmod a\+rx /")
+            mine = Path(shutil.copy(program("probe", BUILD), daemon.folder / "mine"))
+            mine.chmod(0o700)
+            bad = daemon.apply(one(exec=mine), check=False)
+            self.assertEqual(bad.returncode, 3)
+            self.assertRegex(bad.stderr, r"Permission denied: chmod a\+rx")
+            mine.chmod(0o755)
+            daemon.apply(one(exec=mine))
+            mine.chmod(0o700)
+            os.kill(daemon.instances("one", "only")[0]["pid"], signal.SIGKILL)
+            poll("it is told", lambda: re.search(
+                r"only cannot start: user \d+ may not read or execute its program: .*chmod a\+rx /",
+                daemon.log.text()), 20)
 
     def test_two_at_once(self):
         with Daemon() as daemon:

@@ -88,7 +88,7 @@ class Debug(ChainTest):
         """Requests at once: more than one instance would get some."""
         with ThreadPoolExecutor(12) as pool:
             done = [pool.submit(daemon.request, "trio", "POST", "/trio", b"x",
-                                {"x-probe": "second.sleep=20"}) for _ in range(12)]
+                                {"x-probe": "second.sleep=60"}) for _ in range(12)]
         self.assertEqual([d.result().status for d in done], [200] * 12)
 
     def as_before(self, daemon, pids):

@@ -197,7 +197,8 @@ class Limits(ChainTest):
             now = poll("replaced", lambda: daemon.instances("limits-missed", "f"))[0]["pid"]
             poll("its group is gone", lambda: not group.exists())
             self.assertEqual([p for p in pids if lives(p)], [])
-            self.assertEqual(watched(daemon.process.pid), [group_of(now, "pids")])
+            poll("its successor alone is watched",
+                 lambda: watched(daemon.process.pid) == [group_of(now, "pids")])
 
 
 if __name__ == "__main__":
