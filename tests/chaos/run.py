@@ -12,7 +12,8 @@ import timeline
 from injector import Injector
 from ledger import Ledger, recoveries
 from schedule import schedule
-from world import BUILD, DEADLINE_MS, NAME, RunWorld, World, chain_text, hostile_text
+from world import (BUILD, DEADLINE_MS, NAME, SANITIZER_MS, RunWorld, World, chain_text, hostile_text,
+                   sanitized)
 
 STATE_KIB = 512
 FRONT_SHARE = 10  # of the rate, by the front
@@ -36,7 +37,8 @@ class Run:
     def ledger(self, port, rate, seconds, salt=0, **more):
         s = self.scenario
         return Ledger(self.build, port, **{
-            "rate": rate, "seconds": seconds, "deadline_ms": DEADLINE_MS, "close": s.close,
+            "rate": rate, "seconds": seconds, "close": s.close,
+            "deadline_ms": DEADLINE_MS + (SANITIZER_MS if sanitized(self.build) else 0),
             "seed": self.seed + salt, "connections": s.connections, "kinds": s.kinds,
             "env": self.env} | more)
 

@@ -24,6 +24,7 @@ from harness import BUILD, Chain, program
 
 NAME = "chaos"
 DEADLINE_MS = 2000
+SANITIZER_MS = 500  # that answers may take longer where one watches every access
 HOSTILE = "/hostile"
 ATTACKERS = ("bad", "keeper")
 
