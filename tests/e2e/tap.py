@@ -4,6 +4,7 @@
 A test file ends in `tap.main()`. Arguments are parts of test names: only those run. A file
 whose tests need root skips as a whole and says why; so do single tests by unittest.skip.
 """
+import atexit
 import os
 import signal
 import sys
@@ -78,6 +79,7 @@ def flatten(suite):
 def ended(*_):
     """By SIGTERM, as meson does at the time limit: what was started must not live on beside others."""
     leftovers.kill_all()
+    atexit._run_exitfuncs()  # folders
     os._exit(128 + signal.SIGTERM)
 
 

@@ -259,16 +259,18 @@ class Run(ChainTest):
                 "class Test(unittest.TestCase):\n"
                 "    def test(self):\n"
                 "        with Chain('echo') as chain:\n"
-                "            print('# mark', chain.mark, flush=True)\n"
+                "            print('# mark', chain.mark, chain.folder, flush=True)\n"
                 "            sys.stdin.read()\n"
                 "tap.main()\n")
         with subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, cwd=HERE,
                               stdout=subprocess.PIPE, text=True) as test:
-            mark = next(line for line in test.stdout if line.startswith("# mark")).split()[2]
+            mark, folder = next(line for line in test.stdout
+                                if line.startswith("# mark")).split()[2:]
             self.assertTrue(leftovers.marked(mark))
             test.send_signal(signal.SIGTERM)
             self.assertEqual(test.wait(10), 128 + signal.SIGTERM)
         poll("nothing of it lives", lambda: not leftovers.marked(mark))
+        self.assertFalse(os.path.exists(folder))
         run("doctor", "--clean")
 
     def test_many_starts_and_stops(self):
