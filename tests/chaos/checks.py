@@ -173,8 +173,10 @@ class Watch:
         found = {"gateway": rss_kib(status["gateway"]["pid"])}
         if hasattr(self.world, "daemon"):
             found["daemon"] = rss_kib(self.world.daemon.process.pid)
-        found["functions"] = sum(rss_kib(i["pid"]) for f in status["functions"]
-                                 for i in f["instances"])
+        # Of each: changes have one instance or two of a function.
+        each = [rss_kib(i["pid"]) for f in status["functions"] for i in f["instances"]]
+        if each:
+            found["functions"] = sum(each) / len(each)
         return found
 
 
