@@ -134,6 +134,8 @@ class Chain:
     def wait_ready(self, seconds=START_S):
         match = self.out.wait(r"^ready http://([^/\s]+):(\d+)(/\S*)$", seconds=seconds)
         if not match:
+            if self.out.ended:  # it is ending, and may not have been heard to the end
+                self.log.thread.join(5)
             self.process.poll()
             raise AssertionError(f"not ready in {seconds} s, exit {self.process.returncode}\n"
                                  + self.report())
