@@ -32,10 +32,7 @@ static __always_inline __u32 us_of(__u64 ns)
 
 static __always_inline void histogram_add(struct sp_histogram *h, __u64 ns, __u32 n)
 {
-	__u32 us = us_of(ns);
-
-	/* The first eight buckets are a microsecond each: there is no highest bit to look for. */
-	h->count[us < 8 ? us : sp_histogram_bucket(us)] += n;
+	h->count[sp_histogram_bucket(us_of(ns))] += n;
 }
 
 /* Before the walk: whose entries, and what each descriptor's share of the time is. Leases

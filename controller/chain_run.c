@@ -42,18 +42,26 @@ static void drop(struct chain_run *run, int which)
 	close_fd(&run->fds[which]);
 }
 
+/* With close-on-exec a program does not inherit its own file. A script's interpreter opens it once
+ * more, and the kernel says that it could not: ENOENT. */
+void chain_run_file(int fd, char *const *argv)
+{
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+	if (errno != ENOENT)
+		return;
+	fcntl(fd, F_SETFD, 0);
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+}
+
 /* By its path, and where its user cannot get there, as a file that is open: so the functions are
- * started, too. A script's interpreter opens it once more. */
+ * started, too. */
 static void execute(char *const *argv, int exec_fd)
 {
 	execv(argv[0], argv);
 	if (errno != EACCES || exec_fd < 0)
 		return;
-	execveat(exec_fd, "", argv, environ, AT_EMPTY_PATH);
-	if (errno != ENOENT)
-		return;
-	fcntl(exec_fd, F_SETFD, 0);
-	execveat(exec_fd, "", argv, environ, AT_EMPTY_PATH);
+	chain_run_file(exec_fd, argv);
 }
 
 /* In the child: only what is safe after fork. Does not return. */

@@ -40,6 +40,9 @@ struct chain_run {
 	struct chain_confinement confinement;
 };
 
+/* Executes a program or script that is open as `fd`; returns, with errno set, when it cannot. */
+void chain_run_file(int fd, char *const *argv);
+
 /* Starts argv[0] (a path). Returns 0 and *ret, or -errno. */
 int chain_run_start(char *const *argv, struct chain_run *ret);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/chain_run.h"
 #include "controller/privilege.h"
 #include "controller/sandbox.h"
 #include "sproxy/wiring.h"
@@ -139,18 +140,6 @@ static _Noreturn void child_exec_failed(const struct process_spec *spec, int wir
 	child_give_up(wiring, "cannot execute %s: %s", spec->path, strerror(error));
 }
 
-/* With close-on-exec a program does not inherit its own file. A script's interpreter opens
- * it once more, and the kernel says that it could not: ENOENT. */
-static void child_exec_fd(int fd, char *const argv[])
-{
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-	if (errno != ENOENT)
-		return;
-	fcntl(fd, F_SETFD, 0);
-	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-}
-
 /* Unless it is to outlive us. Another user is another one to die with, to the kernel: said
  * again after that. */
 static void child_die_with(const struct process_spec *spec, pid_t parent)
@@ -211,7 +200,7 @@ _Noreturn void process_child_run(const struct process_spec *spec, int wiring, in
 	if (spec->stopped)
 		child_stop(wiring, spec->exec_fd);
 	if (spec->exec_fd >= 0)
-		child_exec_fd(spec->exec_fd, argv);
+		chain_run_file(spec->exec_fd, argv);
 	else
 		execv(spec->path, argv);
 	child_exec_failed(spec, wiring, errno);

@@ -11,7 +11,7 @@
  * without them, and to a hostile function a refusal is of no more use. clone3, whose flags a
  * filter cannot see, does not exist (ENOSYS), so that the C library uses clone. A call by
  * another architecture's numbers kills. Calls that are always allowed cost a test of one bit in the
- * kernel; a function's recv(), whose flags are looked at, some 20 ns.
+ * kernel; a function's recv(), whose flags are looked at, a run of the filter.
  *   sprocketd has to start programs of others: it is refused only what nothing of it needs.
  * Thread-safety: no state.
  * Failure modes: -ENOMEM; -EINVAL of a kernel or a library that does not know something.
